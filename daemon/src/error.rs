@@ -1,0 +1,117 @@
+//! Why a request to the vault failed. One enum; `api/status.rs` alone turns it into what goes over the wire.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use crate::{failure::Failure, record::RecordName, salesforce::HostRefused, store::StoreError};
+
+/// Why a request failed.
+#[derive(Debug, Clone)]
+pub enum Error {
+    /// The peer may not call.
+    Denied,
+    /// A credential may not go to this host.
+    HostNotAllowed(HostRefused),
+    /// A defect; the text says where.
+    Internal(&'static str),
+    /// A field of the request is wrong.
+    InvalidArgument {
+        field: &'static str,
+        problem: String,
+    },
+    /// Salesforce rejected the credential; no login until it changes or is released.
+    Latched {
+        record: RecordName,
+        failure: Failure,
+        since: SystemTime,
+    },
+    /// Too many failed logins in too short a time.
+    LoginBudgetSpent {
+        record: RecordName,
+        retry_after: Duration,
+    },
+    /// The login failed for a reason that may pass.
+    LoginFailed {
+        record: RecordName,
+        failure: Failure,
+        retry_after: Duration,
+    },
+    /// No session of this org is guaranteed for so long.
+    MinTtlTooLong { asked: Duration, possible: Duration },
+    /// There is a record of this name.
+    RecordExists(RecordName),
+    /// There is no record of this name.
+    RecordNotFound(RecordName),
+    /// The session was refused, and Salesforce gives the same one again.
+    SessionRefusedAgain {
+        record: RecordName,
+        retry_after: Duration,
+    },
+    /// The daemon is going down.
+    ShuttingDown,
+    /// The vault file.
+    Store(StoreError),
+    /// The record belongs to another org than the caller expects.
+    UnexpectedOrg { expected: String, actual: String },
+    /// There is a vault.
+    VaultExists(PathBuf),
+    /// The vault is locked.
+    VaultLocked,
+    /// There is no vault.
+    VaultMissing(PathBuf),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied => f.write_str("this user may not call sfvaultd"),
+            Self::HostNotAllowed(refused) => {
+                write!(f, "no credential is sent to `{}`", refused.host)
+            }
+            Self::Internal(place) => write!(f, "defect in sfvaultd: {place}"),
+            Self::InvalidArgument { field, problem } => write!(f, "`{field}`: {problem}"),
+            Self::Latched {
+                record, failure, ..
+            } => write!(f, "Salesforce rejected `{record}`: {failure}"),
+            Self::LoginBudgetSpent { record, .. } => {
+                write!(f, "too many failed logins of `{record}` lately")
+            }
+            Self::LoginFailed {
+                record, failure, ..
+            } => write!(f, "login of `{record}` failed: {failure}"),
+            Self::MinTtlTooLong { asked, possible } => write!(
+                f,
+                "a session of this org is guaranteed for {} s at most; {} s were asked for",
+                possible.as_secs(),
+                asked.as_secs()
+            ),
+            Self::RecordExists(name) => write!(f, "there is a record `{name}` already"),
+            Self::RecordNotFound(name) => write!(f, "there is no record `{name}`"),
+            Self::SessionRefusedAgain { record, .. } => {
+                write!(
+                    f,
+                    "Salesforce gives the refused session of `{record}` again"
+                )
+            }
+            Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
+            Self::Store(error) => error.fmt(f),
+            Self::UnexpectedOrg { expected, actual } => {
+                write!(f, "the record belongs to org {actual}, not to {expected}")
+            }
+            Self::VaultExists(path) => write!(f, "there is a vault already: {}", path.display()),
+            Self::VaultLocked => f.write_str("the vault is locked"),
+            Self::VaultMissing(path) => write!(f, "there is no vault yet at {}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

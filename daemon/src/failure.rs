@@ -1,0 +1,98 @@
+//! Why Salesforce gave no session, sorted by what the vault may do next.
+
+use std::{fmt, time::Duration};
+
+/// The class of a failure. Each fixes what happens next, so an unknown answer is never retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// An IP range, domain, API or client policy forbids it.
+    AccessPolicy,
+    /// Salesforce does not offer this login in the API version asked for.
+    ApiVersion,
+    /// The user name, password or security token is wrong, or the user is locked, frozen or inactive.
+    BadCredentials,
+    /// The user is locked, or has probably been.
+    LockedOut,
+    /// This way of logging in is switched off.
+    LoginDisabled,
+    /// The org is locked, expired or gone.
+    OrgState,
+    /// The password has expired.
+    PasswordExpired,
+    /// The login led to another org or user than the record's.
+    PinnedElsewhere,
+    /// An answer that can't be understood.
+    Protocol,
+    /// The rate of logins or calls is limited.
+    RateLimited,
+    /// The user's login hours forbid it now.
+    RestrictedHours,
+    /// The session that was used is not, or no longer, valid.
+    SessionDead,
+    /// The session is alive, but a policy bars it from this API: a new login would not help.
+    SessionBarred,
+    /// The credential was sent and no answer came.
+    Unanswered,
+    /// Salesforce or the network is down; the credential was not judged.
+    Unavailable,
+    /// The host is not the API host of an org.
+    WrongHost,
+}
+
+/// What may follow a failed login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, until the credential changes or an operator releases it.
+    Latch,
+    /// Another login after a pause; the attempt cost nothing.
+    BackOff,
+    /// One more login after a pause; the attempt counts as failed.
+    CountAndBackOff,
+}
+
+impl Class {
+    /// What may follow a login that failed so.
+    #[must_use]
+    pub fn next(self) -> Next {
+        match self {
+            Self::AccessPolicy
+            | Self::ApiVersion
+            | Self::BadCredentials
+            | Self::LockedOut
+            | Self::LoginDisabled
+            | Self::OrgState
+            | Self::PasswordExpired
+            | Self::PinnedElsewhere
+            | Self::Protocol
+            | Self::SessionBarred
+            | Self::WrongHost => Next::Latch,
+            Self::RateLimited | Self::RestrictedHours | Self::SessionDead | Self::Unavailable => {
+                Next::BackOff
+            }
+            Self::Unanswered => Next::CountAndBackOff,
+        }
+    }
+}
+
+/// One failed exchange with Salesforce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub class: Class,
+    /// Salesforce's own code, such as `INVALID_LOGIN`, if it sent one.
+    pub code: Option<String>,
+    /// What happened, in words: no secret, no control character, at most 300 characters.
+    pub message: String,
+    /// The shortest pause that Salesforce asks for or that the class needs.
+    pub pause: Option<Duration>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "{code}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,9 @@
+//! sfvaultd
+pub mod clock;
+pub mod error;
+pub mod failure;
+pub mod host;
+pub mod record;
+pub mod salesforce;
+pub mod secret;
+pub mod store;

@@ -1,0 +1,189 @@
+//! What a record is: a named way to log in, without its session.
+
+use std::{fmt, time::SystemTime};
+
+use crate::{
+    host::Host,
+    secret::{Password, SecurityToken},
+};
+
+/// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
+///
+/// So narrow, because names end up in terminals, logs, unit files and shell scripts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordName(String);
+
+/// The text is not a record name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotARecordName;
+
+impl fmt::Display for NotARecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record name has 1 to 64 of `A-Z a-z 0-9 . _ @ + -` and starts with a letter or digit")
+    }
+}
+
+impl RecordName {
+    /// Checks the text.
+    ///
+    /// # Errors
+    /// If it is no record name.
+    pub fn parse(text: &str) -> Result<Self, NotARecordName> {
+        let allowed =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'+' | b'-');
+        let starts_well = text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric());
+        if starts_well && text.len() <= 64 && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotARecordName)
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::borrow::Borrow<str> for RecordName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Identifies a record in the store for ever; a name can be given to another record later.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(pub [u8; 16]);
+
+impl fmt::Debug for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// How a record logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// SOAP `login()` with username, password and security token.
+    SoapLogin,
+}
+
+/// The long-lived secrets of a record.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// For [`Flow::SoapLogin`]. The token is absent where the org's trusted IP ranges make it needless.
+    SoapLogin {
+        password: Password,
+        security_token: Option<SecurityToken>,
+    },
+}
+
+impl Credential {
+    /// The flow that uses it.
+    #[must_use]
+    pub fn flow(&self) -> Flow {
+        match self {
+            Self::SoapLogin { .. } => Flow::SoapLogin,
+        }
+    }
+
+    /// Whether both hold the same secrets.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::SoapLogin {
+                    password: a,
+                    security_token: t,
+                },
+                Self::SoapLogin {
+                    password: b,
+                    security_token: u,
+                },
+            ) => {
+                let same_token = match (t, u) {
+                    (Some(t), Some(u)) => t.matches(u),
+                    (None, None) => true,
+                    (Some(_), None) | (None, Some(_)) => false,
+                };
+                a.matches(b) && same_token
+            }
+        }
+    }
+}
+
+/// The org and user that a record's logins must lead to, learnt from the first one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// 18 characters.
+    pub org_id: String,
+    /// 18 characters.
+    pub user_id: String,
+}
+
+/// A record without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub id: RecordId,
+    pub name: RecordName,
+    pub username: String,
+    pub login_host: Host,
+    pub flow: Flow,
+    /// Known after the first login.
+    pub pin: Option<Pin>,
+    /// Grows by one with every change of the credential.
+    pub credential_version: u64,
+    pub created_at: SystemTime,
+    pub credential_changed_at: SystemTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_harm_a_terminal_or_a_script_are_refused() {
+        for name in ["prod", "acme.uat", "0", "a@b+c-d_e", &"x".repeat(64)] {
+            assert!(RecordName::parse(name).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            "-rf",
+            ".hidden",
+            "a b",
+            "a/b",
+            "a\u{1b}[2J",
+            "a\nb",
+            "\u{202e}dorp",
+            "é",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(RecordName::parse(name), Err(NotARecordName), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_credential_matches_only_the_same_secrets() {
+        let make = |password: &str, token: Option<&str>| Credential::SoapLogin {
+            password: Password::new(password.to_owned()),
+            security_token: token.map(|t| SecurityToken::new(t.to_owned())),
+        };
+        assert!(make("a", Some("t")).matches(&make("a", Some("t"))));
+        assert!(make("a", None).matches(&make("a", None)));
+        assert!(!make("a", Some("t")).matches(&make("a", None)));
+        assert!(!make("a", Some("t")).matches(&make("a", Some("u"))));
+        assert!(!make("a", Some("t")).matches(&make("b", Some("t"))));
+        // Joined they would be the same text; as a credential they are not.
+        assert!(!make("at", None).matches(&make("a", Some("t"))));
+    }
+}

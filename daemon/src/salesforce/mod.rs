@@ -1,0 +1,68 @@
+//! Salesforce as the vault sees it: a [`Login`] turns a credential into a grant and proves a session.
+//!
+//! What stands behind it (hosts, TLS, SOAP) is in the files beside this one; nothing here retries.
+
+use std::{fmt, future::Future, pin::Pin as Boxed, time::Duration};
+
+use crate::{failure::Failure, host::Host, record::Credential, secret::SessionId};
+
+/// One exchange with Salesforce, running.
+pub type Exchange<'a, T> = Boxed<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+/// The way to Salesforce.
+pub trait Login: fmt::Debug + Send + Sync + 'static {
+    /// Whether a record may log in at this host.
+    ///
+    /// # Errors
+    /// Says why not.
+    fn permit(&self, host: &Host) -> Result<(), HostRefused>;
+
+    /// Sends the credential to the login host, once.
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant>;
+
+    /// Makes one cheap call with a session: is it alive, and whose is it?
+    fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof>;
+}
+
+/// Why no credential goes to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRefused {
+    pub host: Host,
+    /// What to use instead, if that can be told.
+    pub hint: Option<String>,
+}
+
+/// What a login needs.
+#[derive(Debug, Clone)]
+pub struct LoginRequest {
+    pub username: String,
+    pub login_host: Host,
+    pub credential: Credential,
+}
+
+/// What a login returned.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub session_id: SessionId,
+    /// Where API calls go.
+    pub instance: Host,
+    /// 18 characters.
+    pub org_id: String,
+    /// 18 characters.
+    pub user_id: String,
+    pub username: String,
+    pub sandbox: bool,
+    /// The session's idle timeout, if Salesforce told it.
+    pub timeout: Option<Duration>,
+}
+
+/// What a session that was just used told about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// 18 characters.
+    pub org_id: String,
+    /// 18 characters.
+    pub user_id: String,
+    /// The session's idle timeout, if Salesforce told it.
+    pub timeout: Option<Duration>,
+}
