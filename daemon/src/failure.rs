@@ -27,10 +27,10 @@ pub enum Class {
     RateLimited,
     /// The user's login hours forbid it now.
     RestrictedHours,
-    /// The session that was used is not, or no longer, valid.
-    SessionDead,
     /// The session is alive, but a policy bars it from this API: a new login would not help.
     SessionBarred,
+    /// The session that was used is not, or no longer, valid.
+    SessionDead,
     /// The credential was sent and no answer came.
     Unanswered,
     /// Salesforce or the network is down; the credential was not judged.
@@ -51,6 +51,55 @@ pub enum Next {
 }
 
 impl Class {
+    /// All classes, in the order of their names.
+    pub const ALL: [Self; 16] = [
+        Self::AccessPolicy,
+        Self::ApiVersion,
+        Self::BadCredentials,
+        Self::LockedOut,
+        Self::LoginDisabled,
+        Self::OrgState,
+        Self::PasswordExpired,
+        Self::PinnedElsewhere,
+        Self::Protocol,
+        Self::RateLimited,
+        Self::RestrictedHours,
+        Self::SessionBarred,
+        Self::SessionDead,
+        Self::Unanswered,
+        Self::Unavailable,
+        Self::WrongHost,
+    ];
+
+    /// The name under which the store and the logs know it: it never changes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccessPolicy => "access-policy",
+            Self::ApiVersion => "api-version",
+            Self::BadCredentials => "bad-credentials",
+            Self::LockedOut => "locked-out",
+            Self::LoginDisabled => "login-disabled",
+            Self::OrgState => "org-state",
+            Self::PasswordExpired => "password-expired",
+            Self::PinnedElsewhere => "pinned-elsewhere",
+            Self::Protocol => "protocol",
+            Self::RateLimited => "rate-limited",
+            Self::RestrictedHours => "restricted-hours",
+            Self::SessionBarred => "session-barred",
+            Self::SessionDead => "session-dead",
+            Self::Unanswered => "unanswered",
+            Self::Unavailable => "unavailable",
+            Self::WrongHost => "wrong-host",
+        }
+    }
+
+    /// The class of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
     /// What may follow a login that failed so.
     #[must_use]
     pub fn next(self) -> Next {
