@@ -10,8 +10,10 @@ use crate::failure::Failure;
 /// The login book of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ledger {
-    /// The stamp of the newest login, 0 before the first. It never goes back.
+    /// The stamp of the newest session or login, 0 before the first. It never goes back.
     pub generation: u64,
+    /// How many logins were entered, whatever came of them.
+    pub logins: u64,
     /// A login that was entered and whose answer is not known yet.
     pub pending: Option<Pending>,
     /// Set when Salesforce rejected the credential.

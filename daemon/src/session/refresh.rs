@@ -1,0 +1,359 @@
+//! The only starter of logins.
+//!
+//! A flight (prove a session, or log in and prove it) runs in a task of its own, so it outlives the caller who asked;
+//! all callers wait for the one flight and then ask the machine again, which tells them all the same. A login is
+//! durable in the ledger before it is sent.
+
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tokio::{
+    sync::{OwnedRwLockReadGuard, RwLock, watch},
+    task,
+};
+use tracing::{info, warn};
+
+use super::{
+    Session,
+    entry::{Entry, Landing},
+    machine::{Decision, Outcome, Refusal, Stamp, Step, Want, leads_elsewhere},
+};
+use crate::{
+    clock::Clock,
+    error::Error,
+    failure::Class,
+    record::{Pin, Record, RecordName},
+    salesforce::{Grant, Login, LoginRequest},
+    store::{Keys, Store},
+};
+
+/// A caller asks again after each flight it waited for: once after its own, once if the credential changed under way,
+/// once if its session turned out dead. One more is slack; past it something is wrong with us.
+const MOST_FLIGHTS: usize = 4;
+
+/// What logins need, while the vault is unlocked.
+#[derive(Debug)]
+pub struct Refresher {
+    pub store: Arc<Store>,
+    pub keys: Keys,
+    pub login: Arc<dyn Login>,
+    pub clock: Arc<dyn Clock>,
+    /// Held by every flight: who unlocks the vault or ends the daemon waits until the air is clear.
+    pub in_air: Arc<RwLock<()>>,
+    /// Told whenever a record may have become usable.
+    pub changed: watch::Sender<()>,
+}
+
+impl Refresher {
+    /// A session that fits `want`: the one there is, or one from a flight that all callers share.
+    ///
+    /// # Errors
+    /// Why there is none; every caller of one flight gets the same.
+    pub async fn session(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        mut want: Want,
+    ) -> Result<Arc<Session>, Error> {
+        for _ in 0..MOST_FLIGHTS {
+            let mut landing = {
+                let mut state = entry.lock();
+                if let Some(error) = &state.closed {
+                    return Err(error.clone());
+                }
+                let now = self.clock.now();
+                match state.machine.acquire(want, now) {
+                    Decision::Serve(session) => return Ok(session),
+                    Decision::Refuse(refusal) => {
+                        return Err(as_error(refusal, &state.record.name, want, now));
+                    }
+                    Decision::Join => state.landing.clone(),
+                    Decision::Start(stamp) => {
+                        let landing = self.start(entry, stamp)?;
+                        state.landing = Some(landing.clone());
+                        Some(landing)
+                    }
+                }
+            };
+            let Some(landing) = &mut landing else {
+                return Err(Error::Internal("a flight without a landing"));
+            };
+            // The sender is gone without a word only if the task broke.
+            let Ok(landed) = landing
+                .wait_for(Option::is_some)
+                .await
+                .map(|landed| Option::clone(&landed))
+            else {
+                return Err(Error::Internal("a login task broke off"));
+            };
+            landed.unwrap_or(Ok(()))?;
+            want.fresh_proof = false;
+        }
+        Err(Error::Internal("too many flights for one caller"))
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        stamp: Stamp,
+    ) -> Result<watch::Receiver<Landing>, Error> {
+        let (tell, landing) = watch::channel(None);
+        let flight = Flight {
+            // Refused only while somebody waits for the air to clear; then nothing may take off.
+            _in_air: Arc::clone(&self.in_air)
+                .try_read_owned()
+                .map_err(|_| Error::ShuttingDown)?,
+            refresher: Arc::clone(self),
+            entry: Arc::clone(entry),
+            stamp,
+        };
+        task::spawn(async move {
+            let landed = flight.run().await;
+            flight.refresher.changed.send_replace(());
+            // Nobody waits any more: then nobody needs to know.
+            let _ = tell.send(Some(landed));
+        });
+        Ok(landing)
+    }
+}
+
+/// One piece of work for Salesforce.
+struct Flight {
+    refresher: Arc<Refresher>,
+    entry: Arc<Entry>,
+    stamp: Stamp,
+    _in_air: OwnedRwLockReadGuard<()>,
+}
+
+impl Drop for Flight {
+    /// After a panic the machine must not wait for a result that never comes. After a landing this does nothing.
+    fn drop(&mut self) {
+        self.entry
+            .lock()
+            .machine
+            .abandon(self.stamp, self.refresher.clock.now());
+    }
+}
+
+impl Flight {
+    async fn run(&self) -> Result<(), Error> {
+        loop {
+            let step = self.entry.lock().machine.step(self.stamp, self.now());
+            let outcome = match step {
+                None => Outcome::NotSent,
+                Some(Step::Prove(session)) => match self.prove(&session).await {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+                Some(Step::ProveGrant { grant, generation }) => {
+                    self.prove_grant(grant, generation).await
+                }
+                Some(Step::LogIn) => match self.log_in().await {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        self.land(Outcome::NotSent).await;
+                        return Err(error);
+                    }
+                },
+            };
+            self.land(outcome).await;
+            return Ok(());
+        }
+    }
+
+    /// `None` if the session is dead and the flight goes on.
+    async fn prove(&self, session: &Session) -> Option<Outcome> {
+        match self
+            .refresher
+            .login
+            .prove(&session.session_id, &session.instance)
+            .await
+        {
+            Ok(proof) => Some(match self.led_elsewhere(&proof.org_id, &proof.user_id) {
+                Some(failure) => Outcome::ProofFailed(failure),
+                None => Outcome::Proven(proof),
+            }),
+            Err(failure) if failure.class == Class::SessionDead => {
+                self.entry.lock().machine.session_died(self.stamp);
+                None
+            }
+            Err(failure) => Some(Outcome::ProofFailed(failure)),
+        }
+    }
+
+    async fn log_in(&self) -> Result<Outcome, Error> {
+        let refresher = &self.refresher;
+        let (record, generation) = {
+            let mut state = self.entry.lock();
+            let Some(generation) = state.machine.enter_login(self.stamp, refresher.clock.now())
+            else {
+                return Ok(Outcome::NotSent);
+            };
+            (Arc::clone(&state.record), generation)
+        };
+        self.entry.save(&refresher.store, &refresher.keys).await?;
+        let request = self.request(record).await?;
+        if !self.entry.lock().machine.is_current(self.stamp) {
+            return Ok(Outcome::NotSent);
+        }
+        info!(record = %self.name(), host = %request.login_host, generation, "logging in");
+        let grant = match refresher.login.login(&request).await {
+            Ok(grant) => grant,
+            Err(failure) => return Ok(Outcome::LoginFailed(failure)),
+        };
+        drop(request);
+        Ok(match self.led_elsewhere(&grant.org_id, &grant.user_id) {
+            Some(failure) => Outcome::LoginFailed(failure),
+            None => self.prove_grant(Box::new(grant), generation).await,
+        })
+    }
+
+    async fn request(&self, record: Arc<Record>) -> Result<LoginRequest, Error> {
+        let (store, keys) = (
+            Arc::clone(&self.refresher.store),
+            self.refresher.keys.clone(),
+        );
+        let opened = task::spawn_blocking(move || {
+            let credential = store.credential(&keys, &record)?;
+            let (username, login_host) = (record.username.clone(), record.login_host.clone());
+            Ok::<_, Error>(LoginRequest {
+                username,
+                login_host,
+                credential,
+            })
+        });
+        opened
+            .await
+            .map_err(|_| Error::Internal("opening a credential broke off"))?
+    }
+
+    async fn prove_grant(&self, grant: Box<Grant>, generation: u64) -> Outcome {
+        match self
+            .refresher
+            .login
+            .prove(&grant.session_id, &grant.instance)
+            .await
+        {
+            Ok(proof) => match self.led_elsewhere(&proof.org_id, &proof.user_id) {
+                Some(failure) => Outcome::Unproven {
+                    grant,
+                    generation,
+                    failure,
+                },
+                None => Outcome::LoggedIn {
+                    grant,
+                    proof,
+                    generation,
+                },
+            },
+            Err(failure) => Outcome::Unproven {
+                grant,
+                generation,
+                failure,
+            },
+        }
+    }
+
+    /// Gives the result to the machine and makes it durable before any caller hears of it.
+    async fn land(&self, outcome: Outcome) {
+        match &outcome {
+            Outcome::LoginFailed(failure)
+            | Outcome::ProofFailed(failure)
+            | Outcome::Unproven { failure, .. } => {
+                warn!(record = %self.name(), class = failure.class.name(), %failure, "no session");
+            }
+            Outcome::LoggedIn { generation, .. } => {
+                info!(record = %self.name(), generation, "logged in")
+            }
+            Outcome::Proven(_) | Outcome::NotSent => {}
+        }
+        let pin = match &outcome {
+            Outcome::LoggedIn { grant, .. } => Some(Pin {
+                org_id: grant.org_id.clone(),
+                user_id: grant.user_id.clone(),
+            }),
+            Outcome::LoginFailed(_)
+            | Outcome::NotSent
+            | Outcome::Proven(_)
+            | Outcome::ProofFailed(_)
+            | Outcome::Unproven { .. } => None,
+        };
+        let must_save = {
+            let mut state = self.entry.lock();
+            let before = state.machine.ledger().clone();
+            let taken = state
+                .machine
+                .complete(self.stamp, outcome, self.now(), jitter());
+            if let Some(pin) = pin.filter(|_| taken && state.record.pin.is_none()) {
+                state.record = Arc::new(Record {
+                    pin: Some(pin),
+                    ..Record::clone(&state.record)
+                });
+            }
+            if state.closed.is_some() {
+                state.machine.forget_sessions();
+            }
+            before != *state.machine.ledger()
+        };
+        if must_save
+            && let Err(error) = self
+                .entry
+                .save(&self.refresher.store, &self.refresher.keys)
+                .await
+        {
+            // Memory has it; on disk the login stays entered as unanswered, which is the careful reading.
+            warn!(record = %self.name(), %error, "the result of a login could not be saved");
+        }
+    }
+
+    fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<crate::failure::Failure> {
+        leads_elsewhere(self.entry.lock().record.pin.as_ref(), org_id, user_id)
+    }
+
+    fn name(&self) -> RecordName {
+        self.entry.lock().record.name.clone()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.refresher.clock.now()
+    }
+}
+
+fn as_error(refusal: Refusal, record: &RecordName, want: Want, now: SystemTime) -> Error {
+    let record = record.clone();
+    let retry_after = |until: SystemTime| until.duration_since(now).unwrap_or_default();
+    match refusal {
+        Refusal::BackingOff { failure, until } => Error::LoginFailed {
+            record,
+            failure,
+            retry_after: retry_after(until),
+        },
+        Refusal::BudgetSpent { until } => Error::LoginBudgetSpent {
+            record,
+            retry_after: retry_after(until),
+        },
+        Refusal::Latched { failure, since } => Error::Latched {
+            record,
+            failure,
+            since,
+        },
+        Refusal::MinTtlTooLong { possible } => Error::MinTtlTooLong {
+            asked: want.min_ttl,
+            possible,
+        },
+        Refusal::RefusedAgain { until } => Error::SessionRefusedAgain {
+            record,
+            retry_after: retry_after(until),
+        },
+    }
+}
+
+/// Spreads pauses; nothing secret hangs on it, so the standard library's random hash keys will do.
+fn jitter() -> u8 {
+    RandomState::new().build_hasher().finish().to_le_bytes()[0]
+}
+
+#[cfg(test)]
+mod tests;

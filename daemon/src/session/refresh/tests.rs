@@ -1,0 +1,444 @@
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::{
+    clock::SystemClock,
+    failure::Failure,
+    host::Host,
+    ledger::Ledger,
+    record::{Credential, Flow, RecordId},
+    salesforce::{Exchange, HostRefused, Proof},
+    secret::{Passphrase, Password, SessionId},
+    store::{KdfCost, StoredRecord},
+};
+
+/// What the next login does.
+#[derive(Debug, Clone, Copy)]
+enum Script {
+    Succeed,
+    Fail(Class),
+    Panic,
+}
+
+/// A Salesforce that counts, and that answers only when told to.
+#[derive(Debug)]
+struct Fake {
+    logins: AtomicUsize,
+    proofs: AtomicUsize,
+    script: Mutex<Script>,
+    session_alive: Mutex<bool>,
+    may_answer: Semaphore,
+    /// What the store said about the login when it was sent.
+    seen_pending: Mutex<Vec<bool>>,
+    peek: Mutex<Option<(Arc<Store>, Keys)>>,
+}
+
+impl Login for Fake {
+    fn permit(&self, _: &Host) -> Result<(), HostRefused> {
+        Ok(())
+    }
+
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+        Box::pin(async move {
+            let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
+            if let Some((store, keys)) = &*self.peek.lock().unwrap() {
+                let ledger = &store.load(keys).unwrap()[0].ledger;
+                self.seen_pending
+                    .lock()
+                    .unwrap()
+                    .push(ledger.pending.is_some() && ledger.logins == number as u64);
+            }
+            self.may_answer.acquire().await.unwrap().forget();
+            let script = *self.script.lock().unwrap();
+            match script {
+                Script::Succeed => {
+                    *self.session_alive.lock().unwrap() = true;
+                    Ok(Grant {
+                        session_id: SessionId::new(format!("00Dxx0000001gPL!{number}")),
+                        instance: Host::parse("acme.my.salesforce.com").unwrap(),
+                        org_id: "00Dxx0000001gPLEAY".to_owned(),
+                        user_id: "005xx000001Sv6AAAS".to_owned(),
+                        username: request.username.clone(),
+                        sandbox: false,
+                        timeout: Some(Duration::from_hours(2)),
+                    })
+                }
+                Script::Fail(class) => Err(failure(class)),
+                Script::Panic => panic!("the login breaks"),
+            }
+        })
+    }
+
+    fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
+        Box::pin(async move {
+            self.proofs.fetch_add(1, Ordering::SeqCst);
+            if *self.session_alive.lock().unwrap() {
+                let (org_id, user_id) = (
+                    "00Dxx0000001gPLEAY".to_owned(),
+                    "005xx000001Sv6AAAS".to_owned(),
+                );
+                Ok(Proof {
+                    org_id,
+                    user_id,
+                    timeout: None,
+                })
+            } else {
+                Err(failure(Class::SessionDead))
+            }
+        })
+    }
+}
+
+fn failure(class: Class) -> Failure {
+    Failure {
+        class,
+        code: None,
+        message: "no".to_owned(),
+        pause: None,
+    }
+}
+
+struct Bench {
+    fake: Arc<Fake>,
+    refresher: Arc<Refresher>,
+    entry: Arc<Entry>,
+    path: std::path::PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+fn bench(script: Script) -> Bench {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vault.redb");
+    let cost = KdfCost {
+        memory_kib: 8 * 1024,
+        iterations: 1,
+        lanes: 1,
+    };
+    let (store, keys) = Store::create(&path, &Passphrase::new(b"open".to_vec()), cost).unwrap();
+    let now = SystemClock.now();
+    let record = Record {
+        id: RecordId([7; 16]),
+        name: RecordName::parse("prod").unwrap(),
+        username: "etl@acme.example".to_owned(),
+        login_host: Host::parse("login.salesforce.com").unwrap(),
+        flow: Flow::SoapLogin,
+        pin: None,
+        credential_version: 1,
+        created_at: now,
+        credential_changed_at: now,
+    };
+    let credential = Credential::SoapLogin {
+        password: Password::new("hunter2".to_owned()),
+        security_token: None,
+    };
+    let ledger = Ledger::default();
+    let revision = store
+        .put(&keys, None, &record, &ledger, Some(&credential))
+        .unwrap();
+    let fake = Arc::new(Fake {
+        logins: AtomicUsize::new(0),
+        proofs: AtomicUsize::new(0),
+        script: Mutex::new(script),
+        session_alive: Mutex::new(false),
+        may_answer: Semaphore::new(0),
+        seen_pending: Mutex::new(Vec::new()),
+        peek: Mutex::new(None),
+    });
+    let refresher = Arc::new(Refresher {
+        store: Arc::new(store),
+        keys,
+        login: Arc::clone(&fake) as Arc<dyn Login>,
+        clock: Arc::new(SystemClock),
+        in_air: Arc::default(),
+        changed: watch::Sender::new(()),
+    });
+    let entry = Arc::new(Entry::new(StoredRecord {
+        record,
+        ledger,
+        revision,
+    }));
+    Bench {
+        fake,
+        refresher,
+        entry,
+        path,
+        _dir: dir,
+    }
+}
+
+impl Bench {
+    fn answer(&self) {
+        self.fake.may_answer.add_permits(1);
+    }
+
+    fn logins(&self) -> usize {
+        self.fake.logins.load(Ordering::SeqCst)
+    }
+
+    async fn session(&self, want: Want) -> Result<Arc<Session>, Error> {
+        self.refresher.session(&self.entry, want).await
+    }
+
+    /// That many callers at once, and what each got, once the login under way is answered.
+    async fn crowd(&self, size: usize, want: Want) -> Vec<Result<u64, Class>> {
+        let callers: Vec<_> = (0..size)
+            .map(|_| {
+                let (refresher, entry) = (Arc::clone(&self.refresher), Arc::clone(&self.entry));
+                task::spawn(async move { refresher.session(&entry, want).await })
+            })
+            .collect();
+        self.answer();
+        let mut results = Vec::new();
+        for caller in callers {
+            results.push(match caller.await.unwrap() {
+                Ok(session) => Ok(session.generation),
+                Err(Error::Latched { failure, .. } | Error::LoginFailed { failure, .. }) => {
+                    Err(failure.class)
+                }
+                Err(other) => panic!("{other:?}"),
+            });
+        }
+        results
+    }
+}
+
+/// T40
+#[tokio::test]
+async fn a_thousand_callers_share_one_login() {
+    let bench = bench(Script::Succeed);
+    let results = bench.crowd(1000, Want::default()).await;
+    assert!(results.iter().all(|result| *result == Ok(1)));
+    assert_eq!(bench.logins(), 1);
+}
+
+/// T40: what popular single-flight shapes get wrong is that each waiter tries again.
+#[tokio::test]
+async fn five_hundred_callers_share_one_rejection() {
+    let bench = bench(Script::Fail(Class::BadCredentials));
+    let results = bench.crowd(500, Want::default()).await;
+    assert!(
+        results
+            .iter()
+            .all(|result| *result == Err(Class::BadCredentials))
+    );
+    bench.fake.may_answer.add_permits(1000);
+    let later = bench.crowd(500, Want::default()).await;
+    assert!(
+        later
+            .iter()
+            .all(|result| *result == Err(Class::BadCredentials))
+    );
+    assert_eq!(bench.logins(), 1);
+}
+
+/// T40, on real threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_on_many_threads_share_one_rejection() {
+    for _ in 0..20 {
+        let bench = bench(Script::Fail(Class::BadCredentials));
+        bench.fake.may_answer.add_permits(1000);
+        let results = bench.crowd(200, Want::default()).await;
+        assert!(
+            results
+                .iter()
+                .all(|result| *result == Err(Class::BadCredentials))
+        );
+        assert_eq!(bench.logins(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_login_survives_its_caller() {
+    let bench = bench(Script::Succeed);
+    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
+    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
+    while bench.logins() == 0 {
+        task::yield_now().await;
+    }
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    bench.answer();
+    assert_eq!(bench.session(Want::default()).await.unwrap().generation, 1);
+    assert_eq!(bench.logins(), 1);
+}
+
+#[tokio::test]
+async fn a_login_is_durable_before_it_is_sent() {
+    let bench = bench(Script::Succeed);
+    *bench.fake.peek.lock().unwrap() = Some((
+        Arc::clone(&bench.refresher.store),
+        bench.refresher.keys.clone(),
+    ));
+    bench.answer();
+    bench.session(Want::default()).await.unwrap();
+    assert_eq!(*bench.fake.seen_pending.lock().unwrap(), [true]);
+}
+
+#[tokio::test]
+async fn a_rejection_is_durable_before_any_caller_hears_of_it() {
+    let bench = bench(Script::Fail(Class::BadCredentials));
+    bench.answer();
+    bench.session(Want::default()).await.unwrap_err();
+    let ledger = bench
+        .refresher
+        .store
+        .load(&bench.refresher.keys)
+        .unwrap()
+        .remove(0)
+        .ledger;
+    assert_eq!(
+        ledger.latch.map(|latch| latch.failure.class),
+        Some(Class::BadCredentials)
+    );
+    assert_eq!((ledger.pending, ledger.logins), (None, 1));
+}
+
+#[tokio::test]
+async fn the_first_login_pins_the_record() {
+    let bench = bench(Script::Succeed);
+    bench.answer();
+    bench.session(Want::default()).await.unwrap();
+    let stored = bench
+        .refresher
+        .store
+        .load(&bench.refresher.keys)
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        stored.record.pin.map(|pin| pin.org_id),
+        Some("00Dxx0000001gPLEAY".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_login_that_leads_to_another_org_is_an_error_and_gives_no_session() {
+    let bench = bench(Script::Succeed);
+    {
+        let mut state = bench.entry.lock();
+        let pin = Pin {
+            org_id: "00Dxx0000009999EAY".to_owned(),
+            user_id: "005xx000001Sv6AAAS".to_owned(),
+        };
+        state.record = Arc::new(Record {
+            pin: Some(pin),
+            ..Record::clone(&state.record)
+        });
+    }
+    assert_eq!(
+        bench.crowd(10, Want::default()).await,
+        vec![Err(Class::PinnedElsewhere); 10]
+    );
+    assert_eq!(bench.logins(), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_breaks_frees_its_callers_and_the_record() {
+    let bench = bench(Script::Panic);
+    bench.answer();
+    assert!(matches!(
+        bench.session(Want::default()).await,
+        Err(Error::Internal(_))
+    ));
+    *bench.fake.script.lock().unwrap() = Script::Succeed;
+    bench.answer();
+    assert_eq!(bench.session(Want::default()).await.unwrap().generation, 2);
+}
+
+#[tokio::test]
+async fn five_hundred_reports_of_a_dead_session_cause_one_login() {
+    let bench = bench(Script::Succeed);
+    bench.answer();
+    bench.session(Want::default()).await.unwrap();
+    *bench.fake.session_alive.lock().unwrap() = false;
+    let results = bench
+        .crowd(
+            500,
+            Want {
+                refused: Some(1),
+                ..Want::default()
+            },
+        )
+        .await;
+    assert!(results.iter().all(|result| *result == Ok(2)), "{results:?}");
+    assert_eq!(bench.logins(), 2);
+}
+
+#[tokio::test]
+async fn a_credential_that_changes_under_way_gets_a_login_of_its_own_after_the_old_one() {
+    let bench = bench(Script::Fail(Class::BadCredentials));
+    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
+    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
+    while bench.logins() == 0 {
+        task::yield_now().await;
+    }
+    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
+    let set = task::spawn_blocking(move || {
+        entry.set_credential(&refresher.store, &refresher.keys, SystemClock.now(), |_| {
+            let password = Password::new("hunter3".to_owned());
+            Ok(Credential::SoapLogin {
+                password,
+                security_token: None,
+            })
+        })
+    });
+    assert!(set.await.unwrap().unwrap());
+    bench.answer();
+    while bench.logins() == 1 {
+        task::yield_now().await;
+    }
+    *bench.fake.script.lock().unwrap() = Script::Succeed;
+    bench.answer();
+    assert_eq!(caller.await.unwrap().unwrap().generation, 2);
+}
+
+#[tokio::test]
+async fn a_closed_entry_answers_no_and_keeps_no_session() {
+    let bench = bench(Script::Succeed);
+    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
+    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
+    while bench.logins() == 0 {
+        task::yield_now().await;
+    }
+    bench.entry.close(Error::VaultLocked);
+    bench.answer();
+    assert!(matches!(caller.await.unwrap(), Err(Error::VaultLocked)));
+    assert!(bench.entry.lock().machine.session().is_none());
+}
+
+/// A full disk: nothing may be sent that could not be counted first.
+#[tokio::test]
+async fn a_login_that_cannot_be_entered_is_not_sent() {
+    let bench = bench(Script::Succeed);
+    // Another writer took the row: the compare-and-swap of ours must fail.
+    let stored = bench
+        .refresher
+        .store
+        .load(&bench.refresher.keys)
+        .unwrap()
+        .remove(0);
+    let put = |revision| {
+        bench.refresher.store.put(
+            &bench.refresher.keys,
+            Some(revision),
+            &stored.record,
+            &stored.ledger,
+            None,
+        )
+    };
+    put(stored.revision).unwrap();
+    bench.answer();
+    assert!(matches!(
+        bench.session(Want::default()).await,
+        Err(Error::Store(_))
+    ));
+    assert_eq!(bench.logins(), 0);
+    assert!(bench.path.exists());
+}
