@@ -64,6 +64,32 @@ pub enum Error {
     VaultMissing(PathBuf),
 }
 
+impl Error {
+    /// When it makes sense to ask again, for errors that pass or that somebody may mend meanwhile.
+    #[must_use]
+    pub fn may_pass_in(&self) -> Option<Duration> {
+        match self {
+            Self::LoginBudgetSpent { retry_after, .. }
+            | Self::LoginFailed { retry_after, .. }
+            | Self::SessionRefusedAgain { retry_after, .. } => Some(*retry_after),
+            // Nothing but a change ends these, and a change wakes whoever waits.
+            Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
+            Self::Denied
+            | Self::HostNotAllowed(_)
+            | Self::Internal(_)
+            | Self::InvalidArgument { .. }
+            | Self::MinTtlTooLong { .. }
+            | Self::RecordExists(_)
+            | Self::RecordNotFound(_)
+            | Self::ShuttingDown
+            | Self::Store(_)
+            | Self::UnexpectedOrg { .. }
+            | Self::VaultExists(_)
+            | Self::VaultMissing(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,6 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use crate::{
+    error::Error,
     host::Host,
     secret::{Password, SecurityToken},
 };
@@ -65,10 +66,41 @@ impl std::borrow::Borrow<str> for RecordName {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordId(pub [u8; 16]);
 
+impl RecordId {
+    /// An id that no other record has: 128 random bits.
+    ///
+    /// # Errors
+    /// If the system gives no random numbers.
+    pub fn random() -> Result<Self, Error> {
+        let random = ring::rand::generate::<[u8; 16]>(&ring::rand::SystemRandom::new());
+        random
+            .map(|bytes| Self(bytes.expose()))
+            .map_err(|_| Error::Internal("the system gives no random numbers"))
+    }
+}
+
 impl fmt::Debug for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+/// Checks a Salesforce user name: 3 to 80 characters with an `@`, none of them a space or control character
+/// (Salesforce user names have the form of an e-mail address).
+///
+/// # Errors
+/// Says what is wrong.
+pub fn check_username(text: &str) -> Result<(), &'static str> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("has a space or control character");
+    }
+    if !(3..=80).contains(&text.chars().count()) {
+        return Err("must have 3 to 80 characters");
+    }
+    if !text.contains('@') {
+        return Err("has no `@`: Salesforce user names look like e-mail addresses");
+    }
+    Ok(())
 }
 
 /// How a record logs in.
@@ -129,6 +161,13 @@ pub struct Pin {
     pub org_id: String,
     /// 18 characters.
     pub user_id: String,
+}
+
+/// Whether two org ids name one org: the 18 characters are the 15 that count and a checksum of their case.
+#[must_use]
+pub fn same_org(a: &str, b: &str) -> bool {
+    let significant = |id: &str| id.is_ascii() && matches!(id.len(), 15 | 18);
+    significant(a) && significant(b) && a.get(..15) == b.get(..15)
 }
 
 /// A record without its secrets.

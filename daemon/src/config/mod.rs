@@ -1,0 +1,312 @@
+//! `config.toml`: what the operator settles for the daemon. No call over a socket can change it.
+//!
+//! A mistake must not surface at 3 a.m. as a failed login, so unknown keys are errors, and all problems are reported
+//! at once, each with its place.
+
+mod table;
+
+use std::{fmt, fs, io, os::unix::fs::MetadataExt as _, path::Path, path::PathBuf, time::Duration};
+
+use table::Table;
+
+use crate::{
+    host::Host,
+    paths::own_uid,
+    salesforce::{
+        proxy::{Proxy, ProxyUrl},
+        settings::Settings,
+    },
+    store::KdfCost,
+};
+
+/// What the daemon does where the operator may choose.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach Salesforce.
+    pub salesforce: Settings,
+    /// The API version that jobs are told to use, such as `64.0`. Logins always use their own.
+    pub api_version: String,
+    /// What a passphrase slot of a new vault costs to open.
+    pub kdf: KdfCost,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            salesforce: Settings::default(),
+            api_version: "64.0".to_owned(),
+            kdf: KdfCost::default(),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file can't be read.
+    Io { path: PathBuf, error: io::Error },
+    /// Somebody else could have written it.
+    Unsafe { path: PathBuf, problem: String },
+    /// What it says is wrong in these places.
+    Wrong {
+        path: PathBuf,
+        problems: Vec<Problem>,
+    },
+}
+
+/// One thing wrong in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Counted from 1.
+    pub line: usize,
+    /// In characters, counted from 1.
+    pub column: usize,
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { path, error } => write!(f, "`{}`: {error}", path.display()),
+            Self::Unsafe { path, problem } => write!(f, "`{}` {problem}", path.display()),
+            Self::Wrong { path, problems } => {
+                let plural = if problems.len() == 1 { "" } else { "s" };
+                write!(f, "{} problem{plural} in the configuration", problems.len())?;
+                problems.iter().try_for_each(|p| {
+                    write!(
+                        f,
+                        "\n  {}:{}:{}: {}",
+                        path.display(),
+                        p.line,
+                        p.column,
+                        p.message
+                    )
+                })
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the file; the defaults if there is none.
+    ///
+    /// # Errors
+    /// If it can't be read, others can write it, or anything in it is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let io = |error| ConfigError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(io(error)),
+        };
+        let meta = fs::metadata(path).map_err(io)?;
+        let refuse = |problem| {
+            Err(ConfigError::Unsafe {
+                path: path.to_owned(),
+                problem,
+            })
+        };
+        if meta.uid() != 0 && meta.uid() != own_uid() {
+            return refuse(format!(
+                "belongs to uid {}, not to uid {} or root",
+                meta.uid(),
+                own_uid()
+            ));
+        }
+        if meta.mode() & 0o022 != 0 {
+            return refuse(format!(
+                "has mode {:04o}: others can write to it; run `chmod go-w`",
+                meta.mode() & 0o7777
+            ));
+        }
+        Self::parse(&text).map_err(|problems| ConfigError::Wrong {
+            path: path.to_owned(),
+            problems,
+        })
+    }
+
+    /// Parses the text of a configuration.
+    ///
+    /// # Errors
+    /// All that is wrong with it, in the order of the lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let mut config = Self::default();
+        let mut problems = Vec::new();
+        let mut root = Table::parse(text, &mut problems);
+        root.section("salesforce", &mut problems, |section, problems| {
+            config.salesforce_section(section, problems)
+        });
+        root.section("vault", &mut problems, |section, problems| {
+            config.vault_section(section, problems)
+        });
+        root.finish(&mut problems);
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn salesforce_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        let salesforce = &mut self.salesforce;
+        if let Some(hosts) = section.strings("allowed_hosts", problems, |text| {
+            Host::parse(text)
+                .map_err(|problem| format!("`{}` is no host: {problem}", text.escape_debug()))
+        }) {
+            salesforce.host_rules.allowed = hosts;
+        }
+        if let Some(instanced) = section.boolean("allow_instanced_hosts", problems) {
+            salesforce.host_rules.instanced = instanced;
+        }
+        if let Some(path) = section.string("ca_file", problems, |text| {
+            let path = PathBuf::from(text);
+            if path.is_absolute() {
+                Ok(path)
+            } else {
+                Err("must be an absolute path".to_owned())
+            }
+        }) {
+            salesforce.ca_file = Some(path);
+        }
+        if let Some(proxy) = section.string("proxy", problems, |text| match text {
+            "environment" => Ok(Proxy::Environment),
+            "none" => Ok(Proxy::None),
+            // The text may hold a password: never quote it.
+            url => ProxyUrl::parse(url)
+                .map(Proxy::Url)
+                .map_err(|problem| format!("is no proxy: {problem}")),
+        }) {
+            salesforce.proxy = proxy;
+        }
+        if let Some(seconds) = section.integer("connect_timeout_seconds", 1..=120, problems) {
+            salesforce.connect_timeout = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = section.integer("answer_timeout_seconds", 1..=600, problems) {
+            salesforce.answer_timeout = Duration::from_secs(seconds);
+        }
+        if let Some(version) = section.string("api_version", problems, |text| {
+            let major = text
+                .strip_suffix(".0")
+                .and_then(|major| major.parse::<u16>().ok());
+            // Versions up to 30.0 were retired in Summer '25 (Salesforce release notes).
+            match major {
+                Some(31..=999) => Ok(text.to_owned()),
+                Some(_) | None => Err("must be an API version from \"31.0\" on".to_owned()),
+            }
+        }) {
+            self.api_version = version;
+        }
+    }
+
+    fn vault_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        if let Some(mib) = section.integer("kdf_memory_mib", 8..=1024, problems) {
+            self.kdf.memory_kib = u32::try_from(mib * 1024).unwrap_or(u32::MAX);
+        }
+        if let Some(iterations) = section.integer("kdf_iterations", 1..=16, problems) {
+            self.kdf.iterations = u32::try_from(iterations).unwrap_or(u32::MAX);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        let config = Config::parse("").unwrap();
+        assert_eq!(config.api_version, "64.0");
+        assert!(config.salesforce.host_rules.allowed.is_empty());
+        assert!(config.kdf.memory_kib >= 64 * 1024 && config.kdf.iterations >= 3);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let config = Config::parse(
+            r#"
+            [salesforce]
+            allowed_hosts = ["localhost:8443", "https://LOCALHOST:8444"]
+            allow_instanced_hosts = true
+            ca_file = "/etc/ssl/corp.pem"
+            proxy = "http://proxy.example:3128"
+            connect_timeout_seconds = 5
+            answer_timeout_seconds = 30
+            api_version = "60.0"
+            [vault]
+            kdf_memory_mib = 8
+            kdf_iterations = 1
+            "#,
+        )
+        .unwrap();
+        let hosts: Vec<_> = config
+            .salesforce
+            .host_rules
+            .allowed
+            .iter()
+            .map(Host::as_str)
+            .collect();
+        assert_eq!(hosts, ["localhost:8443", "localhost:8444"]);
+        assert!(config.salesforce.host_rules.instanced);
+        assert_eq!(
+            config.salesforce.ca_file.as_deref(),
+            Some(Path::new("/etc/ssl/corp.pem"))
+        );
+        assert!(matches!(config.salesforce.proxy, Proxy::Url(_)));
+        assert_eq!(config.salesforce.connect_timeout, Duration::from_secs(5));
+        assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
+        assert_eq!(config.api_version, "60.0");
+        assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
+    }
+
+    /// T50
+    #[test]
+    fn all_problems_are_reported_at_once_with_their_places() {
+        let text = "[salesforce]\nallowed_hosts = [\"localhost:8443\", \"http://x\", 7]\nproxi = \"none\"\n\
+                    proxy = \"http://user:hunter2@[\"\nconnect_timeout_seconds = 0\n[vault]\nkdf_memory_mib = \"64\"\n\
+                    [valut]\n";
+        let problems = Config::parse(text).unwrap_err();
+        let shown: Vec<_> = problems
+            .iter()
+            .map(|p| format!("{}:{}: {}", p.line, p.column, p.message))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "2:36: `allowed_hosts`: `http://x` is no host: only `https://` is allowed",
+                "2:48: `allowed_hosts` must hold strings only",
+                "3:1: unknown key `proxi`",
+                "4:9: `proxy` is no proxy: its host is empty or malformed",
+                "5:27: `connect_timeout_seconds` must be a whole number from 1 to 120",
+                "7:18: `kdf_memory_mib` must be a whole number from 8 to 1024",
+                "8:2: unknown key `valut`",
+            ],
+            "{shown:#?}"
+        );
+    }
+
+    #[test]
+    fn broken_syntax_is_reported_with_its_place() {
+        let problems = Config::parse("[salesforce]\nproxy = \"none\nca_file = 7\n").unwrap_err();
+        assert_eq!(problems.first().map(|p| p.line), Some(2), "{problems:?}");
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        assert!(Config::load(&path).is_ok());
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();
+        assert!(matches!(
+            Config::load(&path),
+            Err(ConfigError::Unsafe { .. })
+        ));
+    }
+}

@@ -1,0 +1,254 @@
+//! The two sockets and the lock that makes their owner the only one.
+//!
+//! The hazard is a name: between looking at a path and using it, somebody may change what it means. So a socket is bound
+//! under a private name, given its mode, and moved into place; what stood there is removed only if it is a socket that
+//! nobody serves, and only while the instance lock is held.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io,
+    os::unix::{
+        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+
+/// The socket for jobs.
+pub const SESSIONS_SOCKET: &str = "sfvault.sock";
+/// The socket for administration.
+pub const ADMIN_SOCKET: &str = "admin.sock";
+const LOCK: &str = "sfvaultd.lock";
+/// Shorter than both names, so that a path that fits one of them fits this too.
+const UNNAMED: &str = ".new";
+/// What `sockaddr_un` holds, less the final zero.
+const LONGEST_PATH: usize = 107;
+
+/// Why the daemon can't listen.
+#[derive(Debug)]
+pub enum ListenError {
+    /// Another daemon has this runtime directory.
+    Running { lock: PathBuf },
+    /// Something that is not ours to remove stands where the socket goes.
+    Occupied {
+        path: PathBuf,
+        problem: &'static str,
+    },
+    /// The path does not fit a socket address.
+    TooLong { path: PathBuf },
+    /// The system said no.
+    Io { path: PathBuf, error: io::Error },
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running { lock } => write!(f, "another sfvaultd holds `{}`", lock.display()),
+            Self::Occupied { path, problem } => write!(f, "`{}` {problem}", path.display()),
+            Self::TooLong { path } => write!(
+                f,
+                "`{}` is longer than {LONGEST_PATH} bytes, too long for a socket; set SFVAULT_RUNTIME_DIR",
+                path.display()
+            ),
+            Self::Io { path, error } => write!(f, "`{}`: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+/// Held as long as the daemon lives; the kernel lets go of it even after SIGKILL.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _file: File,
+}
+
+impl InstanceLock {
+    /// Takes the lock of a runtime directory.
+    ///
+    /// # Errors
+    /// If another daemon has it, or the file can't be opened.
+    pub fn take(runtime: &Path) -> Result<Self, ListenError> {
+        let path = runtime.join(LOCK);
+        let io = |error: rustix::io::Errno| ListenError::Io {
+            path: path.clone(),
+            error: error.into(),
+        };
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(io)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: file.into() }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(ListenError::Running { lock: path }),
+            Err(error) => Err(io(error)),
+        }
+    }
+}
+
+/// Binds a socket of mode 0600 in the runtime directory. The lock shows that no other daemon does so.
+///
+/// # Errors
+/// If something else stands there, the path is too long, or the system says no.
+pub fn bind(_lock: &InstanceLock, runtime: &Path, name: &str) -> Result<UnixListener, ListenError> {
+    let path = runtime.join(name);
+    let io = |error| ListenError::Io {
+        path: path.clone(),
+        error,
+    };
+    if path.as_os_str().len() > LONGEST_PATH {
+        return Err(ListenError::TooLong { path });
+    }
+    make_way(&path)?;
+    let unnamed = runtime.join(UNNAMED);
+    make_way(&unnamed)?;
+    let _ = fs::remove_file(&unnamed);
+    let listener = UnixListener::bind(&unnamed).map_err(io)?;
+    fs::set_permissions(&unnamed, fs::Permissions::from_mode(0o600)).map_err(io)?;
+    fs::rename(&unnamed, &path).map_err(io)?;
+    listener.set_nonblocking(true).map_err(io)?;
+    Ok(listener)
+}
+
+/// Removes a socket that was bound here, if it still is that one.
+pub fn unbind(runtime: &Path, name: &str, bound: Inode) {
+    let path = runtime.join(name);
+    if inode(&path).is_some_and(|found| found == bound) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Tells two files of one name apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inode(u64, u64);
+
+/// The inode at a path, if there is one.
+#[must_use]
+pub fn inode(path: &Path) -> Option<Inode> {
+    fs::symlink_metadata(path)
+        .ok()
+        .map(|meta| Inode(meta.dev(), meta.ino()))
+}
+
+/// Fails unless there is nothing, or a socket that nobody serves.
+fn make_way(path: &Path) -> Result<(), ListenError> {
+    let occupied = |problem| {
+        Err(ListenError::Occupied {
+            path: path.to_owned(),
+            problem,
+        })
+    };
+    let meta = match fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(ListenError::Io {
+                path: path.to_owned(),
+                error,
+            });
+        }
+    };
+    if !meta.file_type().is_socket() {
+        return occupied("is not a socket; move it away");
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => occupied("is served by another program; stop it"),
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn runtime() -> (tempfile::TempDir, InstanceLock) {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = InstanceLock::take(dir.path()).unwrap();
+        (dir, lock)
+    }
+
+    /// T3
+    #[test]
+    fn a_socket_is_private_and_works_under_its_name() {
+        let (dir, lock) = runtime();
+        let listener = bind(&lock, dir.path(), SESSIONS_SOCKET).unwrap();
+        let path = dir.path().join(SESSIONS_SOCKET);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        UnixStream::connect(&path).unwrap();
+        drop(listener);
+        assert!(!dir.path().join(UNNAMED).exists());
+    }
+
+    /// T32
+    #[test]
+    fn a_second_daemon_does_not_get_the_lock() {
+        let (dir, lock) = runtime();
+        assert!(matches!(
+            InstanceLock::take(dir.path()),
+            Err(ListenError::Running { .. })
+        ));
+        drop(lock);
+        assert!(InstanceLock::take(dir.path()).is_ok());
+    }
+
+    /// T2
+    #[test]
+    fn only_a_stale_socket_is_replaced() {
+        let (dir, lock) = runtime();
+        let path = dir.path().join(SESSIONS_SOCKET);
+        drop(UnixListener::bind(&path).unwrap());
+        drop(bind(&lock, dir.path(), SESSIONS_SOCKET).unwrap());
+
+        fs::remove_file(&path).unwrap();
+        let live = UnixListener::bind(&path).unwrap();
+        assert!(matches!(
+            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            Err(ListenError::Occupied { .. })
+        ));
+        drop(live);
+
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "mine").unwrap();
+        assert!(matches!(
+            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            Err(ListenError::Occupied { .. })
+        ));
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+
+        fs::remove_file(&path).unwrap();
+        symlink("/etc/passwd", &path).unwrap();
+        assert!(matches!(
+            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            Err(ListenError::Occupied { .. })
+        ));
+        assert!(
+            fs::symlink_metadata(&path)
+                .unwrap()
+                .file_type()
+                .is_symlink()
+        );
+
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(
+            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            Err(ListenError::Occupied { .. })
+        ));
+    }
+
+    /// T4
+    #[test]
+    fn a_path_too_long_for_a_socket_is_named() {
+        let (dir, lock) = runtime();
+        let deep = dir.path().join("x".repeat(100));
+        fs::create_dir(&deep).unwrap();
+        let error = bind(&lock, &deep, SESSIONS_SOCKET).unwrap_err();
+        assert!(
+            matches!(error, ListenError::TooLong { .. })
+                && error.to_string().contains("SFVAULT_RUNTIME_DIR")
+        );
+    }
+}

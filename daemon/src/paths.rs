@@ -1,0 +1,322 @@
+//! Where things are, and whether those places are safe to use.
+//!
+//! The client has the same rule for where the runtime directory is (`client/src/places.rs`): both must find one socket.
+
+use std::{
+    env,
+    ffi::OsString,
+    fmt, fs, io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Component, Path, PathBuf},
+};
+
+/// The three directories of one daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// Holds `config.toml`.
+    pub config: PathBuf,
+    /// Holds `vault.redb`.
+    pub data: PathBuf,
+    /// Holds the sockets and the instance lock.
+    pub runtime: PathBuf,
+}
+
+/// Why a directory can't be used.
+#[derive(Debug)]
+pub enum PathError {
+    /// Somebody else could change what is in it.
+    Unsafe { path: PathBuf, problem: String },
+    /// It can't be made or looked at.
+    Io { path: PathBuf, error: io::Error },
+    /// A variable holds no absolute path.
+    NotAbsolute {
+        variable: &'static str,
+        value: OsString,
+    },
+    /// There is no home directory to put it into.
+    NoHome,
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsafe { path, problem } => write!(f, "`{}` {problem}", path.display()),
+            Self::Io { path, error } => write!(f, "`{}`: {error}", path.display()),
+            Self::NotAbsolute { variable, value } => {
+                write!(f, "{variable} must be an absolute path, not `{}`", value.display())
+            }
+            Self::NoHome => {
+                f.write_str("no home directory; set SFVAULT_CONFIG_DIR, SFVAULT_DATA_DIR and SFVAULT_RUNTIME_DIR")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PathError {}
+
+impl Paths {
+    /// The places of this user: each from its `SFVAULT_…_DIR` variable, else where the platform keeps such things.
+    ///
+    /// # Errors
+    /// If a variable is not absolute, or there is neither a variable nor a home directory.
+    pub fn from_environment() -> Result<Self, PathError> {
+        let project = directories::ProjectDirs::from("", "", "sfvault");
+        let place = |variable, default: Option<PathBuf>| match env::var_os(variable)
+            .filter(|v| !v.is_empty())
+        {
+            Some(value) if Path::new(&value).is_absolute() => Ok(PathBuf::from(value)),
+            Some(value) => Err(PathError::NotAbsolute { variable, value }),
+            None => default.ok_or(PathError::NoHome),
+        };
+        let config = place(
+            "SFVAULT_CONFIG_DIR",
+            project.as_ref().map(|p| p.config_dir().to_owned()),
+        )?;
+        let data = place(
+            "SFVAULT_DATA_DIR",
+            project.as_ref().map(|p| p.data_dir().to_owned()),
+        )?;
+        let runtime = place("SFVAULT_RUNTIME_DIR", Some(default_runtime(&data)))?;
+        Ok(Self {
+            config,
+            data,
+            runtime,
+        })
+    }
+
+    /// The vault file.
+    #[must_use]
+    pub fn vault(&self) -> PathBuf {
+        self.data.join("vault.redb")
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// Makes the data and runtime directories where they are missing and checks them.
+    ///
+    /// # Errors
+    /// If one can't be made, is not ours, or could be changed by somebody else.
+    pub fn prepare(&self) -> Result<(), PathError> {
+        make_private(&self.data)?;
+        make_private(&self.runtime)?;
+        // Whoever can move a directory on the way can put another socket in ours: no link on that way at all.
+        check_way(&self.runtime)?;
+        let data = fs::canonicalize(&self.data).map_err(|error| PathError::Io {
+            path: self.data.clone(),
+            error,
+        })?;
+        check_way(&data)
+    }
+}
+
+/// A job started by cron often has no `XDG_RUNTIME_DIR`, and must find the daemon of the same user all the same.
+fn default_runtime(data: &Path) -> PathBuf {
+    let ours =
+        |path: &Path| fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == own_uid());
+    let from_session = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let by_convention = PathBuf::from(format!("/run/user/{}", own_uid()));
+    from_session
+        .filter(|path| path.is_absolute())
+        .into_iter()
+        .chain([by_convention])
+        .find(|path| ours(path))
+        .map_or_else(|| data.join("run"), |path| path.join("sfvault"))
+}
+
+/// The uid whose files and calls are ours.
+#[must_use]
+pub fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn make_private(path: &Path) -> Result<(), PathError> {
+    let io = |error| PathError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    match fs::symlink_metadata(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(io)?;
+        }
+        Err(error) => return Err(io(error)),
+    }
+    let meta = fs::symlink_metadata(path).map_err(io)?;
+    let refuse = |problem: String| {
+        Err(PathError::Unsafe {
+            path: path.to_owned(),
+            problem,
+        })
+    };
+    if meta.file_type().is_symlink() {
+        return refuse("is a symbolic link; name the directory itself".to_owned());
+    }
+    if !meta.is_dir() {
+        return refuse("is not a directory".to_owned());
+    }
+    if meta.uid() != own_uid() {
+        return refuse(format!(
+            "belongs to uid {}, not to uid {}",
+            meta.uid(),
+            own_uid()
+        ));
+    }
+    if meta.mode() & 0o077 != 0 {
+        return refuse(format!(
+            "has mode {:04o}; run `chmod 700` on it",
+            meta.mode() & 0o7777
+        ));
+    }
+    Ok(())
+}
+
+/// Checks every directory from the root to `path`: none a link, none that another user could change.
+fn check_way(path: &Path) -> Result<(), PathError> {
+    let mut way = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            let problem = "has `..` in it; give the plain path".to_owned();
+            return Err(PathError::Unsafe {
+                path: path.to_owned(),
+                problem,
+            });
+        }
+        way.push(part);
+        let meta = fs::symlink_metadata(&way).map_err(|error| PathError::Io {
+            path: way.clone(),
+            error,
+        })?;
+        let refuse = |problem: String| {
+            Err(PathError::Unsafe {
+                path: way.clone(),
+                problem,
+            })
+        };
+        if meta.file_type().is_symlink() {
+            return refuse("is a symbolic link; give the path that it leads to".to_owned());
+        }
+        if meta.uid() != 0 && meta.uid() != own_uid() {
+            return refuse(format!(
+                "belongs to uid {}, who could replace what is in it",
+                meta.uid()
+            ));
+        }
+        // In a sticky directory others can add, but not move what is ours.
+        let (writable, sticky) = (meta.mode() & 0o022 != 0, meta.mode() & 0o1000 != 0);
+        if writable && !sticky {
+            return refuse(format!(
+                "has mode {:04o}: others can write to it",
+                meta.mode() & 0o7777
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn paths(base: &Path) -> Paths {
+        Paths {
+            config: base.join("config"),
+            data: base.join("data"),
+            runtime: base.join("run"),
+        }
+    }
+
+    fn refusal(paths: &Paths) -> String {
+        paths.prepare().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn missing_directories_are_made_private() {
+        let base = tempfile::tempdir().unwrap();
+        let paths = paths(&base.path().join("deep/er"));
+        paths.prepare().unwrap();
+        for dir in [&paths.data, &paths.runtime] {
+            assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700);
+        }
+    }
+
+    /// T1
+    #[test]
+    fn a_runtime_directory_that_others_can_write_is_refused() {
+        let base = tempfile::tempdir().unwrap();
+        let paths = paths(base.path());
+        paths.prepare().unwrap();
+        fs::set_permissions(&paths.runtime, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(
+            refusal(&paths).contains("/run` has mode 0770"),
+            "{}",
+            refusal(&paths)
+        );
+    }
+
+    /// T1
+    #[test]
+    fn a_parent_that_others_can_write_is_refused_by_name() {
+        let base = tempfile::tempdir().unwrap();
+        let open = base.path().join("open");
+        fs::create_dir(&open).unwrap();
+        let paths = Paths {
+            runtime: open.join("run"),
+            ..paths(base.path())
+        };
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(
+            refusal(&paths).contains("/open` has mode 0777: others can write to it"),
+            "{}",
+            refusal(&paths)
+        );
+    }
+
+    /// T1
+    #[test]
+    fn a_link_on_the_way_to_the_runtime_directory_is_refused() {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir(base.path().join("real")).unwrap();
+        symlink(base.path().join("real"), base.path().join("link")).unwrap();
+        let through = Paths {
+            runtime: base.path().join("link/run"),
+            ..paths(base.path())
+        };
+        assert!(
+            refusal(&through).contains("/link` is a symbolic link"),
+            "{}",
+            refusal(&through)
+        );
+        let itself = Paths {
+            runtime: base.path().join("link"),
+            ..paths(base.path())
+        };
+        assert!(
+            refusal(&itself).contains("/link` is a symbolic link"),
+            "{}",
+            refusal(&itself)
+        );
+    }
+
+    /// T2
+    #[test]
+    fn a_file_in_the_place_of_a_directory_is_refused() {
+        let base = tempfile::tempdir().unwrap();
+        let paths = paths(base.path());
+        fs::write(&paths.runtime, "").unwrap();
+        assert!(
+            refusal(&paths).contains("/run` is not a directory"),
+            "{}",
+            refusal(&paths)
+        );
+    }
+}

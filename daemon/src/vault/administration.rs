@@ -1,0 +1,383 @@
+//! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
+
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+
+use tokio::task;
+use tracing::info;
+
+use super::{Open, Phase, RecordView, SessionRequest, Vault};
+use crate::{
+    error::Error,
+    host::Host,
+    ledger::Ledger,
+    record::{Credential, Record, RecordId, RecordName, check_username},
+    salesforce::hosts::doubt,
+    secret::{Passphrase, Password, SecurityToken},
+    session::{Session, entry::Entry, machine::Want, refresh::Refresher},
+    store::{Keys, Store, StoredRecord},
+};
+
+/// A record to add.
+#[derive(Debug)]
+pub struct NewRecord {
+    pub name: RecordName,
+    pub username: String,
+    pub login_host: Host,
+    pub credential: Credential,
+}
+
+/// Secrets to set; what is `None` stays.
+#[derive(Debug)]
+pub struct NewSecrets {
+    pub password: Option<Password>,
+    /// `Some(None)`: from now on there is no token.
+    pub security_token: Option<Option<SecurityToken>>,
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub struct Checked {
+    pub record: RecordView,
+    pub session: Arc<Session>,
+    /// Whether the check made a login.
+    pub logged_in: bool,
+}
+
+impl Vault {
+    /// Makes the vault and leaves it unlocked.
+    ///
+    /// # Errors
+    /// If there is one, or it can't be written.
+    pub async fn initialize(self: &Arc<Self>, passphrase: Passphrase) -> Result<PathBuf, Error> {
+        check_passphrase(&passphrase)?;
+        self.administer(move |vault| {
+            if !matches!(*vault.read(), Phase::Missing) {
+                return Err(Error::VaultExists(vault.path.clone()));
+            }
+            let (store, keys) = Store::create(&vault.path, &passphrase, vault.parts.kdf)?;
+            vault.install(Arc::new(store), keys, Vec::new());
+            info!(path = %vault.path.display(), "made the vault");
+            Ok(vault.path.clone())
+        })
+        .await
+    }
+
+    /// Unlocks the vault. Returns how many records it holds, and false if it was unlocked already.
+    ///
+    /// # Errors
+    /// If the passphrase is wrong, or the file is damaged.
+    pub async fn unlock(self: &Arc<Self>, passphrase: Passphrase) -> Result<(usize, bool), Error> {
+        check_passphrase(&passphrase)?;
+        self.administer(move |vault| {
+            let store = match &*vault.read() {
+                Phase::Missing => return Err(Error::VaultMissing(vault.path.clone())),
+                Phase::Locked(store) => Arc::clone(store),
+                Phase::Unlocked(open) => return Ok((open.records.len(), false)),
+            };
+            let keys = store.unlock(&passphrase)?;
+            // A login from before the lock may still be in the air; what it leaves in the ledger must not be missed.
+            drop(vault.in_air.blocking_write());
+            let records = store.load(&keys)?;
+            let count = records.len();
+            vault.install(store, keys, records);
+            info!(records = count, "unlocked the vault");
+            Ok((count, true))
+        })
+        .await
+    }
+
+    /// Locks the vault: keys and sessions leave the memory. Returns how many sessions, and false if it was locked.
+    ///
+    /// # Errors
+    /// If there is no vault.
+    pub async fn lock(self: &Arc<Self>) -> Result<(usize, bool), Error> {
+        self.administer(|vault| {
+            let mut phase = vault.write();
+            let store = match &*phase {
+                Phase::Missing => return Err(Error::VaultMissing(vault.path.clone())),
+                Phase::Locked(_) => return Ok((0, false)),
+                Phase::Unlocked(open) => Arc::clone(&open.refresher.store),
+            };
+            let Phase::Unlocked(open) = std::mem::replace(&mut *phase, Phase::Locked(store)) else {
+                return Err(Error::Internal("the vault changed while it was locked"));
+            };
+            drop(phase);
+            let dropped = open
+                .records
+                .values()
+                .filter(|entry| entry.close(Error::VaultLocked))
+                .count();
+            vault.changed.send_replace(());
+            info!(sessions = dropped, "locked the vault");
+            Ok((dropped, true))
+        })
+        .await
+    }
+
+    /// Adds a record. Returns it with what looks odd about it.
+    ///
+    /// # Errors
+    /// If the name is taken, a field is wrong, the host may see no credential, or it can't be written.
+    pub async fn add(self: &Arc<Self>, new: NewRecord) -> Result<(RecordView, Vec<String>), Error> {
+        check_username(&new.username).map_err(|problem| Error::InvalidArgument {
+            field: "username",
+            problem: problem.to_owned(),
+        })?;
+        check_credential(&new.credential)?;
+        self.parts
+            .login
+            .permit(&new.login_host)
+            .map_err(Error::HostNotAllowed)?;
+        let warnings = doubt(&new.username, &new.login_host)
+            .into_iter()
+            .chain(doubts(&new.credential))
+            .collect();
+        let record = self.administer(move |vault| vault.add_now(new)).await?;
+        Ok((record, warnings))
+    }
+
+    /// Replaces secrets of a record. Returns it, false if they were the same as before, and what looks odd.
+    ///
+    /// # Errors
+    /// If there is no such record, a secret can't be one, or it can't be written.
+    pub async fn set(
+        self: &Arc<Self>,
+        name: RecordName,
+        new: NewSecrets,
+    ) -> Result<(RecordView, bool, Vec<String>), Error> {
+        if new.password.is_none() && new.security_token.is_none() {
+            let problem = "give a password, a security token, or both".to_owned();
+            return Err(Error::InvalidArgument {
+                field: "password",
+                problem,
+            });
+        }
+        self.administer(move |vault| {
+            let (refresher, entry) = vault.find(name.as_str())?;
+            let now = vault.parts.clock.now();
+            let mut warnings = Vec::new();
+            let changed = entry.set_credential(&refresher.store, &refresher.keys, now, |old| {
+                let credential = merge(old, new);
+                check_credential(&credential)?;
+                warnings = doubts(&credential);
+                Ok(credential)
+            })?;
+            vault.changed.send_replace(());
+            info!(record = %name, changed, "set the credential");
+            Ok((RecordView::of(&entry, now), changed, warnings))
+        })
+        .await
+    }
+
+    /// Removes a record and drops its session here.
+    ///
+    /// # Errors
+    /// If there is no such record, or it can't be written.
+    pub async fn remove(self: &Arc<Self>, name: RecordName) -> Result<(), Error> {
+        self.administer(move |vault| {
+            let (refresher, entry) = vault.find(name.as_str())?;
+            entry.remove(&refresher.store)?;
+            if let Phase::Unlocked(open) = &mut *vault.write() {
+                open.records.remove(&name);
+            }
+            entry.close(Error::RecordNotFound(name.clone()));
+            vault.changed.send_replace(());
+            info!(record = %name, "removed the record");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Proves that a record works; with `release`, one more login is made even if the credential is latched.
+    ///
+    /// # Errors
+    /// Why there is no session, or why the release can't be written.
+    pub async fn check(
+        self: &Arc<Self>,
+        name: RecordName,
+        release: bool,
+    ) -> Result<Checked, Error> {
+        let before = self.find(name.as_str())?.1.lock().machine.logins();
+        if release {
+            let released = name.clone();
+            self.administer(move |vault| {
+                let (refresher, entry) = vault.find(released.as_str())?;
+                entry.release(&refresher.store, &refresher.keys)?;
+                vault.changed.send_replace(());
+                info!(record = %released, "released the record");
+                Ok(())
+            })
+            .await?;
+        }
+        let want = Want {
+            fresh_proof: true,
+            ..Want::default()
+        };
+        let session = self
+            .session(
+                name.as_str(),
+                &SessionRequest {
+                    want,
+                    ..SessionRequest::default()
+                },
+            )
+            .await?;
+        let after = self.find(name.as_str())?.1.lock().machine.logins();
+        Ok(Checked {
+            record: self.record(name.as_str())?,
+            session,
+            logged_in: after > before,
+        })
+    }
+
+    async fn administer<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = Arc::clone(&self.administration).lock_owned().await;
+        let vault = Arc::clone(self);
+        let done = task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&vault)
+        });
+        done.await
+            .map_err(|_| Error::Internal("administration broke off"))?
+    }
+
+    fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
+        let records = records
+            .into_iter()
+            .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
+            .collect();
+        let refresher = Arc::new(Refresher {
+            store,
+            keys,
+            login: Arc::clone(&self.parts.login),
+            clock: Arc::clone(&self.parts.clock),
+            in_air: Arc::clone(&self.in_air),
+            changed: self.changed.clone(),
+        });
+        *self.write() = Phase::Unlocked(Open { refresher, records });
+        self.changed.send_replace(());
+    }
+
+    fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
+        let now: SystemTime = self.parts.clock.now();
+        let refresher = {
+            let phase = self.read();
+            let open = self.opened(&phase)?;
+            if open.records.contains_key(&new.name) {
+                return Err(Error::RecordExists(new.name));
+            }
+            Arc::clone(&open.refresher)
+        };
+        let record = Record {
+            id: RecordId::random()?,
+            name: new.name.clone(),
+            username: new.username,
+            login_host: new.login_host,
+            flow: new.credential.flow(),
+            pin: None,
+            credential_version: 1,
+            created_at: now,
+            credential_changed_at: now,
+        };
+        let ledger = Ledger::default();
+        let revision = refresher.store.put(
+            &refresher.keys,
+            None,
+            &record,
+            &ledger,
+            Some(&new.credential),
+        )?;
+        let entry = Arc::new(Entry::new(StoredRecord {
+            record,
+            ledger,
+            revision,
+        }));
+        let view = RecordView::of(&entry, now);
+        info!(record = %new.name, "added the record");
+        if let Phase::Unlocked(open) = &mut *self.write() {
+            open.records.insert(new.name, entry);
+        }
+        self.changed.send_replace(());
+        Ok(view)
+    }
+}
+
+fn check_passphrase(passphrase: &Passphrase) -> Result<(), Error> {
+    // EXPOSE: its length, to this check.
+    match passphrase.expose().len() {
+        1..=1024 => Ok(()),
+        _ => Err(Error::InvalidArgument {
+            field: "passphrase",
+            problem: "must have 1 to 1,024 bytes".to_owned(),
+        }),
+    }
+}
+
+/// Salesforce passwords have at most 16,000 characters; nobody has more than this. XML 1.0, which carries them, has no
+/// control characters.
+const LONGEST_SECRET: usize = 1024;
+
+fn check_credential(credential: &Credential) -> Result<(), Error> {
+    let Credential::SoapLogin {
+        password,
+        security_token,
+    } = credential;
+    let check = |field, text: &str| {
+        let problem = if text.len() > LONGEST_SECRET {
+            "is longer than 1,024 bytes"
+        } else if text.chars().any(char::is_control) {
+            "has a control character; was it read from the wrong file?"
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidArgument {
+            field,
+            problem: problem.to_owned(),
+        })
+    };
+    // EXPOSE: to the checks above, which quote nothing.
+    if password.expose().is_empty() {
+        return Err(Error::InvalidArgument {
+            field: "password",
+            problem: "is empty".to_owned(),
+        });
+    }
+    check("password", password.expose())?;
+    // EXPOSE: as above.
+    security_token
+        .as_ref()
+        .map_or(Ok(()), |token| check("security_token", token.expose()))
+}
+
+/// What looks odd about a credential. Published tokens have 24 letters and digits, but Salesforce promises no length.
+fn doubts(credential: &Credential) -> Vec<String> {
+    let Credential::SoapLogin { security_token, .. } = credential;
+    let Some(token) = security_token else {
+        return vec![
+            "without a security token the login works only from the org's trusted IP ranges"
+                .to_owned(),
+        ];
+    };
+    // EXPOSE: its length and kind of characters, to this check.
+    let text = token.expose();
+    let usual = (20..=30).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if usual {
+        Vec::new()
+    } else {
+        vec!["security tokens usually have 24 letters and digits; this one does not".to_owned()]
+    }
+}
+
+fn merge(old: &Credential, new: NewSecrets) -> Credential {
+    let Credential::SoapLogin {
+        password,
+        security_token,
+    } = old;
+    Credential::SoapLogin {
+        password: new.password.unwrap_or_else(|| password.clone()),
+        security_token: new.security_token.unwrap_or_else(|| security_token.clone()),
+    }
+}

@@ -1,0 +1,255 @@
+//! The vault: records by name, locked or not, and the one place where requests meet them.
+//!
+//! Reading a session takes a read lock and the record's own lock, each for microseconds. Administration is serialised
+//! and runs on a blocking thread to its end, whatever becomes of the caller: what was begun is done or not done.
+
+mod administration;
+mod view;
+
+pub use administration::{Checked, NewRecord, NewSecrets};
+pub use view::RecordView;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
+
+use crate::{
+    clock::Clock,
+    error::Error,
+    record::{RecordName, same_org},
+    salesforce::Login,
+    session::{Session, entry::Entry, machine::Want, refresh::Refresher},
+    store::{KdfCost, Store, StoreError},
+};
+
+/// The longest that a call may wait for a record to become usable.
+pub const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// A waiting caller looks again at least so often: sleeps must not outlast a suspend or a clock step by much.
+const LONGEST_NAP: Duration = Duration::from_mins(1);
+
+/// What a vault needs from outside.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub login: Arc<dyn Login>,
+    /// What a passphrase slot of a new vault costs to open.
+    pub kdf: KdfCost,
+}
+
+/// The vault of this daemon.
+#[derive(Debug)]
+pub struct Vault {
+    path: PathBuf,
+    parts: Parts,
+    phase: RwLock<Phase>,
+    administration: Arc<tokio::sync::Mutex<()>>,
+    in_air: Arc<tokio::sync::RwLock<()>>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// There is no vault file.
+    Missing,
+    Locked(Arc<Store>),
+    Unlocked(Open),
+}
+
+#[derive(Debug)]
+struct Open {
+    refresher: Arc<Refresher>,
+    records: BTreeMap<RecordName, Arc<Entry>>,
+}
+
+/// Whether secrets can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockState {
+    /// There is no vault file.
+    Missing,
+    Locked,
+    Unlocked,
+}
+
+/// A caller's request for a session.
+#[derive(Debug, Clone, Default)]
+pub struct SessionRequest {
+    pub want: Want,
+    /// The org that the record must belong to, as 15 or 18 characters.
+    pub expect_org: Option<String>,
+    /// How long to wait for a record to become usable, at most [`LONGEST_WAIT`].
+    pub wait: Duration,
+}
+
+impl Vault {
+    /// Opens the vault file, if there is one; it stays locked.
+    ///
+    /// # Errors
+    /// If there is a file that is no vault of ours, is damaged, or is in use.
+    pub fn open(path: &Path, parts: Parts) -> Result<Arc<Self>, StoreError> {
+        let phase = match Store::open(path)? {
+            Some(store) => Phase::Locked(Arc::new(store)),
+            None => Phase::Missing,
+        };
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            parts,
+            phase: RwLock::new(phase),
+            administration: Arc::default(),
+            in_air: Arc::default(),
+            changed: watch::Sender::new(()),
+        }))
+    }
+
+    /// The vault file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether secrets can be had.
+    #[must_use]
+    pub fn lock_state(&self) -> LockState {
+        match &*self.read() {
+            Phase::Missing => LockState::Missing,
+            Phase::Locked(_) => LockState::Locked,
+            Phase::Unlocked(_) => LockState::Unlocked,
+        }
+    }
+
+    /// Told whenever the vault was locked or unlocked, or a record may have become usable.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// A session of the record, from memory where there is one that fits.
+    ///
+    /// # Errors
+    /// Why there is none. All callers of one login get the same.
+    pub async fn session(
+        &self,
+        name: &str,
+        request: &SessionRequest,
+    ) -> Result<Arc<Session>, Error> {
+        if request.wait.is_zero() {
+            return self.session_now(name, request).await;
+        }
+        let deadline = Instant::now() + request.wait.min(LONGEST_WAIT);
+        // Before the first look, so that no change falls between looking and waiting.
+        let mut changed = self.changed.subscribe();
+        loop {
+            let result = self.session_now(name, request).await;
+            let nap = match &result {
+                Err(error) => error.may_pass_in(),
+                Ok(_) => None,
+            };
+            let Some(nap) = nap.filter(|_| Instant::now() < deadline) else {
+                return result;
+            };
+            // Either a change or the end of the nap; which one does not matter.
+            let _ = timeout_at(
+                deadline.min(Instant::now() + nap.min(LONGEST_NAP)),
+                changed.changed(),
+            )
+            .await;
+        }
+    }
+
+    async fn session_now(
+        &self,
+        name: &str,
+        request: &SessionRequest,
+    ) -> Result<Arc<Session>, Error> {
+        let (refresher, entry) = self.find(name)?;
+        let expected = request.expect_org.as_deref();
+        if let Some(expected) = expected
+            && let Some(pin) = &entry.lock().record.pin
+        {
+            // Before anything is sent: a job that names the wrong org must not cost a login.
+            is_expected(expected, &pin.org_id)?;
+        }
+        let session = refresher.session(&entry, request.want).await?;
+        if let Some(expected) = expected {
+            is_expected(expected, &session.org_id)?;
+        }
+        Ok(session)
+    }
+
+    /// All records, in the order of their names; none while the vault is locked.
+    ///
+    /// # Errors
+    /// If the vault is missing or locked.
+    pub fn records(&self) -> Result<Vec<RecordView>, Error> {
+        let now = self.parts.clock.now();
+        let phase = self.read();
+        Ok(self
+            .opened(&phase)?
+            .records
+            .values()
+            .map(|entry| RecordView::of(entry, now))
+            .collect())
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// If there is none of this name, or the vault is missing or locked.
+    pub fn record(&self, name: &str) -> Result<RecordView, Error> {
+        let (_, entry) = self.find(name)?;
+        Ok(RecordView::of(&entry, self.parts.clock.now()))
+    }
+
+    /// Waits until no login or proof is under way, at most for `patience`. Returns whether that came true.
+    pub async fn settle(&self, patience: Duration) -> bool {
+        timeout(patience, self.in_air.write()).await.is_ok()
+    }
+
+    fn find(&self, name: &str) -> Result<(Arc<Refresher>, Arc<Entry>), Error> {
+        let phase = self.read();
+        let open = self.opened(&phase)?;
+        match open.records.get(name) {
+            Some(entry) => Ok((Arc::clone(&open.refresher), Arc::clone(entry))),
+            None => Err(match RecordName::parse(name) {
+                Ok(name) => Error::RecordNotFound(name),
+                Err(problem) => Error::InvalidArgument {
+                    field: "record",
+                    problem: problem.to_string(),
+                },
+            }),
+        }
+    }
+
+    fn opened<'p>(&self, phase: &'p Phase) -> Result<&'p Open, Error> {
+        match phase {
+            Phase::Missing => Err(Error::VaultMissing(self.path.clone())),
+            Phase::Locked(_) => Err(Error::VaultLocked),
+            Phase::Unlocked(open) => Ok(open),
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Phase> {
+        self.phase.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Phase> {
+        self.phase.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_expected(expected: &str, actual: &str) -> Result<(), Error> {
+    if same_org(expected, actual) {
+        return Ok(());
+    }
+    Err(Error::UnexpectedOrg {
+        expected: expected.to_owned(),
+        actual: actual.to_owned(),
+    })
+}
