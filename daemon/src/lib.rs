@@ -1,10 +1,20 @@
 //! sfvaultd
+pub mod accept;
+pub mod api;
 pub mod clock;
+pub mod config;
+pub mod daemon;
 pub mod error;
 pub mod failure;
+pub mod harden;
 pub mod host;
 pub mod ledger;
+pub mod listen;
+pub mod paths;
 pub mod record;
 pub mod salesforce;
 pub mod secret;
+pub mod session;
 pub mod store;
+pub mod systemd;
+pub mod vault;

@@ -1,1 +1,126 @@
-fn main() {}
+//! `sfvaultd`: parses nothing but `--help` and `--version`, hardens itself, and serves.
+
+use std::{
+    env,
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use sfvaultd::{
+    clock::SystemClock,
+    config::Config,
+    daemon::{Daemon, Setup},
+    harden::harden,
+    paths::Paths,
+    salesforce::{client::SalesforceLogin, settings::Environment},
+    systemd,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+const HELP: &str = "\
+sfvaultd keeps sealed Salesforce logins and gives short-lived sessions to local jobs.
+
+Usage: sfvaultd [--help | --version]
+
+It runs in the foreground, logs to stderr, and ends on SIGTERM or SIGINT. `sfvault` starts
+it when it is not running; `sfvault help` tells the rest.
+
+Environment:
+  SFVAULT_CONFIG_DIR   holds config.toml        (default: ~/.config/sfvault)
+  SFVAULT_DATA_DIR     holds vault.redb         (default: ~/.local/share/sfvault)
+  SFVAULT_RUNTIME_DIR  holds the two sockets    (default: $XDG_RUNTIME_DIR/sfvault)
+  RUST_LOG             what is logged           (default: info)
+
+Exit status: 0 ended by a signal, 1 could not start or serve, 2 wrong usage.
+";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    match (arguments.next(), arguments.next()) {
+        (None, _) => match run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(problem) => complain(&problem, 1),
+        },
+        (Some(argument), None) if argument == "--help" || argument == "-h" => print(HELP),
+        (Some(argument), None) if argument == "--version" || argument == "-V" => {
+            print(concat!("sfvaultd ", env!("CARGO_PKG_VERSION"), "\n"))
+        }
+        (Some(_), _) => complain(
+            "unexpected argument\nhint: sfvaultd takes none; see `sfvaultd --help`",
+            2,
+        ),
+    }
+}
+
+fn run() -> Result<(), String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let paths = Paths::from_environment().map_err(|error| text(&error))?;
+    let config = Config::load(&paths.config_file()).map_err(|error| text(&error))?;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    let warnings = harden();
+    for warning in &warnings {
+        warn!("{warning}");
+    }
+    let activated = systemd::activated().map_err(|error| text(&error))?;
+    let setup = Setup {
+        paths,
+        clock: Arc::new(SystemClock),
+        login: Arc::new(SalesforceLogin::new(config.salesforce, Environment::read())),
+        kdf: config.kdf,
+        api_version: config.api_version,
+        warnings,
+        activated,
+    };
+    // One thread serves: a cached session costs microseconds, and what is slow (disk, key derivation) has threads of its
+    // own that end when idle.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| text(&error))?;
+    runtime.block_on(async {
+        let shutdown = shutdown_signal().map_err(|error| text(&error))?;
+        let daemon = Daemon::start(setup).map_err(|error| text(&error))?;
+        info!(version = env!("CARGO_PKG_VERSION"), "ready");
+        systemd::notify_ready()
+            .unwrap_or_else(|error| warn!(%error, "systemd can't be told that sfvaultd is ready"));
+        daemon.serve(shutdown).await;
+        Ok(())
+    })
+}
+
+/// Ends on SIGTERM or SIGINT. SIGHUP, which a closed terminal sends, is not for a daemon.
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => {}
+            }
+        }
+    })
+}
+
+fn print(text: &str) -> ExitCode {
+    // A reader that went away is no failure of ours.
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn complain(problem: &str, status: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: {problem}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,100 @@
+//! `sfvault.v1.Control`.
+
+use std::sync::Arc;
+
+use sfvault_proto::v1::{
+    GetStatusRequest, GetStatusResponse, InitializeVaultRequest, InitializeVaultResponse,
+    LockVaultRequest, LockVaultResponse, UnlockVaultRequest, UnlockVaultResponse,
+    control_server::Control,
+};
+use tonic::{Request, Response, Status};
+
+use super::{About, convert, status};
+use crate::{error::Error, secret::Passphrase, vault::Vault};
+
+pub(super) struct Service {
+    pub(super) vault: Arc<Vault>,
+    pub(super) about: About,
+}
+
+impl Service {
+    async fn initialize(
+        &self,
+        request: InitializeVaultRequest,
+    ) -> Result<InitializeVaultResponse, Error> {
+        let path = self
+            .vault
+            .initialize(Passphrase::new(request.passphrase))
+            .await?;
+        Ok(InitializeVaultResponse {
+            path: path.display().to_string(),
+        })
+    }
+
+    async fn unlock(&self, request: UnlockVaultRequest) -> Result<UnlockVaultResponse, Error> {
+        let (records, changed) = self
+            .vault
+            .unlock(Passphrase::new(request.passphrase))
+            .await?;
+        Ok(UnlockVaultResponse {
+            records: convert::count(records),
+            changed,
+        })
+    }
+
+    async fn lock(&self) -> Result<LockVaultResponse, Error> {
+        let (sessions_dropped, changed) = self.vault.lock().await?;
+        Ok(LockVaultResponse {
+            changed,
+            sessions_dropped: convert::count(sessions_dropped),
+        })
+    }
+
+    fn status(&self) -> Result<GetStatusResponse, Error> {
+        let records = match self.vault.records() {
+            Ok(records) => records,
+            Err(Error::VaultLocked | Error::VaultMissing(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(GetStatusResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started_at: Some(self.about.started_at.into()),
+            vault_path: self.vault.path().display().to_string(),
+            vault: convert::lock_state(self.vault.lock_state()).into(),
+            records: records.iter().map(convert::record_status).collect(),
+            warnings: self.about.warnings.clone(),
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl Control for Service {
+    async fn initialize_vault(
+        &self,
+        request: Request<InitializeVaultRequest>,
+    ) -> Result<Response<InitializeVaultResponse>, Status> {
+        status::answer(self.initialize(request.into_inner()).await)
+    }
+
+    async fn unlock_vault(
+        &self,
+        request: Request<UnlockVaultRequest>,
+    ) -> Result<Response<UnlockVaultResponse>, Status> {
+        status::answer(self.unlock(request.into_inner()).await)
+    }
+
+    async fn lock_vault(
+        &self,
+        _request: Request<LockVaultRequest>,
+    ) -> Result<Response<LockVaultResponse>, Status> {
+        status::answer(self.lock().await)
+    }
+
+    async fn get_status(
+        &self,
+        _request: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        status::answer(self.status())
+    }
+}

@@ -1,0 +1,315 @@
+//! Wire messages to domain types and back. Secrets are moved out of a request, not copied.
+
+use std::time::{Duration, SystemTime};
+
+use sfvault_proto::v1;
+
+use super::status::failure_reason;
+use crate::{
+    error::Error,
+    host::Host,
+    record::{Credential, Flow, RecordName},
+    secret::{Password, SecurityToken},
+    session::{
+        Session,
+        machine::{Activity, Refusal, Want},
+    },
+    vault::{LockState, NewRecord, NewSecrets, RecordView, SessionRequest},
+};
+
+pub(super) fn record_name(text: &str) -> Result<RecordName, Error> {
+    RecordName::parse(text).map_err(|problem| invalid("name", problem.to_string()))
+}
+
+pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<SessionRequest, Error> {
+    let min_ttl = duration("min_ttl", request.min_ttl)?;
+    let refused = Some(request.refused_generation).filter(|generation| *generation != 0);
+    let expect_org = Some(&request.expect_org).filter(|org| !org.is_empty());
+    if let Some(org) = expect_org {
+        let is_org_id =
+            matches!(org.len(), 15 | 18) && org.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !(is_org_id && org.starts_with("00D")) {
+            return Err(invalid(
+                "expect_org",
+                "an org id has 15 or 18 letters and digits and starts with `00D`",
+            ));
+        }
+    }
+    Ok(SessionRequest {
+        want: Want {
+            min_ttl,
+            refused,
+            fresh_proof: false,
+        },
+        expect_org: expect_org.cloned(),
+        wait: duration("wait", request.wait)?,
+    })
+}
+
+pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionResponse {
+    v1::GetSessionResponse {
+        // EXPOSE: to the peer, who was let in for this.
+        session_id: session.session_id.expose().to_owned(),
+        instance_url: session.instance.url(),
+        api_version: api_version.to_owned(),
+        org_id: session.org_id.clone(),
+        user_id: session.user_id.clone(),
+        username: session.username.clone(),
+        sandbox: session.sandbox,
+        generation: session.generation,
+        issued_at: Some(session.issued_at.into()),
+        guaranteed_until: Some(session.guaranteed_until().into()),
+        expires_at: Some(session.expires_at().into()),
+    }
+}
+
+pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Error> {
+    use v1::add_record_request::Credential as Sent;
+    let name = record_name(&request.name)?;
+    let login_host = Host::parse(&request.login_url).map_err(|problem| {
+        invalid(
+            "login_url",
+            format!("`{}`: {problem}", request.login_url.escape_debug()),
+        )
+    })?;
+    let credential = match request.credential {
+        Some(Sent::SoapLogin(sent)) => Credential::SoapLogin {
+            password: Password::new(sent.password),
+            security_token: token(sent.security_token),
+        },
+        None => return Err(invalid("credential", "is missing")),
+    };
+    Ok(NewRecord {
+        name,
+        username: request.username,
+        login_host,
+        credential,
+    })
+}
+
+pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> NewSecrets {
+    NewSecrets {
+        password: request.password.map(Password::new),
+        security_token: request.security_token.map(token),
+    }
+}
+
+pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
+    let record = &view.record;
+    let problem = Problem::of(&view.activity);
+    let pin = record.pin.clone();
+    let (org_id, user_id) = pin.map_or_else(Default::default, |pin| (pin.org_id, pin.user_id));
+    v1::RecordStatus {
+        name: record.name.to_string(),
+        username: record.username.clone(),
+        login_url: record.login_host.url(),
+        flow: flow(record.flow).into(),
+        state: record_state(&view.activity).into(),
+        reason: problem.reason.into(),
+        problem: problem.text,
+        failed_at: problem.failed_at.map(Into::into),
+        retry_at: problem.retry_at.map(Into::into),
+        org_id,
+        user_id,
+        generation: view.generation,
+        created_at: Some(record.created_at.into()),
+        credential_changed_at: Some(record.credential_changed_at.into()),
+        session_issued_at: view
+            .session
+            .as_ref()
+            .map(|session| session.issued_at.into()),
+        guaranteed_until: view
+            .session
+            .as_ref()
+            .map(|session| session.guaranteed_until().into()),
+        logins: view.logins,
+    }
+}
+
+pub(super) fn lock_state(state: LockState) -> v1::VaultState {
+    match state {
+        LockState::Missing => v1::VaultState::Missing,
+        LockState::Locked => v1::VaultState::Locked,
+        LockState::Unlocked => v1::VaultState::Unlocked,
+    }
+}
+
+pub(super) fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// What keeps a record from logging in.
+struct Problem {
+    reason: v1::Reason,
+    text: String,
+    failed_at: Option<SystemTime>,
+    retry_at: Option<SystemTime>,
+}
+
+impl Problem {
+    fn of(activity: &Activity) -> Self {
+        let none = Self {
+            reason: v1::Reason::Unspecified,
+            text: String::new(),
+            failed_at: None,
+            retry_at: None,
+        };
+        let Activity::Barred(refusal) = activity else {
+            return none;
+        };
+        match refusal {
+            Refusal::BackingOff { failure, until } => Self {
+                reason: failure_reason(failure.class),
+                text: failure.to_string(),
+                retry_at: Some(*until),
+                ..none
+            },
+            Refusal::BudgetSpent { until } => Self {
+                reason: v1::Reason::LoginBudgetSpent,
+                retry_at: Some(*until),
+                ..none
+            },
+            Refusal::Latched { failure, since } => Self {
+                reason: failure_reason(failure.class),
+                text: failure.to_string(),
+                failed_at: Some(*since),
+                ..none
+            },
+            Refusal::MinTtlTooLong { .. } => none,
+            Refusal::RefusedAgain { until } => Self {
+                reason: v1::Reason::SessionRefusedAgain,
+                retry_at: Some(*until),
+                ..none
+            },
+        }
+    }
+}
+
+fn record_state(activity: &Activity) -> v1::RecordState {
+    match activity {
+        Activity::Barred(Refusal::Latched { .. }) => v1::RecordState::Latched,
+        Activity::Barred(
+            Refusal::BackingOff { .. }
+            | Refusal::BudgetSpent { .. }
+            | Refusal::MinTtlTooLong { .. }
+            | Refusal::RefusedAgain { .. },
+        ) => v1::RecordState::BackingOff,
+        Activity::Idle => v1::RecordState::Idle,
+        Activity::InFlight => v1::RecordState::LoggingIn,
+        Activity::Ready => v1::RecordState::Ready,
+    }
+}
+
+fn flow(flow: Flow) -> v1::Flow {
+    match flow {
+        Flow::SoapLogin => v1::Flow::SoapLogin,
+    }
+}
+
+fn token(text: String) -> Option<SecurityToken> {
+    (!text.is_empty()).then(|| SecurityToken::new(text))
+}
+
+fn duration(field: &'static str, sent: Option<prost_types::Duration>) -> Result<Duration, Error> {
+    sent.map_or(Ok(Duration::ZERO), Duration::try_from)
+        .map_err(|_| invalid(field, "is not a time span of 0 or more"))
+}
+
+fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
+    Error::InvalidArgument {
+        field,
+        problem: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> v1::GetSessionRequest {
+        v1::GetSessionRequest {
+            record: "prod".to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn an_empty_request_wants_any_session_of_any_org() {
+        let wanted = session_request(&request()).unwrap();
+        assert_eq!(
+            (wanted.want.min_ttl, wanted.want.refused, wanted.wait),
+            (Duration::ZERO, None, Duration::ZERO)
+        );
+        assert_eq!(wanted.expect_org, None);
+    }
+
+    #[test]
+    fn negative_spans_and_odd_org_ids_are_refused_by_field() {
+        let negative = Some(prost_types::Duration {
+            seconds: -1,
+            nanos: 0,
+        });
+        for (request, field) in [
+            (
+                v1::GetSessionRequest {
+                    min_ttl: negative,
+                    ..request()
+                },
+                "min_ttl",
+            ),
+            (
+                v1::GetSessionRequest {
+                    wait: negative,
+                    ..request()
+                },
+                "wait",
+            ),
+            (
+                v1::GetSessionRequest {
+                    expect_org: "prod".to_owned(),
+                    ..request()
+                },
+                "expect_org",
+            ),
+            (
+                v1::GetSessionRequest {
+                    expect_org: "005xx000001Sv6A".to_owned(),
+                    ..request()
+                },
+                "expect_org",
+            ),
+        ] {
+            let error = session_request(&request).unwrap_err();
+            assert!(
+                matches!(&error, Error::InvalidArgument { field: named, .. } if *named == field),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_needs_a_credential_and_a_host() {
+        let request = |login_url: &str| v1::AddRecordRequest {
+            name: "prod".to_owned(),
+            username: "u@example.com".to_owned(),
+            login_url: login_url.to_owned(),
+            credential: None,
+        };
+        let error = new_record(request("https://login.salesforce.com")).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::InvalidArgument {
+                field: "credential",
+                ..
+            }
+        ));
+        let error = new_record(request("http://login.salesforce.com")).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::InvalidArgument {
+                field: "login_url",
+                ..
+            }
+        ));
+    }
+}

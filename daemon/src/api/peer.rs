@@ -1,0 +1,143 @@
+//! Who is at the other end: what the kernel says, never what the peer says.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::UnixStream,
+};
+use tonic::{Request, Status, transport::server::Connected};
+
+use super::status;
+use crate::{error::Error, paths::own_uid};
+
+/// The process that connected, as the kernel saw it at that moment. The pid may belong to another process by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub uid: u32,
+    pub gid: u32,
+    pub pid: Option<i32>,
+}
+
+/// An accepted connection that knows its peer.
+#[derive(Debug)]
+pub struct Connection {
+    stream: UnixStream,
+    peer: Peer,
+}
+
+impl Connection {
+    /// Asks the kernel for the peer.
+    ///
+    /// # Errors
+    /// If the kernel does not say; then nobody is served.
+    pub fn new(stream: UnixStream) -> io::Result<Self> {
+        let credentials = stream.peer_cred()?;
+        let peer = Peer {
+            uid: credentials.uid(),
+            gid: credentials.gid(),
+            pid: credentials.pid(),
+        };
+        Ok(Self { stream, peer })
+    }
+}
+
+/// Lets only the daemon's own uid and root call. A uid of another user namespace arrives here as the uid that it is
+/// mapped to, so root of a container is not root.
+///
+/// # Errors
+/// The status for everybody else.
+#[expect(
+    clippy::result_large_err,
+    reason = "tonic's interceptors return `Status` itself"
+)]
+pub fn only_ours(request: Request<()>) -> Result<Request<()>, Status> {
+    match request.extensions().get::<Peer>() {
+        Some(peer) if is_ours(*peer, own_uid()) => Ok(request),
+        Some(_) | None => Err(status::from_error(&Error::Denied)),
+    }
+}
+
+fn is_ours(peer: Peer, own_uid: u32) -> bool {
+    peer.uid == own_uid || peer.uid == 0
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_own_uid_and_root_are_served() {
+        let peer = |uid| Peer {
+            uid,
+            gid: uid,
+            pid: Some(1),
+        };
+        assert!(is_ours(peer(1000), 1000));
+        assert!(is_ours(peer(0), 1000));
+        assert!(!is_ours(peer(1001), 1000));
+        assert!(!is_ours(peer(65534), 1000));
+        assert!(!is_ours(peer(1000), 0));
+    }
+
+    /// A connection of which the kernel told nothing is nobody's.
+    #[test]
+    fn a_request_without_a_peer_is_denied() {
+        assert_eq!(
+            only_ours(Request::new(())).unwrap_err().code(),
+            tonic::Code::PermissionDenied
+        );
+    }
+}

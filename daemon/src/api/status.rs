@@ -1,0 +1,118 @@
+//! Domain errors become `Status` here and nowhere else. What clients match on is the reason, never the message.
+
+use std::time::Duration;
+
+use sfvault_proto::v1::{ERROR_DOMAIN, Reason};
+use tonic::{Code, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::{error::Error, failure::Class, store::StoreError};
+
+/// The answer of a handler.
+#[expect(
+    clippy::result_large_err,
+    reason = "tonic's handlers return `Status` itself"
+)]
+pub(super) fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
+    result
+        .map(Response::new)
+        .map_err(|error| from_error(&error))
+}
+
+/// The status of an error, with its reason and, where waiting helps, how long.
+pub(super) fn from_error(error: &Error) -> Status {
+    let reason = reason(error);
+    let name = reason.as_str_name().trim_start_matches("REASON_");
+    let mut details = ErrorDetails::with_error_info(name, ERROR_DOMAIN, []);
+    if let Some(wait) = retry_after(error) {
+        details.set_retry_info(Some(wait));
+    }
+    Status::with_error_details(code(reason), error.to_string(), details)
+}
+
+/// Why Salesforce gave no session.
+pub(super) fn failure_reason(class: Class) -> Reason {
+    match class {
+        Class::AccessPolicy | Class::SessionBarred => Reason::AccessPolicy,
+        Class::ApiVersion => Reason::ApiVersion,
+        Class::BadCredentials => Reason::CredentialRejected,
+        Class::LockedOut => Reason::UserLockedOut,
+        Class::LoginDisabled => Reason::LoginDisabled,
+        Class::OrgState => Reason::OrgState,
+        Class::PasswordExpired => Reason::PasswordExpired,
+        Class::PinnedElsewhere => Reason::PinnedElsewhere,
+        Class::Protocol => Reason::Protocol,
+        Class::RateLimited => Reason::RateLimited,
+        Class::RestrictedHours => Reason::RestrictedHours,
+        Class::SessionDead | Class::Unavailable => Reason::SalesforceUnavailable,
+        Class::Unanswered => Reason::LoginUnanswered,
+        Class::WrongHost => Reason::WrongHost,
+    }
+}
+
+fn reason(error: &Error) -> Reason {
+    match error {
+        Error::Denied => Reason::Denied,
+        Error::HostNotAllowed(_) => Reason::HostNotAllowed,
+        Error::Internal(_) => Reason::Internal,
+        Error::InvalidArgument { .. } => Reason::InvalidArgument,
+        Error::Latched { failure, .. } | Error::LoginFailed { failure, .. } => {
+            failure_reason(failure.class)
+        }
+        Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
+        Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
+        Error::RecordExists(_) => Reason::RecordExists,
+        Error::RecordNotFound(_) => Reason::RecordNotFound,
+        Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
+        Error::ShuttingDown => Reason::ShuttingDown,
+        Error::Store(error) => store_reason(error),
+        Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
+        Error::VaultExists(_) => Reason::VaultExists,
+        Error::VaultLocked => Reason::VaultLocked,
+        Error::VaultMissing(_) => Reason::VaultMissing,
+    }
+}
+
+fn store_reason(_error: &StoreError) -> Reason {
+    Reason::Storage
+}
+
+fn retry_after(error: &Error) -> Option<Duration> {
+    match error {
+        Error::ShuttingDown => Some(Duration::from_secs(1)),
+        error => error.may_pass_in().filter(|wait| *wait != Duration::MAX),
+    }
+}
+
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::InvalidArgument | Reason::HostNotAllowed | Reason::MinTtlTooLong => {
+            Code::InvalidArgument
+        }
+        Reason::RecordNotFound => Code::NotFound,
+        Reason::RecordExists | Reason::VaultExists => Code::AlreadyExists,
+        Reason::Denied => Code::PermissionDenied,
+        Reason::WrongPassphrase => Code::Unauthenticated,
+        Reason::VaultDamaged | Reason::VaultForeign => Code::DataLoss,
+        Reason::AccessPolicy
+        | Reason::ApiVersion
+        | Reason::CredentialRejected
+        | Reason::LoginDisabled
+        | Reason::OrgState
+        | Reason::PasswordExpired
+        | Reason::PinnedElsewhere
+        | Reason::Protocol
+        | Reason::UnexpectedOrg
+        | Reason::UserLockedOut
+        | Reason::VaultLocked
+        | Reason::VaultMissing
+        | Reason::WrongHost => Code::FailedPrecondition,
+        Reason::LoginBudgetSpent | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::LoginUnanswered
+        | Reason::RestrictedHours
+        | Reason::SalesforceUnavailable
+        | Reason::SessionRefusedAgain
+        | Reason::ShuttingDown => Code::Unavailable,
+        Reason::Internal | Reason::Storage | Reason::Unspecified => Code::Internal,
+    }
+}

@@ -1,0 +1,142 @@
+//! The daemon as a whole: started in an order in which each step is a reason to stop, served, and ended.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time::timeout};
+use tracing::{error, info};
+
+use crate::{
+    accept::{Activated, Sockets, channels},
+    api::{About, serve_admin, serve_sessions},
+    clock::Clock,
+    listen::{InstanceLock, ListenError},
+    paths::{PathError, Paths},
+    salesforce::Login,
+    store::{KdfCost, StoreError},
+    vault::{Parts, Vault},
+};
+
+/// How long calls under way may take to end once the daemon is told to.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+/// How long a login under way may take to end; its result is worth more than a quick exit, for without it the login
+/// counts as failed. Shorter than systemd's patience of 90 s.
+const LAST_LOGINS: Duration = Duration::from_secs(70);
+
+/// What a daemon is made of.
+#[derive(Debug)]
+pub struct Setup {
+    pub paths: Paths,
+    pub clock: Arc<dyn Clock>,
+    pub login: Arc<dyn Login>,
+    /// What a passphrase slot of a new vault costs to open.
+    pub kdf: KdfCost,
+    /// The API version that jobs are told to use.
+    pub api_version: String,
+    /// What could not be hardened, in words.
+    pub warnings: Vec<String>,
+    pub activated: Activated,
+}
+
+/// A daemon that is ready to serve.
+#[derive(Debug)]
+pub struct Daemon {
+    sockets: Sockets,
+    vault: Arc<Vault>,
+    about: About,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug)]
+pub enum StartError {
+    Listen(ListenError),
+    Path(PathError),
+    Store(StoreError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(error) => error.fmt(f),
+            Self::Path(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Daemon {
+    /// Checks the directories, takes the instance lock, opens the vault file, binds the sockets, in this order. Needs a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn start(setup: Setup) -> Result<Self, StartError> {
+        let Setup {
+            paths,
+            clock,
+            login,
+            kdf,
+            api_version,
+            warnings,
+            activated,
+        } = setup;
+        paths.prepare().map_err(StartError::Path)?;
+        let lock = InstanceLock::take(&paths.runtime).map_err(StartError::Listen)?;
+        let about = About {
+            started_at: clock.now(),
+            warnings,
+            api_version: api_version.into(),
+        };
+        let vault =
+            Vault::open(&paths.vault(), Parts { clock, login, kdf }).map_err(StartError::Store)?;
+        let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;
+        Ok(Self {
+            sockets,
+            vault,
+            about,
+        })
+    }
+
+    /// Serves until `shutdown` ends, then answers what was asked, waits for logins under way, and removes the sockets.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let Self {
+            sockets,
+            vault,
+            about,
+        } = self;
+        let (to_sessions, sessions) = channels();
+        let (to_admin, admin) = channels();
+        let (stop, stopped) = watch::channel(false);
+        let until_stopped = || {
+            let mut stopped = stopped.clone();
+            // The sender outlives the services, so an error can't end the wait.
+            async move { drop(stopped.wait_for(|stop| *stop).await) }
+        };
+        let mut services = Box::pin(async {
+            let (sessions, admin) = tokio::join!(
+                serve_sessions(Arc::clone(&vault), about.clone(), sessions, until_stopped()),
+                serve_admin(Arc::clone(&vault), about.clone(), admin, until_stopped()),
+            );
+            for failed in [sessions.err(), admin.err()].into_iter().flatten() {
+                error!(%failed, "a service ended");
+            }
+        });
+        let served = async move {
+            tokio::select! {
+                () = &mut services => error!("the services ended by themselves"),
+                () = shutdown => {
+                    info!("ending");
+                    stop.send_replace(true);
+                    if timeout(LAST_CALLS, &mut services).await.is_err() {
+                        info!("calls were cut off");
+                    }
+                }
+            }
+        };
+        tokio::join!(served, sockets.serve(to_sessions, to_admin));
+        if !vault.settle(LAST_LOGINS).await {
+            error!("a login was cut off; it counts as failed");
+        }
+    }
+}
