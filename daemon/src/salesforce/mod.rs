@@ -2,6 +2,8 @@
 //!
 //! What stands behind it (hosts, TLS, SOAP) is in the files beside this one; nothing here retries.
 
+pub mod hosts;
+
 use std::{fmt, future::Future, pin::Pin as Boxed, time::Duration};
 
 use crate::{failure::Failure, host::Host, record::Credential, secret::SessionId};
