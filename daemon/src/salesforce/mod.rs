@@ -2,6 +2,28 @@
 //!
 //! What stands behind it (hosts, TLS, SOAP) is in the files beside this one; nothing here retries.
 
+mod buffer;
+mod classify;
+mod client;
+mod connector;
+mod envelope;
+mod fault;
+pub mod hosts;
+mod http;
+mod id;
+#[cfg(test)]
+mod loopback;
+pub mod proxy;
+mod redact;
+pub mod settings;
+mod soap;
+mod trust;
+mod tunnel;
+mod watched;
+mod xml;
+
+pub use client::SalesforceLogin;
+
 use std::{fmt, future::Future, pin::Pin as Boxed, time::Duration};
 
 use crate::{failure::Failure, host::Host, record::Credential, secret::SessionId};

@@ -1,0 +1,156 @@
+//! From an HTTP answer to a grant, a proof or a failure. Pure: the answer has been read by `http`.
+
+use std::time::Duration;
+
+use super::{
+    Grant, HostRefused, Proof,
+    hosts::HostRules,
+    http::{Answer, HttpError},
+    redact::redact,
+    soap::{self, Body, NoGrant},
+    xml::Element,
+};
+use crate::failure::{Class, Failure};
+
+/// What a login's answer means. `secrets` are those that the request held.
+pub(super) fn login(
+    answer: &Answer,
+    username: &str,
+    rules: &HostRules,
+    secrets: &[&str],
+) -> Result<Grant, Failure> {
+    let content = content(answer, secrets).map_err(|mut failure| {
+        // No session was sent, so none can be dead: whatever this is, it is not understood.
+        if matches!(failure.class, Class::SessionBarred | Class::SessionDead) {
+            failure.class = Class::Protocol;
+        }
+        failure
+    })?;
+    soap::grant(&content, username, rules).map_err(refused)
+}
+
+/// What the answer to a session's proof means.
+pub(super) fn proof(answer: &Answer, secrets: &[&str]) -> Result<Proof, Failure> {
+    soap::proof(&content(answer, secrets)?).map_err(refused)
+}
+
+/// What a request without an answer means.
+pub(super) fn unanswered(error: HttpError, secrets: &[&str]) -> Failure {
+    let (class, message) = match error {
+        HttpError::NotSent(message) => (Class::Unavailable, message),
+        HttpError::NoAnswer(message) => (Class::Unanswered, message),
+        HttpError::BadAnswer(message) => (Class::Protocol, message),
+    };
+    failure(class, &redact(&message, secrets, &[]))
+}
+
+/// Nothing is sent to this host, be it the record's or the one that a session is for.
+pub(super) fn wrong_host(refused: &HostRefused) -> Failure {
+    let host = &refused.host;
+    let message = match &refused.hint {
+        Some(hint) => format!("no credential or session goes to `{host}`: {hint}"),
+        None => format!("no credential or session goes to `{host}`"),
+    };
+    failure(Class::WrongHost, &redact(&message, &[], &[]))
+}
+
+/// A failure that Salesforce gave no code for.
+pub(super) fn failure(class: Class, message: &str) -> Failure {
+    Failure {
+        class,
+        code: None,
+        message: message.to_owned(),
+        pause: None,
+    }
+}
+
+/// The element in the SOAP body of an answer that is no fault.
+fn content(answer: &Answer, secrets: &[&str]) -> Result<Element, Failure> {
+    // A redirect first: whatever else it says, the host is not the one to ask.
+    if (300..400).contains(&answer.status) {
+        return Err(by_status(answer));
+    }
+    match Body::parse(answer.body.as_ref()) {
+        Ok(Body::Fault(fault)) => Err(fault.into_failure(secrets)),
+        Ok(Body::Content(content)) if answer.status == 200 => Ok(content),
+        Ok(Body::Content(_)) => Err(by_status(answer)),
+        Err(problem) if answer.status == 200 && !answer.is_html() => Err(unreadable(problem.0)),
+        Err(_) => Err(by_status(answer)),
+    }
+}
+
+/// What an answer without SOAP in it means. A page's text is for people in browsers and is not quoted.
+fn by_status(answer: &Answer) -> Failure {
+    let status = answer.status;
+    let (class, message) = match status {
+        200 => (
+            Class::WrongHost,
+            "the host answered with a web page, not as an API host does".to_owned(),
+        ),
+        300..400 => (
+            Class::WrongHost,
+            match &answer.redirects_to {
+                Some(host) => format!(
+                    "the host redirects to `{host}` (HTTP {status}); credentials follow no redirect"
+                ),
+                None => {
+                    format!("the host redirects (HTTP {status}); credentials follow no redirect")
+                }
+            },
+        ),
+        404 | 405 => (
+            Class::WrongHost,
+            format!("the host does not serve the SOAP API (HTTP {status})"),
+        ),
+        406 | 420 | 502..=504 => (
+            Class::Unavailable,
+            format!("Salesforce is not available (HTTP {status})"),
+        ),
+        410 => (
+            Class::ApiVersion,
+            "Salesforce no longer serves this API version (HTTP 410)".to_owned(),
+        ),
+        429 => (
+            Class::RateLimited,
+            "Salesforce limits the rate of requests (HTTP 429)".to_owned(),
+        ),
+        _ => (
+            Class::Protocol,
+            format!("Salesforce answered HTTP {status} without a SOAP fault"),
+        ),
+    };
+    let pause = match status {
+        429 => Some(answer.retry_after.unwrap_or(Duration::from_hours(1))),
+        406 | 420 | 502..=504 => answer.retry_after,
+        _ => None,
+    };
+    Failure {
+        pause,
+        ..failure(class, &message)
+    }
+}
+
+fn refused(problem: NoGrant) -> Failure {
+    match problem {
+        NoGrant::HostRefused(refused) => wrong_host(&refused),
+        NoGrant::OtherVersion => failure(
+            Class::ApiVersion,
+            "Salesforce served another API version than 64.0",
+        ),
+        NoGrant::PasswordExpired => failure(
+            Class::PasswordExpired,
+            "the password has expired: change it, and the security token that follows by mail",
+        ),
+        NoGrant::Unreadable(problem) => unreadable(problem),
+    }
+}
+
+fn unreadable(problem: &str) -> Failure {
+    failure(
+        Class::Protocol,
+        &format!("Salesforce's answer is not understood: {problem}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

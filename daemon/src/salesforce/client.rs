@@ -1,0 +1,143 @@
+//! The way to Salesforce, put together: host rules, envelope, exchange, classification.
+
+use tokio::time::Instant;
+
+use super::{
+    Exchange, Grant, HostRefused, Login, LoginRequest, Proof,
+    buffer::WipedBuffer,
+    classify,
+    envelope::{self, Unsendable},
+    hosts::HostRules,
+    http::{Answer, HttpClient, Post},
+    settings::{Environment, Settings},
+};
+use crate::{
+    failure::{Class, Failure},
+    host::Host,
+    record::Credential,
+    secret::{Password, SecurityToken, SessionId},
+};
+
+/// Logs in at Salesforce. It keeps no session and no connection, and it never tries twice.
+#[derive(Debug)]
+pub struct SalesforceLogin {
+    rules: HostRules,
+    http: HttpClient,
+}
+
+impl SalesforceLogin {
+    /// Opens nothing: certificates are read when the first login needs them.
+    #[must_use]
+    pub fn new(settings: Settings, environment: Environment) -> Self {
+        Self {
+            rules: settings.host_rules.clone(),
+            http: HttpClient::new(settings, environment),
+        }
+    }
+
+    async fn soap_login(
+        &self,
+        request: &LoginRequest,
+        password: &Password,
+        token: Option<&SecurityToken>,
+    ) -> Result<Grant, Failure> {
+        self.rules
+            .permit(&request.login_host)
+            .map_err(|refused| classify::wrong_host(&refused))?;
+        let body = envelope::login(&request.username, password, token).map_err(unsendable)?;
+        // EXPOSE: `redact`, which keeps them out of what is told about a failure.
+        let mut secrets = vec![password.expose()];
+        // EXPOSE: as the password.
+        secrets.extend(token.map(SecurityToken::expose));
+        let answer = self.post(&request.login_host, body, &secrets).await?;
+        classify::login(&answer, &request.username, &self.rules, &secrets)
+    }
+
+    async fn get_user_info(&self, session_id: &SessionId, host: &Host) -> Result<Proof, Failure> {
+        self.rules
+            .permit(host)
+            .map_err(|refused| classify::wrong_host(&refused))?;
+        let body = envelope::get_user_info(session_id).map_err(unsendable)?;
+        // EXPOSE: `redact`, which keeps it out of what is told about a failure.
+        let secrets = [session_id.expose()];
+        let answer = self.post(host, body, &secrets).await?;
+        classify::proof(&answer, &secrets)
+    }
+
+    async fn post(
+        &self,
+        host: &Host,
+        body: WipedBuffer,
+        secrets: &[&str],
+    ) -> Result<Answer, Failure> {
+        let post = Post {
+            host,
+            path: envelope::PATH,
+            headers: &[
+                ("content-type", "text/xml; charset=utf-8"),
+                // Must be there; its value is ignored (the WSDL's binding has an empty one).
+                ("soapaction", "\"\""),
+            ],
+            body,
+        };
+        let started = Instant::now();
+        let result = self.http.post(post).await;
+        let elapsed = started.elapsed();
+        match result {
+            Ok(answer) => {
+                tracing::debug!(%host, status = answer.status, ?elapsed, "Salesforce answered");
+                Ok(answer)
+            }
+            Err(error) => {
+                let failure = classify::unanswered(error, secrets);
+                let class = failure.class.name();
+                tracing::debug!(%host, class, ?elapsed, "Salesforce did not answer");
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Login for SalesforceLogin {
+    fn permit(&self, host: &Host) -> Result<(), HostRefused> {
+        self.rules.permit(host)
+    }
+
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+        Box::pin(async move {
+            let Credential::SoapLogin {
+                password,
+                security_token,
+            } = &request.credential;
+            let result = self
+                .soap_login(request, password, security_token.as_ref())
+                .await;
+            log("login", &request.login_host, &result);
+            result
+        })
+    }
+
+    fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof> {
+        Box::pin(async move {
+            let result = self.get_user_info(session_id, instance).await;
+            log("proof", instance, &result);
+            result
+        })
+    }
+}
+
+/// Such a credential can't be the right one: Salesforce could never have received it.
+fn unsendable(problem: Unsendable) -> Failure {
+    classify::failure(Class::BadCredentials, &problem.to_string())
+}
+
+fn log<T>(what: &'static str, host: &Host, result: &Result<T, Failure>) {
+    let class = match result {
+        Ok(_) => "ok",
+        Err(failure) => failure.class.name(),
+    };
+    tracing::debug!(%host, class, what, "exchange with Salesforce");
+}
+
+#[cfg(test)]
+mod tests;

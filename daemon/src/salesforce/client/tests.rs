@@ -1,0 +1,209 @@
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use super::*;
+use crate::salesforce::loopback::{Authority, Script, Server};
+
+const PASSWORD: &str = "Tr0ub4dor&3";
+const TOKEN: &str = "AbCdEfGhIjKlMnOpQrStUvWx";
+const SESSION: &str = "00Dxx0000001gPL!AR8AQ.canary_x";
+
+fn login_to(authority: &Authority, allowed: Vec<Host>) -> SalesforceLogin {
+    let settings = Settings {
+        host_rules: HostRules {
+            allowed,
+            instanced: false,
+        },
+        ..Settings::default()
+    };
+    let environment = Environment {
+        ssl_cert_file: Some(authority.path().to_owned()),
+        ..Environment::default()
+    };
+    SalesforceLogin::new(settings, environment)
+}
+
+fn request(login_host: Host) -> LoginRequest {
+    LoginRequest {
+        username: "etl@acme.com".to_owned(),
+        login_host,
+        credential: Credential::SoapLogin {
+            password: Password::new(PASSWORD.to_owned()),
+            security_token: Some(SecurityToken::new(TOKEN.to_owned())),
+        },
+    }
+}
+
+fn answer(status: u16, inside: &str) -> Script {
+    let body = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>{inside}</s:Body></s:Envelope>"
+    );
+    Script::Answer(format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+fn granted(instance: &Host) -> Script {
+    answer(
+        200,
+        &format!(
+            "<loginResponse><result><passwordExpired>false</passwordExpired><sandbox>false</sandbox>\
+             <serverUrl>https://{instance}/services/Soap/u/64.0/00Dxx0000001gPL</serverUrl>\
+             <sessionId>{SESSION}</sessionId><userId>005xx000001Sv6AAAS</userId></result></loginResponse>"
+        ),
+    )
+}
+
+fn proven() -> Script {
+    answer(
+        200,
+        "<getUserInfoResponse><result><organizationId>00Dxx0000001gPLEAY</organizationId>\
+         <sessionSecondsValid>7200</sessionSecondsValid><userId>005xx000001Sv6AAAS</userId>\
+         </result></getUserInfoResponse>",
+    )
+}
+
+#[tokio::test]
+async fn a_login_leads_to_a_session_that_can_be_proven() {
+    let authority = Authority::new();
+    let instance = Server::tls(authority.certify("localhost"), proven());
+    let login_host = Server::tls(authority.certify("localhost"), granted(&instance.host()));
+    let login = login_to(&authority, vec![login_host.host(), instance.host()]);
+
+    let grant = login.login(&request(login_host.host())).await.unwrap();
+    assert_eq!(
+        (&grant.instance, grant.org_id.as_str()),
+        (&instance.host(), "00Dxx0000001gPLEAY")
+    );
+    assert!(login_host.seen().contains(&format!(
+        "<urn:password>Tr0ub4dor&amp;3{TOKEN}</urn:password>"
+    )));
+
+    let proof = login
+        .prove(&grant.session_id, &grant.instance)
+        .await
+        .unwrap();
+    assert_eq!((proof.org_id, proof.user_id), (grant.org_id, grant.user_id));
+    assert!(
+        instance
+            .seen()
+            .contains(&format!("<urn:sessionId>{SESSION}</urn:sessionId>"))
+    );
+    assert!(!instance.seen().contains(TOKEN));
+}
+
+/// T36.
+#[tokio::test]
+async fn nothing_is_sent_to_a_host_that_is_not_permitted() {
+    let authority = Authority::new();
+    let server = Server::tls(authority.certify("localhost"), proven());
+    let login = login_to(&authority, Vec::new());
+    let failure = login.login(&request(server.host())).await.unwrap_err();
+    assert_eq!(failure.class, Class::WrongHost);
+    let session = SessionId::new(SESSION.to_owned());
+    let failure = login.prove(&session, &server.host()).await.unwrap_err();
+    assert_eq!(failure.class, Class::WrongHost);
+    assert_eq!(server.seen(), "");
+}
+
+/// T36.
+#[tokio::test]
+async fn a_session_for_a_foreign_host_is_dropped() {
+    let authority = Authority::new();
+    let foreign = Host::parse("acme.my.salesforce.com.evil.example").unwrap();
+    let server = Server::tls(authority.certify("localhost"), granted(&foreign));
+    let login = login_to(&authority, vec![server.host()]);
+    let failure = login.login(&request(server.host())).await.unwrap_err();
+    assert_eq!(failure.class, Class::WrongHost);
+    assert!(failure.message.contains("evil.example"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_credential_that_xml_cannot_carry_is_never_sent() {
+    let authority = Authority::new();
+    let server = Server::tls(authority.certify("localhost"), proven());
+    let login = login_to(&authority, vec![server.host()]);
+    let request = LoginRequest {
+        credential: Credential::SoapLogin {
+            password: Password::new("a\u{1b}b".to_owned()),
+            security_token: None,
+        },
+        ..request(server.host())
+    };
+    let failure = login.login(&request).await.unwrap_err();
+    assert_eq!(failure.class, Class::BadCredentials);
+    assert!(failure.message.contains("the password"), "{failure}");
+    assert_eq!(server.seen(), "");
+}
+
+#[tokio::test]
+async fn what_broke_decides_the_class() {
+    let authority = Authority::new();
+    let class = async |server: &Server| {
+        let login = login_to(&authority, vec![server.host()]);
+        login
+            .login(&request(server.host()))
+            .await
+            .unwrap_err()
+            .class
+    };
+    let silent = Server::raw(|_, _| Ok(()));
+    assert_eq!(class(&silent).await, Class::Unavailable);
+    let hung_up = Server::tls(authority.certify("localhost"), Script::HangUp);
+    assert_eq!(class(&hung_up).await, Class::Unanswered);
+    let noise = Server::tls(
+        authority.certify("localhost"),
+        Script::Answer("noise\r\n".to_owned()),
+    );
+    assert_eq!(class(&noise).await, Class::Protocol);
+}
+
+/// T43: a grant, a fault that quotes the credential, and a broken connection, all at `TRACE`.
+#[tokio::test]
+async fn no_log_line_has_a_secret() {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let authority = Authority::new();
+    let fault = format!(
+        "<s:Fault><faultcode>sf:X_Y_Z</faultcode><faultstring>got {PASSWORD} {TOKEN} {SESSION}</faultstring></s:Fault>"
+    )
+    .replace('&', "&amp;");
+    for script in [
+        granted(&Host::parse("acme.my.salesforce.com").unwrap()),
+        answer(500, &fault),
+        Script::HangUp,
+    ] {
+        let server = Server::tls(authority.certify("localhost"), script);
+        let login = login_to(&authority, vec![server.host()]);
+        let result = login.login(&request(server.host())).await;
+        tracing::info!("{result:?} {login:?} {:?}", request(server.host()));
+    }
+    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("exchange with Salesforce"), "{log}");
+    for secret in [PASSWORD, TOKEN, SESSION, "Tr0ub4", "KlMnOp", "canary"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

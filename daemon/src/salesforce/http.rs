@@ -1,0 +1,219 @@
+//! The only HTTP client: one POST over one TLS connection, then nothing stays open.
+//!
+//! It follows no redirect, keeps no cookie, decodes no compression and tries nothing twice. What it
+//! tells above all is whether a byte of the request may have left before something went wrong.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::client::TlsStream;
+
+use super::{
+    buffer::WipedBuffer,
+    connector::Connector,
+    settings::{Environment, Settings},
+    watched::Watched,
+};
+use crate::host::Host;
+
+/// Posts requests to permitted hosts; whoever calls it has asked the host rules.
+#[derive(Debug)]
+pub(super) struct HttpClient {
+    connector: Connector,
+    answer_timeout: Duration,
+    answer_limit: usize,
+}
+
+/// What is posted.
+pub(super) struct Post<'a> {
+    pub(super) host: &'a Host,
+    pub(super) path: &'static str,
+    pub(super) headers: &'static [(&'static str, &'static str)],
+    pub(super) body: WipedBuffer,
+}
+
+/// What came back, read to its end.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) content_type: Option<String>,
+    /// From `Retry-After`, if it is a number of seconds; six hours at most.
+    pub(super) retry_after: Option<Duration>,
+    /// The host in `Location`.
+    pub(super) redirects_to: Option<Host>,
+    pub(super) body: WipedBuffer,
+}
+
+/// Why there is no answer. The texts may quote foreign words: they are shown through `redact` only.
+#[derive(Debug)]
+pub(super) enum HttpError {
+    /// An answer that breaks HTTP or a limit.
+    BadAnswer(String),
+    /// At least a part of the request left, and no whole answer came.
+    NoAnswer(String),
+    /// Not a byte of the request left.
+    NotSent(String),
+}
+
+/// An answer has a dozen headers of together 1 or 2 KiB.
+const HEADERS: usize = 100;
+const HEADER_BYTES: usize = 64 * 1024;
+
+const LONGEST_RETRY_AFTER: u64 = 6 * 60 * 60;
+
+impl HttpClient {
+    pub(super) fn new(settings: Settings, environment: Environment) -> Self {
+        Self {
+            answer_timeout: settings.answer_timeout,
+            answer_limit: settings.answer_limit,
+            connector: Connector::new(settings, environment),
+        }
+    }
+
+    /// Sends the request once and reads the whole answer.
+    pub(super) async fn post(&self, post: Post<'_>) -> Result<Answer, HttpError> {
+        let host = post.host;
+        let stream = self.connector.connect(host).await;
+        let sent = Arc::new(AtomicBool::new(false));
+        let stream = Watched::new(stream.map_err(HttpError::NotSent)?, Arc::clone(&sent));
+        let limit = self.answer_timeout;
+        let result = timeout(limit, exchange(stream, post, self.answer_limit)).await;
+        match result {
+            Ok(Err(HttpError::NoAnswer(problem))) if !sent.load(Ordering::Relaxed) => {
+                Err(HttpError::NotSent(problem))
+            }
+            Ok(result) => result,
+            Err(_) => Err(HttpError::NoAnswer(format!(
+                "`{host}` did not answer in full within {} s",
+                limit.as_secs()
+            ))),
+        }
+    }
+}
+
+impl Answer {
+    /// Whether it is a web page, by its type or by its first characters.
+    pub(super) fn is_html(&self) -> bool {
+        let typed = self
+            .content_type
+            .as_ref()
+            .is_some_and(|t| t.to_ascii_lowercase().starts_with("text/html"));
+        let start = self.body.as_ref().trim_ascii_start();
+        typed
+            || [&b"<!doctype html"[..], b"<html"].iter().any(|page| {
+                start
+                    .get(..page.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(page))
+            })
+    }
+}
+
+/// One request and its answer. The connection is driven from here, so that it ends with this future.
+async fn exchange(
+    stream: Watched<TlsStream<TcpStream>>,
+    post: Post<'_>,
+    limit: usize,
+) -> Result<Answer, HttpError> {
+    let request = request(post)?;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(HEADERS)
+        .max_buf_size(HEADER_BYTES)
+        // Never copies the body, which holds a secret, into a buffer beside the headers.
+        .writev(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
+    let mut connection = pin!(connection);
+    let mut answer = pin!(async {
+        let response = sender.send_request(request).await.map_err(failed)?;
+        read(response, limit).await
+    });
+    tokio::select! {
+        biased;
+        answer = &mut answer => return answer,
+        // Its error, if any, reaches the answer as well.
+        _ = &mut connection => {}
+    }
+    answer.await
+}
+
+fn request(post: Post<'_>) -> Result<Request<Full<Bytes>>, HttpError> {
+    let mut request = Request::post(post.path)
+        .header(header::HOST, post.host.as_str())
+        .header(
+            header::USER_AGENT,
+            concat!("sfvault/", env!("CARGO_PKG_VERSION")),
+        )
+        .header(header::CONNECTION, "close");
+    for (name, value) in post.headers {
+        request = request.header(*name, *value);
+    }
+    // The bytes are wiped when the last reference to them goes.
+    request
+        .body(Full::new(Bytes::from_owner(post.body)))
+        .map_err(|error| HttpError::NotSent(format!("the request can't be built: {error}")))
+}
+
+async fn read(response: Response<Incoming>, limit: usize) -> Result<Answer, HttpError> {
+    let (head, mut incoming) = response.into_parts();
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    // None was asked for; a decoder would be one more thing to attack.
+    if head
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(HttpError::BadAnswer(
+            "the answer is compressed, though that was not asked for".to_owned(),
+        ));
+    }
+    let mut body = WipedBuffer::default();
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(failed)?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if body.len().saturating_add(data.len()) > limit {
+            return Err(HttpError::BadAnswer(format!(
+                "the answer is longer than {limit} bytes"
+            )));
+        }
+        body.push(data);
+    }
+    Ok(Answer {
+        status: head.status.as_u16(),
+        content_type: text(header::CONTENT_TYPE).map(str::to_owned),
+        retry_after: text(header::RETRY_AFTER)
+            .and_then(|seconds| seconds.trim().parse::<u64>().ok())
+            .map(|seconds| Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER))),
+        redirects_to: text(header::LOCATION).and_then(host_of_url),
+        body,
+    })
+}
+
+/// The host of an `https` or `http` URL, to tell the operator where a redirect wants to go.
+fn host_of_url(url: &str) -> Option<Host> {
+    let (_, rest) = url.split_once("://")?;
+    Host::parse(rest.split('/').next()?).ok()
+}
+
+fn failed(error: hyper::Error) -> HttpError {
+    if error.is_parse() {
+        HttpError::BadAnswer(format!("the answer is not HTTP/1.1: {error}"))
+    } else {
+        HttpError::NoAnswer(format!("the connection broke off: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
