@@ -1,1 +1,42 @@
-//! The typed client of sfvaultd.
+//! The typed client of `sfvaultd`, the credential vault for Salesforce.
+//!
+//! Values of this crate go in and come out; nothing of gRPC shows. A job takes a session like this:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use sfvault::{Places, RecordName, SessionRequest, SessionsClient};
+//!
+//! let client = SessionsClient::connect(&Places::discover()?).await?;
+//! let session = client.session(&SessionRequest::new(RecordName::parse("acme-prod")?)).await?;
+//! let api = format!("{}/services/data/v{}", session.instance_url, session.api_version);
+//! # Ok(()) }
+//! ```
+//!
+//! Before anything is sent, the client asks the kernel whose process listens on the socket, and refuses
+//! a stranger's. The crate starts no daemon, prints nothing and reads no clock; the feature `cli` adds
+//! the program `sfvault`, which does.
+
+mod admin;
+mod connect;
+mod convert;
+mod error;
+mod places;
+mod reason;
+mod record;
+mod secret;
+mod session;
+mod sessions;
+mod status;
+
+pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use error::Error;
+pub use places::{Places, PlacesError};
+pub use reason::Reason;
+pub use record::{
+    Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
+    RecordStatus,
+};
+pub use secret::{Passphrase, Password, SecurityToken, SessionId};
+pub use session::{Session, SessionRequest};
+pub use sessions::SessionsClient;
+pub use status::{DaemonStatus, VaultState};

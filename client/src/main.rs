@@ -1,1 +1,7 @@
-fn main() {}
+//! `sfvault`, the command line of the credential vault for Salesforce.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,241 @@
+//! Administration of the vault and its records, over the socket `admin.sock`.
+
+use std::{future::Future, path::PathBuf, time::Duration};
+
+use sfvault_proto::v1::{self, control_client::ControlClient, records_client::RecordsClient};
+use tonic::{Request, Response, Status, transport::Channel};
+
+use crate::{
+    Credential, CredentialChange, DaemonStatus, Error, NewRecord, Passphrase, Password, Places,
+    RecordName, RecordStatus, SecurityToken, connect, convert,
+    sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
+};
+
+/// Administers the daemon. Clones share one connection, which is made anew when it breaks.
+///
+/// Every call fails as the daemon says, or if the connection breaks, or if no answer comes within a
+/// minute (two for [`AdminClient::check`]).
+#[derive(Debug, Clone)]
+pub struct AdminClient {
+    control: ControlClient<Channel>,
+    records: RecordsClient<Channel>,
+}
+
+/// The vault is unlocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unlocked {
+    /// How many records it holds.
+    pub records: u64,
+    /// False if it was unlocked already.
+    pub changed: bool,
+}
+
+/// The vault is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Locked {
+    /// False if it was locked already.
+    pub changed: bool,
+    /// Sessions dropped from memory; they go on at Salesforce.
+    pub sessions_dropped: u64,
+}
+
+/// A record was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The record as it is now.
+    pub record: RecordStatus,
+    /// False if the secrets given are those stored already: then a latch stays.
+    pub changed: bool,
+    /// What looks odd but was accepted, in words.
+    pub warnings: Vec<String>,
+}
+
+/// A record was proved to work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The record as it is now.
+    pub record: RecordStatus,
+    /// Where API calls go.
+    pub instance_url: String,
+    /// Whether the check made a login.
+    pub logged_in: bool,
+}
+
+impl AdminClient {
+    /// Connects to the daemon of these places. Starts none.
+    ///
+    /// # Errors
+    /// If no daemon answers there, or if the one that does is not to be trusted.
+    pub async fn connect(places: &Places) -> Result<Self, Error> {
+        let channel = connect::channel(places.admin_socket()).await?;
+        Ok(Self {
+            control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
+            records: RecordsClient::new(channel),
+        })
+    }
+
+    /// Makes the vault, which then is unlocked; returns its file.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn initialize(&self, passphrase: Passphrase) -> Result<PathBuf, Error> {
+        let request = v1::InitializeVaultRequest {
+            passphrase: passphrase.into_wire(),
+        };
+        let mut wire = self.control.clone();
+        let answer = call(DEADLINE, request, |r| wire.initialize_vault(r)).await?;
+        Ok(PathBuf::from(answer.path))
+    }
+
+    /// Unlocks the vault.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn unlock(&self, passphrase: Passphrase) -> Result<Unlocked, Error> {
+        let request = v1::UnlockVaultRequest {
+            passphrase: passphrase.into_wire(),
+        };
+        let mut wire = self.control.clone();
+        let answer = call(DEADLINE, request, |r| wire.unlock_vault(r)).await?;
+        Ok(Unlocked {
+            records: answer.records,
+            changed: answer.changed,
+        })
+    }
+
+    /// Locks the vault: keys and sessions leave the daemon's memory.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn lock(&self) -> Result<Locked, Error> {
+        let mut wire = self.control.clone();
+        let answer = call(DEADLINE, v1::LockVaultRequest {}, |r| wire.lock_vault(r)).await?;
+        Ok(Locked {
+            changed: answer.changed,
+            sessions_dropped: answer.sessions_dropped,
+        })
+    }
+
+    /// How the daemon and its records are.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn status(&self) -> Result<DaemonStatus, Error> {
+        let mut wire = self.control.clone();
+        let answer = call(DEADLINE, v1::GetStatusRequest {}, |r| wire.get_status(r)).await?;
+        Ok(convert::daemon(answer))
+    }
+
+    /// Adds a record. Nothing is sent to Salesforce.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
+        let Credential::SoapLogin {
+            password,
+            security_token,
+        } = new.credential;
+        let request = v1::AddRecordRequest {
+            name: new.name.as_str().to_owned(),
+            username: new.username,
+            login_url: new.login_url,
+            credential: Some(v1::add_record_request::Credential::SoapLogin(
+                v1::SoapLoginCredential {
+                    password: password.into_wire(),
+                    security_token: security_token
+                        .map_or_else(String::new, SecurityToken::into_wire),
+                },
+            )),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
+        Ok(Stored {
+            record: convert::required(answer.record)?,
+            changed: true,
+            warnings: answer.warnings,
+        })
+    }
+
+    /// Changes secrets of a record; a latch on the old ones goes with them.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn set_credential(
+        &self,
+        name: &RecordName,
+        change: CredentialChange,
+    ) -> Result<Stored, Error> {
+        let request = v1::SetCredentialRequest {
+            name: name.as_str().to_owned(),
+            password: change.password.map(Password::into_wire),
+            security_token: change.security_token.map(SecurityToken::into_wire),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.set_credential(r)).await?;
+        Ok(Stored {
+            record: convert::required(answer.record)?,
+            changed: answer.changed,
+            warnings: answer.warnings,
+        })
+    }
+
+    /// Shows one record.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn describe(&self, name: &RecordName) -> Result<RecordStatus, Error> {
+        let request = v1::DescribeRecordRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.describe_record(r)).await?;
+        convert::required(answer.record)
+    }
+
+    /// Removes a record and drops its session here; the session at Salesforce goes on.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn remove(&self, name: &RecordName) -> Result<(), Error> {
+        let request = v1::RemoveRecordRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        call(DEADLINE, request, |r| wire.remove_record(r)).await?;
+        Ok(())
+    }
+
+    /// Proves that a record works: logs in if there is no session, and makes one call with the session.
+    /// With `release`, a latch and a spent login budget are lifted first, so that one more login is made
+    /// with the same credential.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn check(&self, name: &RecordName, release: bool) -> Result<Checked, Error> {
+        let request = v1::CheckRecordRequest {
+            name: name.as_str().to_owned(),
+            release,
+        };
+        let mut wire = self.records.clone();
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.check_record(r)).await?;
+        Ok(Checked {
+            record: convert::required(answer.record)?,
+            instance_url: answer.instance_url,
+            logged_in: answer.logged_in,
+        })
+    }
+}
+
+async fn call<Q, A, F>(
+    deadline: Duration,
+    request: Q,
+    send: impl FnOnce(Request<Q>) -> F,
+) -> Result<A, Error>
+where
+    F: Future<Output = Result<Response<A>, Status>>,
+{
+    let mut request = Request::new(request);
+    request.set_timeout(deadline);
+    let answer = send(request).await;
+    Ok(answer.map_err(|s| Error::from_status(&s))?.into_inner())
+}

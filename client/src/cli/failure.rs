@@ -1,0 +1,137 @@
+//! Why a command failed, and everything that is said about it.
+
+use std::time::Duration;
+
+use sfvault::Error;
+
+use super::{exit::Exit, hint::hint, span};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The daemon said no, or there is no way to it.
+    Call {
+        error: Error,
+        record: Option<String>,
+    },
+    /// The daemon could not be started.
+    NotStarted { message: String, hint: String },
+    /// What was asked for makes no sense.
+    Usage { message: String, hint: String },
+    /// Something on this machine failed: a file, a pipe, the terminal.
+    Local {
+        message: String,
+        hint: Option<String>,
+    },
+    /// `exec` found no such command.
+    CommandNotFound { message: String },
+    /// `exec` could not run the command.
+    CommandNotExecutable { message: String },
+    /// A signal ended the waiting for a person.
+    Signalled(u8),
+    /// Whoever reads stdout went away. There is nobody to tell.
+    ReaderGone,
+}
+
+impl Failure {
+    pub(crate) fn call(error: Error, record: &sfvault::RecordName) -> Self {
+        Self::Call {
+            error,
+            record: Some(record.to_string()),
+        }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub(crate) fn local(message: impl Into<String>) -> Self {
+        Self::Local {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Call { error, .. } => Exit::of(error.reason()),
+            Self::NotStarted { .. } => Exit::NO_DAEMON,
+            Self::Usage { .. } => Exit::USAGE,
+            Self::Local { .. } | Self::ReaderGone => Exit::ELSE,
+            Self::CommandNotFound { .. } => Exit::NOT_FOUND,
+            Self::CommandNotExecutable { .. } => Exit::NOT_EXECUTABLE,
+            Self::Signalled(signal) => Exit::signalled(*signal),
+        }
+    }
+
+    /// The name for scripts.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Call { error, .. } => error.reason().name(),
+            Self::NotStarted { .. } => "DAEMON_NOT_STARTED",
+            Self::Usage { .. } => "USAGE",
+            Self::Local { .. } | Self::ReaderGone => "LOCAL",
+            Self::CommandNotFound { .. } => "COMMAND_NOT_FOUND",
+            Self::CommandNotExecutable { .. } => "COMMAND_NOT_EXECUTABLE",
+            Self::Signalled(_) => "SIGNALLED",
+        }
+    }
+
+    /// What happened; nothing where there is nobody to tell, or where the person knows.
+    pub(crate) fn message(&self) -> Option<&str> {
+        match self {
+            Self::Call { error, .. } => Some(error.message()),
+            Self::NotStarted { message, .. }
+            | Self::Usage { message, .. }
+            | Self::Local { message, .. }
+            | Self::CommandNotFound { message }
+            | Self::CommandNotExecutable { message } => Some(message),
+            Self::Signalled(_) | Self::ReaderGone => None,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Call { error, record } => {
+                let hint = hint(error.reason(), record.as_deref());
+                Some(match error.retry_after() {
+                    Some(pause) => format!("{hint}; try again in {}", span::words(pause)),
+                    None => hint,
+                })
+            }
+            Self::NotStarted { hint, .. } | Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Local { hint, .. } => hint.clone(),
+            Self::CommandNotFound { .. } | Self::CommandNotExecutable { .. } => Some(
+                "no shell reads the command: give the program and its arguments as separate words"
+                    .to_owned(),
+            ),
+            Self::Signalled(_) | Self::ReaderGone => None,
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Call { error, .. } => error.retry_after(),
+            Self::NotStarted { .. }
+            | Self::Usage { .. }
+            | Self::Local { .. }
+            | Self::CommandNotFound { .. }
+            | Self::CommandNotExecutable { .. }
+            | Self::Signalled(_)
+            | Self::ReaderGone => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call {
+            error,
+            record: None,
+        }
+    }
+}

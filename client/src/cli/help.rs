@@ -1,0 +1,181 @@
+//! The ends of the long helps, and with them of the manual pages: examples, JSON shapes, exit statuses.
+
+pub(crate) const MAIN: &str = "\
+Exit status:
+    0  done
+    2  wrong usage: the arguments, a file, an environment variable
+    3  no daemon answers, and none could be started
+    4  no such record, or it exists already
+    5  denied
+    6  a human must act: vault locked, credential rejected, password expired, login disabled
+   75  try again later: network, Salesforce down, too many logins
+    1  anything else
+  `exec` ends as its command does; 126 and 127 mean that the command could not be run or found.
+  A signal that interrupts a prompt makes 128 and its number.
+
+Environment:
+  SFVAULT_RUNTIME_DIR   directory of the sockets; in system mode /run/sfvault
+  SFVAULT_DATA_DIR      directory of the vault, for a daemon that is started
+  SFVAULT_CONFIG_DIR    directory of config.toml, for a daemon that is started
+  SFVAULT_NO_AUTOSTART  if not empty, as --no-autostart
+  NO_COLOR              if not empty, as --no-color
+
+Output:
+  stdout takes data only. What is said to people goes to stderr: `error: …`, then `hint: …`.
+  With --json every error is one line on stderr:
+  {\"error\":{\"reason\",\"message\",\"hint\",\"retry_after_seconds\",\"exit_status\"}}
+  and every warning {\"warning\":{\"message\"}}. What is not known is null. Keys may be added.
+
+Examples:
+  sfvault init
+  sfvault add acme-prod --username etl@acme.example --production
+  sfvault exec acme-prod -- python3 load_accounts.py
+";
+
+pub(crate) const INIT: &str = "\
+Example:
+  sfvault init
+  sfvault init --passphrase-file /etc/credstore/sfvault
+
+JSON:
+  {\"vault_path\"}
+";
+
+pub(crate) const UNLOCK: &str = "\
+Example:
+  sfvault unlock
+  pass show sfvault | sfvault unlock --passphrase-fd 0
+
+JSON:
+  {\"records\",\"changed\"}; `changed` is false if the vault was unlocked already
+";
+
+pub(crate) const LOCK: &str = "\
+Example:
+  sfvault lock
+
+JSON:
+  {\"changed\",\"sessions_dropped\"}; the sessions go on at Salesforce
+";
+
+pub(crate) const STATUS: &str = "\
+Example:
+  sfvault status
+
+  Starts no daemon. If none runs, the exit status is 3, and stdout still has data.
+
+JSON:
+  {\"running\":true,\"version\",\"pid\",\"started_at\",\"vault\",\"vault_path\",\"records\",\"warnings\"}
+  {\"running\":false,\"vault\",\"vault_path\"}
+  `vault` is missing, locked or unlocked; `records` is as in `sfvault list`.
+";
+
+pub(crate) const ADD: &str = "\
+Examples:
+  sfvault add acme-prod --username etl@acme.example --production
+  sfvault add acme-uat --username etl@acme.example.uat \\
+      --sandbox --password-file pw --token-file tok
+  sfvault add acme --username etl@acme.example \\
+      --login-url https://acme.my.salesforce.com --stdin < acme.json
+
+  Without --password-file, --token-file and --stdin, password and security token are asked for.
+  With a file, only a missing password is asked for, and no --token-file means that none is needed.
+  Nothing is sent to Salesforce; `sfvault check` does that.
+
+JSON:
+  stdin:  {\"password\":\"…\",\"security_token\":\"…\"}; the token may be empty or left out
+  stdout: {\"record\",\"warnings\"}; `record` is as in `sfvault show`
+";
+
+pub(crate) const LIST: &str = "\
+Example:
+  sfvault list
+
+JSON:
+  {\"records\":[…]}, each as in `sfvault show`
+";
+
+pub(crate) const SHOW: &str = "\
+Example:
+  sfvault show acme-prod
+
+JSON:
+  {\"name\",\"username\",\"login_url\",\"flow\",\"state\",\"reason\",\"problem\",\"failed_at\",\"retry_at\",
+   \"org_id\",\"user_id\",\"generation\",\"created_at\",\"credential_changed_at\",
+   \"session_issued_at\",\"guaranteed_until\",\"logins\"}
+  `state` is idle, logging-in, ready, backing-off or latched. Times are such as 2026-11-21T20:42:44Z.
+";
+
+pub(crate) const SET: &str = "\
+Examples:
+  sfvault set acme-prod
+  sfvault set acme-prod --token-file new-token
+
+  Only what is given changes. A new password in Salesforce makes a new security token, too.
+  New secrets release a record whose old ones were rejected.
+
+JSON:
+  stdin:  {\"password\":\"…\",\"security_token\":\"…\"}; what is left out stays, an empty token means none
+  stdout: {\"record\",\"changed\",\"warnings\"}; `changed` is false if the secrets are the stored ones
+";
+
+pub(crate) const REMOVE: &str = "\
+Example:
+  sfvault remove acme-old --yes
+
+  The session at Salesforce goes on until it expires.
+
+JSON:
+  {\"removed\"}
+";
+
+pub(crate) const CHECK: &str = "\
+Examples:
+  sfvault check acme-prod
+  sfvault check acme-prod --release
+
+  Logs in if there is no session, and makes one call with it. After a rejection, --release makes one
+  more login with the same secrets: use it when the cause was mended in Salesforce.
+
+JSON:
+  {\"record\",\"instance_url\",\"logged_in\"}; `record` is as in `sfvault show`
+";
+
+pub(crate) const GET: &str = "\
+Examples:
+  curl -H @<(sfvault get acme-prod --format header) \\
+      \"$(sfvault get acme-prod --format url)/services/data/v64.0/limits\"
+  set -a; eval \"$(sfvault get acme-prod --format env)\"; set +a
+  sfvault get acme-prod --json --min-ttl 30m
+
+  When Salesforce refuses a session (401 INVALID_SESSION_ID), ask again with --refused-generation and
+  the generation from the JSON: the same session is not given again.
+
+  --format env writes SF_ACCESS_TOKEN, SF_SESSION_ID, SF_INSTANCE_URL, SF_ORG_INSTANCE_URL, SF_ORG_ID
+  and SF_API_VERSION, quoted for a shell, without `export`.
+
+JSON:
+  {\"session_id\",\"instance_url\",\"api_version\",\"org_id\",\"user_id\",\"username\",\"sandbox\",
+   \"generation\",\"issued_at\",\"guaranteed_until\",\"expires_at\"}
+";
+
+pub(crate) const EXEC: &str = "\
+Example:
+  sfvault exec acme-prod --min-ttl 2h -- python3 load_accounts.py --full
+
+  Sets SF_ACCESS_TOKEN, SF_SESSION_ID (the same), SF_INSTANCE_URL, SF_ORG_INSTANCE_URL (the same),
+  SF_ORG_ID and SF_API_VERSION. `sfvault` turns into the command: signals, exit status and process id
+  are the command's own. If there is no session, the exit status is that of `sfvault get`.
+  A session that the job outlives is not replaced: ask for enough with --min-ttl, or let the job ask.
+";
+
+pub(crate) const COMPLETIONS: &str = "\
+Example:
+  sfvault completions bash > ~/.local/share/bash-completion/completions/sfvault
+";
+
+pub(crate) const MAN: &str = "\
+Example:
+  sfvault man | man -l -
+  sfvault man --dir /usr/local/share/man/man1
+";

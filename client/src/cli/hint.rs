@@ -1,0 +1,141 @@
+//! What a person can do about each failure: the place in Salesforce, or the next command.
+
+use sfvault::Reason;
+
+/// What to do, in one line. `record` is the record's name as far as it is known.
+pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
+    let name = record.unwrap_or("NAME");
+    let release = format!("then `sfvault check {name} --release`");
+    match reason {
+        Reason::InvalidArgument => "the command's `--help` says what it takes".to_owned(),
+        Reason::HostNotAllowed => "take the org's My Domain host, `https://MYDOMAIN.my.salesforce.com`, \
+            from My Domain in Setup; other hosts need `allowed_hosts` in `config.toml`"
+            .to_owned(),
+        Reason::MinTtlTooLong => "ask for less with `--min-ttl`, or lengthen the timeout under Session Settings in \
+            Setup, of which half is guaranteed"
+            .to_owned(),
+        Reason::RecordNotFound => {
+            format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one")
+        }
+        Reason::RecordExists => {
+            format!("`sfvault set {name}` changes its secrets, `sfvault remove {name}` removes it")
+        }
+        Reason::Denied => "run this as the user that the daemon serves".to_owned(),
+        Reason::UnexpectedOrg => {
+            format!("`sfvault show {name}` tells the record's org; correct `--expect-org` or take another record")
+        }
+        Reason::VaultMissing => "make the vault with `sfvault init`".to_owned(),
+        Reason::VaultExists => "unlock the vault with `sfvault unlock`".to_owned(),
+        Reason::VaultLocked => "unlock the vault with `sfvault unlock`".to_owned(),
+        Reason::WrongPassphrase => {
+            "try again; without its passphrase the vault can't be opened".to_owned()
+        }
+        Reason::VaultDamaged => "put a good copy of the vault file in its place; sfvaultd changed nothing".to_owned(),
+        Reason::VaultForeign => {
+            "run the sfvaultd that wrote the file, or name another directory with `SFVAULT_DATA_DIR`".to_owned()
+        }
+        Reason::Storage => {
+            "look for a full disk, a read-only file system and wrong permissions; the daemon's log tells more".to_owned()
+        }
+        Reason::CredentialRejected => format!(
+            "see Login History in Setup; causes: wrong password, security token reset, user locked, frozen or \
+             inactive, wrong host; then `sfvault set {name}`, or, if the secrets are right, `sfvault check {name} --release`"
+        ),
+        Reason::UserLockedOut => format!(
+            "unlock the user under Users in Setup, or wait for the lockout to end (15 min or more, as the password \
+             policy says); {release}"
+        ),
+        Reason::PasswordExpired => format!(
+            "change the password in Salesforce, which mails a new security token; then `sfvault set {name}`"
+        ),
+        Reason::LoginDisabled => format!(
+            "an administrator must enable SOAP API login() for the org and give the user the permission \
+             Use Any API Auth; {release}"
+        ),
+        Reason::AccessPolicy => format!(
+            "see Login History in Setup; then Login IP Ranges and API Enabled in the user's profile, and My Domain, \
+             which can forbid logins at `login.salesforce.com`; {release}"
+        ),
+        Reason::OrgState => format!(
+            "the org is locked, expired or gone: ask its administrator or Salesforce Customer Support; {release}"
+        ),
+        Reason::WrongHost => format!(
+            "`sfvault show {name}` tells the login URL; remove the record and add it with the host under \
+             My Domain in Setup"
+        ),
+        Reason::ApiVersion => format!("update sfvaultd; {release}"),
+        Reason::Protocol => format!(
+            "`sfvault show {name}` tells what came; often a proxy answered in Salesforce's place; {release}"
+        ),
+        Reason::PinnedElsewhere => format!(
+            "if that is right, as after a sandbox refresh: `sfvault remove {name}`, then `sfvault add {name}`"
+        ),
+        Reason::RestrictedHours => "see Login Hours in the user's profile in Setup".to_owned(),
+        Reason::RateLimited => {
+            "Salesforce counts logins per user and hour, and API calls per org and day: see who else makes them".to_owned()
+        }
+        Reason::SalesforceUnavailable => "see https://status.salesforce.com, and the host's network, DNS and proxy".to_owned(),
+        Reason::LoginUnanswered => "see Login History in Setup, and the host's network and proxy".to_owned(),
+        Reason::LoginBudgetSpent => format!(
+            "sfvaultd waits, so that Salesforce does not lock the user; if the cause is mended, \
+             `sfvault check {name} --release`"
+        ),
+        Reason::SessionRefusedAgain => "the session lives and yet is refused: look at IP and session policies under \
+            Session Settings in Setup, and at the instance URL that the job calls"
+            .to_owned(),
+        Reason::ShuttingDown => "try again when sfvaultd runs again".to_owned(),
+        Reason::Internal => "the daemon's log tells more; please report it".to_owned(),
+        Reason::NoSocket => {
+            "start `sfvaultd`, or set `SFVAULT_RUNTIME_DIR` to the directory of its sockets".to_owned()
+        }
+        Reason::NobodyListens => {
+            "the daemon that made the socket is gone: start `sfvaultd` again".to_owned()
+        }
+        Reason::SocketForbidden => {
+            "ask the operator for the group that may open it; `ls -l` on the socket and its directory shows it".to_owned()
+        }
+        Reason::SocketPathTooLong => "set `SFVAULT_RUNTIME_DIR` to a shorter path".to_owned(),
+        Reason::ForeignDaemon => "nothing was sent; find out who made the socket; a system-wide daemon's user must own \
+            its runtime directory, below directories of root"
+            .to_owned(),
+        Reason::ConnectFailed => "see whether sfvaultd runs and how busy it is".to_owned(),
+        Reason::Disconnected => "try again; the daemon's log tells why it went away".to_owned(),
+        Reason::NoAnswer => "try again; a login that was begun goes on, and its session is kept".to_owned(),
+        Reason::Unimplemented => "sfvaultd is older than sfvault: install the same version of both and restart it".to_owned(),
+        Reason::MalformedAnswer | Reason::Unrecognised => {
+            "sfvault and sfvaultd do not fit together: install the same version of both".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hint_is_one_line_in_the_house_voice() {
+        for reason in Reason::ALL {
+            let hint = hint(*reason, Some("prod"));
+            assert!(
+                !hint.is_empty() && !hint.ends_with('.'),
+                "{reason:?}: {hint}"
+            );
+            assert!(
+                !hint.contains('\n') && !hint.contains("  "),
+                "{reason:?}: {hint}"
+            );
+            assert_eq!(hint.matches('`').count() % 2, 0, "{reason:?}: {hint}");
+            assert!(!hint.contains("NAME"), "{reason:?}: {hint}");
+            let first = hint.chars().next().unwrap();
+            assert!(
+                !first.is_uppercase() || hint.starts_with("Salesforce"),
+                "{hint}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_record_leaves_its_place_open() {
+        assert!(hint(Reason::PasswordExpired, None).contains("`sfvault set NAME`"));
+    }
+}

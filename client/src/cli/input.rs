@@ -1,0 +1,262 @@
+//! Secrets from files, descriptors and stdin. Never from the arguments, which every user of the host can
+//! read, and never from this process's environment.
+
+use std::{
+    fs::{File, Metadata},
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
+    path::Path,
+};
+
+use rustix::{fd::AsFd, io::Errno};
+use serde::Deserialize;
+use sfvault::{Password, SecurityToken};
+use zeroize::Zeroizing;
+
+use super::{failure::Failure, output::Output};
+
+/// Reads a secret from a file, a pipe or a symbolic link to either; takes one line end off its end.
+pub(crate) fn file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let name = path.display();
+    let fail = |error: &dyn std::fmt::Display| {
+        Failure::usage(
+            format!("can't read `{name}`: {error}"),
+            "name a file that this user may read",
+        )
+    };
+    let file = File::open(path).map_err(|error| fail(&error))?;
+    let meta = file.metadata().map_err(|error| fail(&error))?;
+    if !meta.is_file() && !meta.file_type().is_fifo() {
+        return Err(fail(&"it is neither a file nor a pipe"));
+    }
+    if is_open_to_others(&meta) {
+        output.warning(&format!(
+            "other users of this host may read `{name}`; `chmod 600` mends it"
+        ));
+    }
+    let secret = read(&file, &name.to_string())?;
+    Ok(without_line_end(secret))
+}
+
+/// Reads a secret from a descriptor that this process inherited; takes one line end off its end.
+pub(crate) fn descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // To open it anew is the safe way to a descriptor that is only a number. A pipe is the same pipe then.
+    let path = format!("/proc/self/fd/{number}");
+    let file = File::open(path).map_err(|error| {
+        Failure::usage(
+            format!("can't read from descriptor {number}: {error}"),
+            "pass an open pipe or file, such as `--passphrase-fd 3 3</path/to/file`",
+        )
+    })?;
+    let secret = read(&file, &format!("descriptor {number}"))?;
+    Ok(without_line_end(secret))
+}
+
+/// The secrets that stdin tells as one JSON object.
+pub(crate) struct Secrets {
+    pub(crate) password: Option<Password>,
+    pub(crate) security_token: Option<SecurityToken>,
+}
+
+/// Reads `{"password": …, "security_token": …}` from stdin; other keys are refused.
+pub(crate) fn stdin() -> Result<Secrets, Failure> {
+    let text = read(rustix::stdio::stdin(), "stdin")?;
+    parse(&text)
+}
+
+/// A secret as text.
+pub(crate) fn text(mut secret: Zeroizing<Vec<u8>>, what: &str) -> Result<String, Failure> {
+    String::from_utf8(std::mem::take(&mut secret)).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        Failure::usage(
+            format!("the {what} is not UTF-8 text"),
+            "Salesforce takes text only",
+        )
+    })
+}
+
+/// Far above any password, token or key, and far below what would do harm.
+const MAX: usize = 64 << 10;
+
+fn read(source: impl AsFd, name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // One byte more than allowed tells "just fits" from "too long". It never grows: growing leaves copies.
+    let mut buffer = Zeroizing::new(vec![0; MAX + 1]);
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match rustix::io::read(&source, rest) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(Errno::INTR) => {}
+            Err(error) => {
+                return Err(Failure::local(format!("can't read {name}: {error}")));
+            }
+        }
+    }
+    if filled > MAX {
+        return Err(Failure::usage(
+            format!("{name} holds more than 64 KiB"),
+            "a secret is shorter; is it the right file",
+        ));
+    }
+    buffer.truncate(filled);
+    Ok(buffer)
+}
+
+fn is_open_to_others(meta: &Metadata) -> bool {
+    meta.is_file() && meta.permissions().mode() & 0o044 != 0
+}
+
+fn without_line_end(mut secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    let stripped = secret
+        .strip_suffix(b"\n")
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line).len());
+    if let Some(length) = stripped {
+        secret.truncate(length);
+    }
+    secret
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object {
+    password: Option<Zeroizing<String>>,
+    security_token: Option<Zeroizing<String>>,
+}
+
+fn parse(text: &[u8]) -> Result<Secrets, Failure> {
+    let object: Object = serde_json::from_slice(text).map_err(|error| {
+        // The parser's own message repeats what it read, which may be the secret.
+        Failure::usage(
+            format!(
+                "stdin is not one JSON object with `password` and `security_token` only (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
+            r#"write such as `{"password": "…", "security_token": "…"}`"#,
+        )
+    })?;
+    let take = |mut text: Zeroizing<String>| std::mem::take(&mut *text);
+    Ok(Secrets {
+        password: object.password.map(|text| Password::new(take(text))),
+        security_token: object
+            .security_token
+            .map(|text| SecurityToken::new(take(text))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write as _};
+
+    use super::*;
+
+    fn output() -> Output {
+        Output::new(true, true)
+    }
+
+    fn written(content: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        file
+    }
+
+    fn complaint<T>(result: Result<T, Failure>) -> String {
+        match result {
+            Ok(_) => panic!("accepted"),
+            Err(failure) => {
+                assert_eq!(failure.exit().code(), 2);
+                failure.message().unwrap().to_owned()
+            }
+        }
+    }
+
+    #[test]
+    fn one_line_end_is_taken_off_and_nothing_else() {
+        for (content, secret) in [
+            (&b"pw"[..], &b"pw"[..]),
+            (b"pw\n", b"pw"),
+            (b"pw\r\n", b"pw"),
+            (b"pw\n\n", b"pw\n"),
+            (b"pw\r", b"pw\r"),
+            (b" pw ", b" pw "),
+            (b"\n", b""),
+            (b"", b""),
+        ] {
+            let file = written(content);
+            assert_eq!(&*super::file(file.path(), output()).unwrap(), secret);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_missing_or_no_file_is_refused() {
+        let fits = written(&vec![b'x'; MAX]);
+        assert_eq!(file(fits.path(), output()).unwrap().len(), MAX);
+        let long = written(&vec![b'x'; MAX + 1]);
+        assert!(complaint(file(long.path(), output())).contains("64 KiB"));
+        for path in ["/nowhere/at/all", "/tmp", "/dev/null", "/dev/zero"] {
+            assert!(complaint(file(Path::new(path), output())).contains(path));
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_noticed() {
+        let file = written(b"pw");
+        for (mode, open) in [
+            (0o600, false),
+            (0o400, false),
+            (0o640, true),
+            (0o604, true),
+            (0o622, false),
+        ] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(
+                is_open_to_others(&file.as_file().metadata().unwrap()),
+                open,
+                "{mode:o}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_descriptor_that_is_not_open_is_refused() {
+        assert!(complaint(descriptor(u32::MAX)).contains("4294967295"));
+    }
+
+    #[test]
+    fn json_may_leave_out_either_secret() {
+        let both = parse(br#" {"security_token": "t\u00e9", "password": "p\"w"} "#)
+            .ok()
+            .unwrap();
+        // EXPOSE: compared in a test.
+        assert_eq!(both.password.unwrap().expose(), "p\"w");
+        // EXPOSE: compared in a test.
+        assert_eq!(both.security_token.unwrap().expose(), "té");
+        let none = parse(br#"{"password": null}"#).ok().unwrap();
+        assert!(none.password.is_none() && none.security_token.is_none());
+    }
+
+    #[test]
+    fn malformed_json_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "canary",
+            "\"canary\"",
+            "[\"canary\"]",
+            "{\"password\": 5577}",
+            "{\"canary\": \"x\"}",
+            "{\"password\": \"canary\"",
+            "{\"password\": \"canary\"} {}",
+            "{\"password\": \"a\", \"password\": \"canary\"}",
+            "{\"password\": [\"canary\"]}",
+            "{\"password\": \"canary\\ud800\"}",
+            "canary: {}",
+        ] {
+            let message = complaint(parse(text.as_bytes()));
+            assert!(
+                !message.contains("canary") && !message.contains("5577"),
+                "{message}"
+            );
+        }
+        let not_text = complaint(text(Zeroizing::new(vec![b'c', 0xff]), "password"));
+        assert_eq!(not_text, "the password is not UTF-8 text");
+    }
+}

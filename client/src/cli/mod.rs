@@ -1,0 +1,281 @@
+//! The command line: what can be typed, and how a run begins and ends. One file a command.
+//!
+//! `get` is what jobs start all day, so a run does nothing that its command does not need: no thread, no
+//! file, no signal handler.
+
+mod add;
+mod autostart;
+mod check;
+mod clock;
+mod completions;
+mod context;
+mod credential;
+mod exec;
+mod exit;
+mod failure;
+mod get;
+mod help;
+mod hint;
+mod init;
+mod input;
+mod instant;
+mod list;
+mod lock;
+mod man;
+mod misread;
+mod output;
+mod passphrase;
+mod prompt;
+mod record_view;
+mod remove;
+mod session_env;
+mod set;
+mod show;
+mod span;
+mod spinner;
+mod status;
+mod unlock;
+mod want;
+
+use std::{
+    env,
+    ffi::OsString,
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use rustix::process::DumpableBehavior;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
+
+use self::{context::Context, exit::Exit, failure::Failure, output::Output};
+
+/// A local credential vault for Salesforce.
+///
+/// `sfvault` administers the vault of the daemon `sfvaultd` and gives Salesforce sessions to shells and
+/// jobs. The daemon keeps user names, passwords and security tokens sealed on disk, logs in only when
+/// somebody needs a session, and hands out session ids over a socket of this host.
+#[derive(Debug, Parser)]
+#[command(name = "sfvault", version, after_long_help = help::MAIN)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Write data as JSON to stdout, and errors as JSON to stderr, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Start no daemon if none answers
+    #[arg(long, global = true)]
+    no_autostart: bool,
+
+    /// Write without colours
+    #[arg(long, global = true)]
+    no_color: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the vault, and leave it unlocked
+    #[command(after_long_help = help::INIT)]
+    Init(init::Init),
+    /// Unlock the vault
+    #[command(after_long_help = help::UNLOCK)]
+    Unlock(unlock::Unlock),
+    /// Lock the vault: keys and sessions leave the daemon's memory
+    #[command(after_long_help = help::LOCK)]
+    Lock(lock::Lock),
+    /// Tell how the daemon, the vault and the records are
+    #[command(after_long_help = help::STATUS)]
+    Status(status::Status),
+    /// Add a record: a named Salesforce login
+    #[command(after_long_help = help::ADD)]
+    Add(add::Add),
+    /// List the records that this user may use
+    #[command(after_long_help = help::LIST)]
+    List(list::List),
+    /// Show a record without its secrets
+    #[command(after_long_help = help::SHOW)]
+    Show(show::Show),
+    /// Change the password or the security token of a record
+    #[command(after_long_help = help::SET)]
+    Set(set::Set),
+    /// Remove a record
+    #[command(after_long_help = help::REMOVE)]
+    Remove(remove::Remove),
+    /// Prove that a record works
+    #[command(after_long_help = help::CHECK)]
+    Check(check::Check),
+    /// Write a session to stdout
+    #[command(after_long_help = help::GET)]
+    Get(get::Get),
+    /// Run a command with a session in its environment
+    #[command(after_long_help = help::EXEC)]
+    Exec(exec::Exec),
+    /// Write a completion script for a shell
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions(completions::Completions),
+    /// Write the manual pages
+    #[command(after_long_help = help::MAN)]
+    Man(man::ManPages),
+}
+
+/// Runs the command line of this process.
+pub(crate) fn main() -> ExitCode {
+    output::keep_panics_quiet();
+    // A panic unwinds, so that the terminal shows again what is typed.
+    let exit = panic::catch_unwind(AssertUnwindSafe(|| {
+        let arguments: Vec<OsString> = env::args_os().collect();
+        match arguments.get(1) {
+            Some(first) if first == autostart::HELPER => help_start(),
+            _ => run(&arguments),
+        }
+    }));
+    ExitCode::from(exit.unwrap_or(Exit::ELSE).code())
+}
+
+/// The definition of the command line, for scripts and pages that are made of it.
+fn definition() -> clap::Command {
+    Cli::command()
+}
+
+fn run(arguments: &[OsString]) -> Exit {
+    let cli = match definition()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
+        Ok(cli) => cli,
+        Err(error) => return misread::explain(&error, arguments),
+    };
+    let context = Context {
+        output: Output::new(cli.json, cli.no_color),
+        autostart: !cli.no_autostart,
+    };
+    finish(block_on(cli.command.run(&context)), context.output)
+}
+
+fn help_start() -> Exit {
+    let output = Output::new(true, true);
+    let context = Context {
+        output,
+        autostart: false,
+    };
+    let work = async { autostart::help(&context.places()?).await };
+    finish(block_on(work), output)
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::local(format!("can't wait for events: {error}")))?
+        .block_on(work)
+}
+
+fn finish(result: Result<(), Failure>, output: Output) -> Exit {
+    match result {
+        Ok(()) => Exit::DONE,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit()
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, context: &Context) -> Result<(), Failure> {
+        if !self.may_ask() {
+            return self.act(context).await;
+        }
+        // Who asks holds a password or passphrase: no core dump and no debugger of the same user may see it.
+        // Where the kernel refuses, the command still does its work.
+        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        tokio::select! {
+            result = self.act(context) => result,
+            // The question goes away with the work, and the terminal shows again what is typed.
+            signal = interruption() => Err(signal?),
+        }
+    }
+
+    fn may_ask(&self) -> bool {
+        match self {
+            Self::Init(_) | Self::Unlock(_) | Self::Add(_) | Self::Set(_) | Self::Remove(_) => true,
+            Self::Lock(_)
+            | Self::Status(_)
+            | Self::List(_)
+            | Self::Show(_)
+            | Self::Check(_)
+            | Self::Get(_)
+            | Self::Exec(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
+
+    async fn act(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Init(command) => command.run(context).await,
+            Self::Unlock(command) => command.run(context).await,
+            Self::Lock(command) => command.run(context).await,
+            Self::Status(command) => command.run(context).await,
+            Self::Add(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
+            Self::Show(command) => command.run(context).await,
+            Self::Set(command) => command.run(context).await,
+            Self::Remove(command) => command.run(context).await,
+            Self::Check(command) => command.run(context).await,
+            Self::Get(command) => command.run(context).await,
+            Self::Exec(command) => command.run(context).await,
+            Self::Completions(command) => command.run(context),
+            Self::Man(command) => command.run(context),
+        }
+    }
+}
+
+/// Waits for a signal that ends programs.
+async fn interruption() -> Result<Failure, Failure> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| Failure::local(format!("can't wait for signals: {error}")))
+    };
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    let mut quit = listen(SignalKind::quit())?;
+    let kind = tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = hangup.recv() => SignalKind::hangup(),
+        _ = quit.recv() => SignalKind::quit(),
+    };
+    Ok(Failure::Signalled(
+        u8::try_from(kind.as_raw_value()).unwrap_or(u8::MAX),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn every_long_help_has_an_example_and_fits_a_terminal() {
+        for command in definition().get_subcommands() {
+            let help = command
+                .get_after_long_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(help.contains("Example"), "{}", command.get_name());
+            assert!(
+                help.lines().all(|line| line.chars().count() <= 100),
+                "{help}"
+            );
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A record as JSON and as text.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+use sfvault::{Flow, RecordState, RecordStatus};
+
+use super::instant::{distance, for_people, rfc3339};
+
+/// A record as JSON; what is not known is `null`.
+#[derive(Serialize)]
+pub(crate) struct RecordJson<'a> {
+    name: &'a str,
+    username: &'a str,
+    login_url: &'a str,
+    flow: &'static str,
+    state: &'static str,
+    reason: Option<&'static str>,
+    problem: Option<&'a str>,
+    failed_at: Option<String>,
+    retry_at: Option<String>,
+    org_id: Option<&'a str>,
+    user_id: Option<&'a str>,
+    generation: u64,
+    created_at: Option<String>,
+    credential_changed_at: Option<String>,
+    session_issued_at: Option<String>,
+    guaranteed_until: Option<String>,
+    logins: u64,
+}
+
+impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
+    fn from(record: &'a RecordStatus) -> Self {
+        Self {
+            name: &record.name,
+            username: &record.username,
+            login_url: &record.login_url,
+            flow: flow(record.flow),
+            state: state(record.state),
+            reason: record.reason.map(sfvault::Reason::name),
+            problem: record.problem.as_deref(),
+            failed_at: record.failed_at.map(rfc3339),
+            retry_at: record.retry_at.map(rfc3339),
+            org_id: record.org_id.as_deref(),
+            user_id: record.user_id.as_deref(),
+            generation: record.generation,
+            created_at: record.created_at.map(rfc3339),
+            credential_changed_at: record.credential_changed_at.map(rfc3339),
+            session_issued_at: record.session_issued_at.map(rfc3339),
+            guaranteed_until: record.guaranteed_until.map(rfc3339),
+            logins: record.logins,
+        }
+    }
+}
+
+/// Records as JSON.
+pub(crate) fn records_json(records: &[RecordStatus]) -> Vec<RecordJson<'_>> {
+    records.iter().map(RecordJson::from).collect()
+}
+
+/// The head of a table of records.
+pub(crate) const HEAD: [&str; 5] = ["NAME", "STATE", "USERNAME", "LOGIN", "SESSION"];
+
+/// A record as a row of that table.
+pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
+    let last = match (record.guaranteed_until, record.reason) {
+        (Some(until), _) => format!("guaranteed, ends {}", distance(until, now)),
+        (None, Some(reason)) => reason.name().to_owned(),
+        (None, None) => "-".to_owned(),
+    };
+    let host = record.login_url.strip_prefix("https://");
+    vec![
+        record.name.clone(),
+        state(record.state).to_owned(),
+        record.username.clone(),
+        host.unwrap_or(&record.login_url).to_owned(),
+        last,
+    ]
+}
+
+/// A record as lines of label and value, without what is not known.
+pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static str, String)> {
+    let time = |time: Option<SystemTime>| time.map(|time| for_people(time, now));
+    let known = [
+        ("name", Some(record.name.clone())),
+        ("username", Some(record.username.clone())),
+        ("login URL", Some(record.login_url.clone())),
+        ("flow", Some(flow(record.flow).to_owned())),
+        ("state", Some(state(record.state).to_owned())),
+        (
+            "reason",
+            record.reason.map(|reason| reason.name().to_owned()),
+        ),
+        ("problem", record.problem.clone()),
+        ("failed", time(record.failed_at)),
+        ("next login", time(record.retry_at)),
+        ("org", record.org_id.clone()),
+        ("user", record.user_id.clone()),
+        ("session issued", time(record.session_issued_at)),
+        ("guaranteed until", time(record.guaranteed_until)),
+        ("generation", Some(record.generation.to_string())),
+        ("logins", Some(record.logins.to_string())),
+        ("secrets changed", time(record.credential_changed_at)),
+        ("added", time(record.created_at)),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, value?)))
+        .collect()
+}
+
+fn flow(flow: Flow) -> &'static str {
+    match flow {
+        Flow::SoapLogin => "soap-login",
+        Flow::Unrecognised => "unrecognised",
+    }
+}
+
+fn state(state: RecordState) -> &'static str {
+    match state {
+        RecordState::Idle => "idle",
+        RecordState::LoggingIn => "logging-in",
+        RecordState::Ready => "ready",
+        RecordState::BackingOff => "backing-off",
+        RecordState::Latched => "latched",
+        RecordState::Unrecognised => "unrecognised",
+    }
+}

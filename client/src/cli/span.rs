@@ -1,0 +1,139 @@
+//! Spans of time as people type and read them: `30m`, `1h30m`, `58 min`.
+
+use std::time::Duration;
+
+/// Parses `90s`, `30m`, `2h`, `1d`, these joined from large to small (`1h30m`), or plain seconds.
+///
+/// # Errors
+/// Says what is wrong, without repeating the text.
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let mut total: u64 = 0;
+    let mut number: Option<u64> = None;
+    let mut smallest = u64::MAX;
+    for character in text.chars() {
+        if let Some(digit) = character.to_digit(10) {
+            let grown = number.unwrap_or(0).checked_mul(10);
+            number = Some(
+                grown
+                    .and_then(|n| n.checked_add(digit.into()))
+                    .ok_or_else(too_long)?,
+            );
+            continue;
+        }
+        let unit = match character {
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            _ => return Err("use numbers with `d`, `h`, `m` or `s`, such as `1h30m`".to_owned()),
+        };
+        let Some(count) = number.take() else {
+            return Err(format!("there is no number before `{character}`"));
+        };
+        if unit >= smallest {
+            return Err("name each unit once, the larger before the smaller".to_owned());
+        }
+        smallest = unit;
+        let more = count.checked_mul(unit).ok_or_else(too_long)?;
+        total = total.checked_add(more).ok_or_else(too_long)?;
+    }
+    match number {
+        // Digits after a unit have none themselves; digits alone are seconds.
+        Some(_) if smallest != u64::MAX => {
+            return Err("the last number has no unit".to_owned());
+        }
+        Some(seconds) => total = seconds,
+        None => {}
+    }
+    if total > MAX.as_secs() {
+        return Err(too_long());
+    }
+    Ok(Duration::from_secs(total))
+}
+
+/// A span in its largest unit of which there are at least two, cut down: `90 s`, `58 min`, `3 h`, `2 d`.
+pub(crate) fn words(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// Nothing here lasts for longer: Salesforce sessions end within a day, and people wait less than a year.
+const MAX: Duration = Duration::from_hours(365 * 24);
+
+fn too_long() -> String {
+    "it is longer than 365 days".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("0", 0),
+            ("45", 45),
+            ("90s", 90),
+            ("30m", 1_800),
+            ("2h", 7_200),
+            ("1h30m", 5_400),
+            ("1d2h3m4s", 93_784),
+            ("365d", 31_536_000),
+            ("007m", 420),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_span_is_refused() {
+        for text in [
+            "",
+            " ",
+            "m",
+            "1x",
+            "1.5h",
+            "-1",
+            "+1",
+            "1h30",
+            "30m1h",
+            "1m1m",
+            "1 h",
+            "1H",
+            "٣m",
+            "1h\n",
+            "366d",
+            "31536001",
+            "18446744073709551615",
+            "18446744073709551616",
+            "18446744073709551615d",
+            "99999999999999999999999s",
+        ] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn words_take_the_unit_that_fits() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "119 min"),
+            (7_200, "2 h"),
+            (172_799, "47 h"),
+            (172_800, "2 d"),
+            (u64::MAX, "213503982334601 d"),
+        ] {
+            assert_eq!(words(Duration::from_secs(seconds)), text);
+        }
+    }
+}

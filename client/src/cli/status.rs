@@ -1,0 +1,104 @@
+//! `sfvault status`: how the daemon is.
+
+use clap::Args;
+use serde_json::json;
+use sfvault::{AdminClient, DaemonStatus, Places, VaultState};
+
+use super::{
+    clock,
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    instant::{for_people, rfc3339},
+    output::Output,
+    record_view::{HEAD, records_json, row},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {}
+
+impl Status {
+    /// Starts no daemon: that there is none is an answer.
+    pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let places = context.places()?;
+        let answer = match AdminClient::connect(&places).await {
+            Ok(client) => client.status().await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(status) => running(&status, context.output),
+            Err(error) => {
+                let failure = Failure::from(error);
+                if failure.exit() == Exit::NO_DAEMON {
+                    not_running(&places, context.output)?;
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+fn running(status: &DaemonStatus, output: Output) -> Result<(), Failure> {
+    let vault = match status.vault {
+        VaultState::Missing => "missing",
+        VaultState::Locked => "locked",
+        VaultState::Unlocked => "unlocked",
+        VaultState::Unrecognised => "unrecognised",
+    };
+    let path = status.vault_path.display().to_string();
+    if output.is_json() {
+        return output.json(&json!({
+            "running": true,
+            "version": status.version,
+            "pid": status.pid,
+            "started_at": status.started_at.map(rfc3339),
+            "vault": vault,
+            "vault_path": path,
+            "records": records_json(&status.records),
+            "warnings": status.warnings,
+        }));
+    }
+    let now = clock::now();
+    let mut fields = vec![
+        (
+            "daemon",
+            format!("running, version {}, pid {}", status.version, status.pid),
+        ),
+        ("vault", format!("{vault}, {path}")),
+    ];
+    if let Some(started) = status.started_at {
+        fields.insert(1, ("since", for_people(started, now)));
+    }
+    output.fields(&fields)?;
+    if !status.records.is_empty() {
+        output.data(b"\n")?;
+        output.table(
+            &HEAD,
+            status
+                .records
+                .iter()
+                .map(|record| row(record, now))
+                .collect(),
+        )?;
+    }
+    for warning in &status.warnings {
+        output.warning(warning);
+    }
+    Ok(())
+}
+
+fn not_running(places: &Places, output: Output) -> Result<(), Failure> {
+    let vault = places.data_dir().map(|dir| dir.join("vault.redb"));
+    let (state, path) = match &vault {
+        Some(path) if path.exists() => ("locked", path.display().to_string()),
+        Some(path) => ("missing", path.display().to_string()),
+        None => ("missing", String::new()),
+    };
+    if output.is_json() {
+        return output.json(&json!({ "running": false, "vault": state, "vault_path": path }));
+    }
+    output.fields(&[
+        ("daemon", "not running".to_owned()),
+        ("vault", format!("{state}, {path}")),
+    ])
+}

@@ -1,0 +1,82 @@
+//! What `get` and `exec` ask of a session.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use clap::Args;
+use sfvault::{RecordName, Session, SessionRequest};
+
+use super::{context::Context, failure::Failure, span, spinner};
+
+#[derive(Debug, Args)]
+pub(crate) struct Want {
+    /// The record's name
+    #[arg(value_parser = RecordName::parse)]
+    name: RecordName,
+
+    /// The session must be guaranteed for at least this long, such as `30m` or `1h30m`
+    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+    min_ttl: Option<Duration>,
+
+    /// Salesforce refused the session of this generation: give another
+    #[arg(long, value_name = "N")]
+    refused_generation: Option<NonZeroU64>,
+
+    /// Fail unless the record belongs to this org: its id of 15 or 18 characters
+    #[arg(long, value_name = "00D…", value_parser = org_id)]
+    expect_org: Option<String>,
+
+    /// Wait so long for a locked vault, a rejected credential or an outage to be mended
+    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+    wait: Option<Duration>,
+}
+
+impl Want {
+    /// Takes a session from the daemon.
+    pub(crate) async fn session(self, context: &Context) -> Result<Session, Failure> {
+        let request = SessionRequest {
+            record: self.name,
+            min_ttl: self.min_ttl,
+            refused_generation: self.refused_generation,
+            expect_org: self.expect_org,
+            wait: self.wait,
+        };
+        let client = context.sessions().await?;
+        let session = client.session(&request);
+        spinner::watch(context.output, "logging in to Salesforce", session)
+            .await
+            .map_err(|error| Failure::call(error, &request.record))
+    }
+}
+
+fn org_id(text: &str) -> Result<String, String> {
+    let fits = matches!(text.len(), 15 | 18)
+        && text.starts_with("00D")
+        && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("an org id starts with `00D` and has 15 or 18 letters and digits".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn org_ids_have_15_or_18_characters() {
+        for text in ["00Dxx0000000001", "00Dxx0000000001EAA"] {
+            assert_eq!(org_id(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "",
+            "00D",
+            "00dxx0000000001",
+            "005xx0000000001",
+            "00Dxx000000000!",
+            "00Dxx00000000011",
+        ] {
+            assert!(org_id(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What comes over the wire, turned into this crate's types.
+
+use std::{
+    mem,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use sfvault_proto::v1;
+
+use crate::{
+    DaemonStatus, Error, Flow, Reason, RecordState, RecordStatus, Session, SessionId, VaultState,
+};
+
+/// A session, checked: what it holds goes into headers and environments unchanged.
+pub(crate) fn session(mut wire: v1::GetSessionResponse) -> Result<Session, Error> {
+    // The allocation moves before anything can fail, so that it is wiped in any case.
+    let session_id = SessionId::new(mem::take(&mut wire.session_id));
+    // EXPOSE: looked at here only, to refuse what could split a header.
+    let id = session_id.expose();
+    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Error::malformed("`session_id` is not a session id"));
+    }
+    if !wire.instance_url.starts_with("https://") {
+        return Err(Error::malformed("`instance_url` is not an `https` URL"));
+    }
+    for (field, text) in [
+        ("instance_url", &wire.instance_url),
+        ("api_version", &wire.api_version),
+        ("org_id", &wire.org_id),
+        ("user_id", &wire.user_id),
+        ("username", &wire.username),
+    ] {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err(Error::malformed(&format!(
+                "`{field}` is empty or has control characters"
+            )));
+        }
+    }
+    let at = |time, field: &str| {
+        instant(time).ok_or_else(|| Error::malformed(&format!("`{field}` is missing")))
+    };
+    Ok(Session {
+        session_id,
+        instance_url: wire.instance_url,
+        api_version: wire.api_version,
+        org_id: wire.org_id,
+        user_id: wire.user_id,
+        username: wire.username,
+        sandbox: wire.sandbox,
+        generation: wire.generation,
+        issued_at: at(wire.issued_at, "issued_at")?,
+        guaranteed_until: at(wire.guaranteed_until, "guaranteed_until")?,
+        expires_at: at(wire.expires_at, "expires_at")?,
+    })
+}
+
+/// A record that the answer must hold.
+pub(crate) fn required(wire: Option<v1::RecordStatus>) -> Result<RecordStatus, Error> {
+    wire.map(record)
+        .ok_or_else(|| Error::malformed("`record` is missing"))
+}
+
+pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
+    RecordStatus {
+        flow: match v1::Flow::try_from(wire.flow) {
+            Ok(v1::Flow::SoapLogin) => Flow::SoapLogin,
+            Ok(v1::Flow::Unspecified) | Err(_) => Flow::Unrecognised,
+        },
+        state: match v1::RecordState::try_from(wire.state) {
+            Ok(v1::RecordState::Idle) => RecordState::Idle,
+            Ok(v1::RecordState::LoggingIn) => RecordState::LoggingIn,
+            Ok(v1::RecordState::Ready) => RecordState::Ready,
+            Ok(v1::RecordState::BackingOff) => RecordState::BackingOff,
+            Ok(v1::RecordState::Latched) => RecordState::Latched,
+            Ok(v1::RecordState::Unspecified) | Err(_) => RecordState::Unrecognised,
+        },
+        reason: Reason::from_number(wire.reason),
+        name: wire.name,
+        username: wire.username,
+        login_url: wire.login_url,
+        problem: filled(wire.problem),
+        failed_at: instant(wire.failed_at),
+        retry_at: instant(wire.retry_at),
+        org_id: filled(wire.org_id),
+        user_id: filled(wire.user_id),
+        generation: wire.generation,
+        created_at: instant(wire.created_at),
+        credential_changed_at: instant(wire.credential_changed_at),
+        session_issued_at: instant(wire.session_issued_at),
+        guaranteed_until: instant(wire.guaranteed_until),
+        logins: wire.logins,
+    }
+}
+
+pub(crate) fn daemon(wire: v1::GetStatusResponse) -> DaemonStatus {
+    DaemonStatus {
+        vault: match v1::VaultState::try_from(wire.vault) {
+            Ok(v1::VaultState::Missing) => VaultState::Missing,
+            Ok(v1::VaultState::Locked) => VaultState::Locked,
+            Ok(v1::VaultState::Unlocked) => VaultState::Unlocked,
+            Ok(v1::VaultState::Unspecified) | Err(_) => VaultState::Unrecognised,
+        },
+        version: wire.version,
+        pid: wire.pid,
+        started_at: instant(wire.started_at),
+        vault_path: PathBuf::from(wire.vault_path),
+        records: wire.records.into_iter().map(record).collect(),
+        warnings: wire.warnings,
+    }
+}
+
+pub(crate) fn duration(duration: Duration) -> Result<prost_types::Duration, Error> {
+    prost_types::Duration::try_from(duration).map_err(|_| {
+        Error::new(
+            Reason::InvalidArgument,
+            "a duration is longer than the protocol can say",
+        )
+    })
+}
+
+/// A time that can't be told counts as none: who shows it must not fail over it.
+fn instant(wire: Option<prost_types::Timestamp>) -> Option<SystemTime> {
+    wire.and_then(|time| SystemTime::try_from(time).ok())
+}
+
+fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Timestamp;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Some(Timestamp { seconds, nanos: 0 })
+    }
+
+    fn good() -> v1::GetSessionResponse {
+        v1::GetSessionResponse {
+            session_id: "00Dxx0000000001!AQ.abc_".to_owned(),
+            instance_url: "https://acme.my.salesforce.com".to_owned(),
+            api_version: "64.0".to_owned(),
+            org_id: "00Dxx0000000001EAA".to_owned(),
+            user_id: "005xx0000000001AAA".to_owned(),
+            username: "etl@acme.example".to_owned(),
+            sandbox: false,
+            generation: 7,
+            issued_at: at(1_000),
+            guaranteed_until: at(2_000),
+            expires_at: at(3_000),
+        }
+    }
+
+    fn refused(spoil: impl FnOnce(&mut v1::GetSessionResponse)) -> String {
+        let mut wire = good();
+        spoil(&mut wire);
+        match session(wire) {
+            Ok(_) => panic!("accepted"),
+            Err(error) => {
+                assert_eq!(error.reason(), Reason::MalformedAnswer);
+                error.message().to_owned()
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_keeps_what_the_daemon_said() {
+        let session = session(good()).ok().unwrap();
+        assert_eq!(session.session_id.expose(), "00Dxx0000000001!AQ.abc_");
+        assert_eq!(session.generation, 7);
+        assert_eq!(
+            session.expires_at,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(3_000)
+        );
+    }
+
+    #[test]
+    fn a_session_that_could_split_a_header_or_a_line_is_refused_unnamed() {
+        for id in ["", "a b", "a\r\nX: y", "a\n", "a\0", "\u{1b}[31m", "é"] {
+            let message = refused(|wire| wire.session_id = id.to_owned());
+            assert!(message.contains("session_id"), "{message}");
+            assert!(id.is_empty() || !message.contains(id), "{message}");
+        }
+        assert!(refused(|w| w.instance_url = "http://x".into()).contains("instance_url"));
+        assert!(refused(|w| w.instance_url = "https://x\nY=1".into()).contains("instance_url"));
+        assert!(refused(|w| w.org_id = String::new()).contains("org_id"));
+        assert!(refused(|w| w.username = "a\u{9b}b".into()).contains("username"));
+    }
+
+    #[test]
+    fn a_session_without_its_deadlines_is_refused() {
+        assert!(refused(|wire| wire.issued_at = None).contains("issued_at"));
+        assert!(refused(|wire| wire.guaranteed_until = None).contains("guaranteed_until"));
+        assert!(refused(|wire| wire.expires_at = at(i64::MIN)).contains("expires_at"));
+    }
+
+    #[test]
+    fn what_a_newer_daemon_adds_does_not_break_a_list() {
+        let wire = v1::RecordStatus {
+            flow: 99,
+            state: 99,
+            reason: 99,
+            created_at: at(i64::MAX),
+            ..v1::RecordStatus::default()
+        };
+        let record = record(wire);
+        assert_eq!(record.flow, Flow::Unrecognised);
+        assert_eq!(record.state, RecordState::Unrecognised);
+        assert_eq!(record.reason, Some(Reason::Unrecognised));
+        assert_eq!((record.problem, record.org_id), (None, None));
+    }
+}

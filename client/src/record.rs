@@ -1,0 +1,179 @@
+//! What a record is, seen from outside: a named Salesforce login without its secrets.
+
+use std::{fmt, time::SystemTime};
+
+use crate::{Password, Reason, SecurityToken};
+
+/// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordName(String);
+
+/// The text is not a record name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotARecordName;
+
+impl fmt::Display for NotARecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a record name has 1 to 64 of `A-Z a-z 0-9 . _ @ + -` and starts with a letter or digit",
+        )
+    }
+}
+
+impl std::error::Error for NotARecordName {}
+
+impl RecordName {
+    /// Checks the text.
+    ///
+    /// # Errors
+    /// If it is no record name.
+    pub fn parse(text: &str) -> Result<Self, NotARecordName> {
+        let allowed =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'+' | b'-');
+        let starts_well = text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric());
+        if starts_well && text.len() <= 64 && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotARecordName)
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A record to add.
+pub struct NewRecord {
+    /// Its name.
+    pub name: RecordName,
+    /// The Salesforce user name.
+    pub username: String,
+    /// Where to log in: `https://` and a Salesforce login host.
+    pub login_url: String,
+    /// What to log in with; it decides the flow.
+    pub credential: Credential,
+}
+
+/// The long-lived secrets of a record.
+pub enum Credential {
+    /// For [`Flow::SoapLogin`].
+    SoapLogin {
+        /// The user's password.
+        password: Password,
+        /// Absent where the org's trusted IP ranges make it needless.
+        security_token: Option<SecurityToken>,
+    },
+}
+
+/// New secrets of a record; what is absent stays.
+#[derive(Default)]
+pub struct CredentialChange {
+    /// The new password.
+    pub password: Option<Password>,
+    /// The new security token; an empty one means that none is needed any more.
+    pub security_token: Option<SecurityToken>,
+}
+
+/// How a record logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// SOAP `login()` with username, password and security token.
+    SoapLogin,
+    /// One that this client does not know: the daemon is newer.
+    Unrecognised,
+}
+
+/// What a record is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordState {
+    /// No session: the next caller causes a login.
+    Idle,
+    /// A login or a proof of the session is under way.
+    LoggingIn,
+    /// There is a session.
+    Ready,
+    /// The last login failed for a reason that may pass.
+    BackingOff,
+    /// Salesforce rejected the credential; no login until it changes or an operator releases it.
+    Latched,
+    /// One that this client does not know: the daemon is newer.
+    Unrecognised,
+}
+
+/// A record without its secrets. The texts are the daemon's and may hold control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordStatus {
+    /// Its name.
+    pub name: String,
+    /// The Salesforce user name.
+    pub username: String,
+    /// Where it logs in.
+    pub login_url: String,
+    /// How it logs in.
+    pub flow: Flow,
+    /// What it is doing.
+    pub state: RecordState,
+    /// Why it is backing off or latched.
+    pub reason: Option<Reason>,
+    /// The failure behind `reason` in words.
+    pub problem: Option<String>,
+    /// When that failure happened.
+    pub failed_at: Option<SystemTime>,
+    /// When the next login may be made, while backing off.
+    pub retry_at: Option<SystemTime>,
+    /// The org's id, known after the first login.
+    pub org_id: Option<String>,
+    /// The user's id, known after the first login.
+    pub user_id: Option<String>,
+    /// The stamp of the newest login attempt; 0 before the first.
+    pub generation: u64,
+    /// When the record was added.
+    pub created_at: Option<SystemTime>,
+    /// When its credential was last changed.
+    pub credential_changed_at: Option<SystemTime>,
+    /// When the current session was issued, if there is one.
+    pub session_issued_at: Option<SystemTime>,
+    /// Until when the current session is guaranteed, if there is one.
+    pub guaranteed_until: Option<SystemTime>,
+    /// Logins counted since the record was added, those that failed included.
+    pub logins: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_pass_for_an_option_a_path_or_an_escape_is_no_name() {
+        for name in ["prod", "0", "acme.uat", "a@b+c-d_e", &"x".repeat(64)] {
+            assert_eq!(RecordName::parse(name).unwrap().as_str(), name);
+        }
+        for name in [
+            "",
+            "-h",
+            "--json",
+            ".x",
+            "a b",
+            "a/b",
+            "a\0",
+            "a\n",
+            "\u{1b}[2J",
+            "é",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(RecordName::parse(name), Err(NotARecordName), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! How the daemon is.
+
+use std::{path::PathBuf, time::SystemTime};
+
+use crate::RecordStatus;
+
+/// The daemon and its records. The texts are the daemon's and may hold control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaemonStatus {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: Option<SystemTime>,
+    /// The vault file.
+    pub vault_path: PathBuf,
+    /// Whether secrets can be had.
+    pub vault: VaultState,
+    /// The records, while the vault is unlocked.
+    pub records: Vec<RecordStatus>,
+    /// Limits and protections that could not be applied to the process, in words.
+    pub warnings: Vec<String>,
+}
+
+/// Whether secrets can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VaultState {
+    /// There is no vault yet.
+    Missing,
+    /// The vault is locked.
+    Locked,
+    /// The vault is unlocked.
+    Unlocked,
+    /// A state that this client does not know: the daemon is newer.
+    Unrecognised,
+}
