@@ -13,7 +13,7 @@ use sfvaultd::{
     daemon::{Daemon, Setup},
     harden::harden,
     paths::Paths,
-    salesforce::{client::SalesforceLogin, settings::Environment},
+    salesforce::{SalesforceLogin, settings::Environment},
     systemd,
 };
 use tokio::signal::unix::{SignalKind, signal};

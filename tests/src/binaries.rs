@@ -21,7 +21,7 @@ impl Binaries {
     /// If cargo can't build them.
     pub fn build() -> io::Result<&'static Self> {
         static BUILT: OnceLock<Result<Binaries, String>> = OnceLock::new();
-        BUILT.get_or_init(|| build().map_err(|error| error.to_string())).as_ref().map_err(io::Error::other)
+        BUILT.get_or_init(|| build().map_err(|error| error.to_string())).as_ref().map_err(|error| io::Error::other(error.as_str()))
     }
 }
 
@@ -36,6 +36,13 @@ fn build() -> io::Result<Binaries> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // The whole workspace, for with the same features the dependencies are those already built.
+    // What cargo tells the program that it runs is not for another cargo: ring's build script, for one, would run again
+    // and everything above it be built anew.
+    for (name, _) in env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| name.to_string_lossy().starts_with(own)) {
+            cargo.env_remove(name);
+        }
+    }
     cargo.current_dir(workspace).args(["build", "--quiet", "--workspace", "--bins"]);
     if directory.file_name().is_some_and(|name| name == "release") {
         cargo.arg("--release");

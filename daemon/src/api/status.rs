@@ -73,8 +73,20 @@ fn reason(error: &Error) -> Reason {
     }
 }
 
-fn store_reason(_error: &StoreError) -> Reason {
-    Reason::Storage
+fn store_reason(error: &StoreError) -> Reason {
+    match error {
+        StoreError::BadCost { .. } => Reason::InvalidArgument,
+        StoreError::Damaged { .. } => Reason::VaultDamaged,
+        StoreError::Exists { .. } => Reason::VaultExists,
+        StoreError::Foreign { .. } | StoreError::NewerFormat { .. } => Reason::VaultForeign,
+        StoreError::Full { .. }
+        | StoreError::InUse { .. }
+        | StoreError::Io { .. }
+        | StoreError::NotPrivate { .. }
+        | StoreError::ReadOnly { .. } => Reason::Storage,
+        StoreError::Changed { .. } | StoreError::Refused { .. } => Reason::Internal,
+        StoreError::WrongPassphrase { .. } => Reason::WrongPassphrase,
+    }
 }
 
 fn retry_after(error: &Error) -> Option<Duration> {
