@@ -1,1 +1,3 @@
 //! Simulator, harness and demo.
+
+pub mod clock;
