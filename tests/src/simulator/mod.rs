@@ -29,6 +29,7 @@
 
 mod answer;
 mod body;
+pub mod control;
 mod gate;
 mod gzip;
 pub mod id;
