@@ -1,1 +1,4 @@
 //! Simulator, harness and demo.
+
+pub mod clock;
+pub mod simulator;

@@ -1,0 +1,11 @@
+//! The simulator is as rude as the real thing: each rule by what a client sees of it.
+
+mod client;
+mod control;
+mod login;
+mod noise;
+mod policy;
+mod proxy;
+mod rest;
+mod session;
+mod unexpected;

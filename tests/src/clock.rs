@@ -1,0 +1,96 @@
+//! A clock that tests turn by hand.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use sfvaultd::clock::{Clock, SystemClock};
+
+/// A clock that stands still until it is moved, or the machine's clock with a lead.
+///
+/// Clones are the same clock: give one to the simulator and one to the daemon.
+#[derive(Debug, Clone)]
+pub struct ManualClock(Arc<Mutex<Reading>>);
+
+#[derive(Debug)]
+enum Reading {
+    Still(SystemTime),
+    Running { ahead: Duration },
+}
+
+impl ManualClock {
+    /// A clock that stands at 21 November 2026, 00:00 UTC: before the dates on which the old login flows end.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Reading::Still(
+            UNIX_EPOCH + Duration::from_secs(START),
+        ))))
+    }
+
+    /// The machine's clock, until it is moved.
+    #[must_use]
+    pub fn running() -> Self {
+        Self(Arc::new(Mutex::new(Reading::Running {
+            ahead: Duration::ZERO,
+        })))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        match &mut *self.reading() {
+            Reading::Still(time) => *time += by,
+            Reading::Running { ahead } => *ahead += by,
+        }
+    }
+
+    /// Stops the clock at a time, which may be in its past.
+    pub fn set(&self, time: SystemTime) {
+        *self.reading() = Reading::Still(time);
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        match *self.reading() {
+            Reading::Still(time) => time,
+            Reading::Running { ahead } => SystemClock.now() + ahead,
+        }
+    }
+}
+
+const START: u64 = 1_795_219_200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_still_clock_moves_only_when_it_is_moved_and_clones_move_with_it() {
+        let clock = ManualClock::new();
+        let other = clock.clone();
+        let start = clock.now();
+        assert_eq!(other.now(), start);
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(other.now(), start + Duration::from_secs(5));
+        other.set(start - Duration::from_secs(5));
+        assert_eq!(clock.now(), start - Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_running_clock_keeps_its_lead() {
+        let clock = ManualClock::running();
+        clock.advance(Duration::from_secs(3600));
+        assert!(clock.now() >= SystemClock.now() + Duration::from_secs(3599));
+    }
+}

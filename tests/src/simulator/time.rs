@@ -1,0 +1,61 @@
+//! Times as Salesforce writes them.
+
+use std::time::SystemTime;
+
+/// `2026-11-21T22:54:42.014Z`.
+pub(super) fn iso(time: SystemTime) -> String {
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = date(days);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        since.subsec_millis()
+    )
+}
+
+/// The date of a day since 1970, counted in years that start in March: so the leap day is the last.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let january_or_february = month >= 10;
+    (
+        era * 400 + year_of_era + u64::from(january_or_february),
+        if january_or_february {
+            month - 9
+        } else {
+            month + 3
+        },
+        day,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn leap_days_and_year_ends_are_right() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.014Z"),
+            (951_782_400, "2000-02-29T00:00:00.014Z"),
+            (1_709_251_199, "2024-02-29T23:59:59.014Z"),
+            (1_735_689_599, "2024-12-31T23:59:59.014Z"),
+            (1_795_301_682, "2026-11-21T22:54:42.014Z"),
+        ] {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 14);
+            assert_eq!(iso(time), text);
+        }
+    }
+}
