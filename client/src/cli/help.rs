@@ -100,10 +100,11 @@ Example:
   sfvault show acme-prod
 
 JSON:
-  {\"name\",\"username\",\"login_url\",\"flow\",\"state\",\"reason\",\"problem\",\"failed_at\",\"retry_at\",
-   \"org_id\",\"user_id\",\"generation\",\"created_at\",\"credential_changed_at\",
-   \"session_issued_at\",\"guaranteed_until\",\"logins\"}
-  `state` is idle, logging-in, ready, backing-off or latched. Times are such as 2026-11-21T20:42:44Z.
+  {\"name\",\"username\",\"login_url\",\"flow\",\"state\",\"reason\",\"problem\",
+   \"failed_at\",\"retry_at\",\"org_id\",\"user_id\",\"generation\",\"created_at\",
+   \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\"}
+  `state` is idle, logging-in, ready, backing-off or latched.
+  Times are such as 2026-11-21T20:42:44Z.
 ";
 
 pub(crate) const SET: &str = "\
@@ -148,11 +149,11 @@ Examples:
   set -a; eval \"$(sfvault get acme-prod --format env)\"; set +a
   sfvault get acme-prod --json --min-ttl 30m
 
-  When Salesforce refuses a session (401 INVALID_SESSION_ID), ask again with --refused-generation and
-  the generation from the JSON: the same session is not given again.
+  When Salesforce refuses a session (401 INVALID_SESSION_ID), ask again with --refused-generation
+  and the generation from the JSON: the same session is not given again.
 
-  --format env writes SF_ACCESS_TOKEN, SF_SESSION_ID, SF_INSTANCE_URL, SF_ORG_INSTANCE_URL, SF_ORG_ID
-  and SF_API_VERSION, quoted for a shell, without `export`.
+  --format env writes SF_ACCESS_TOKEN, SF_SESSION_ID, SF_INSTANCE_URL, SF_ORG_INSTANCE_URL,
+  SF_ORG_ID and SF_API_VERSION, quoted for a shell, without `export`.
 
 JSON:
   {\"session_id\",\"instance_url\",\"api_version\",\"org_id\",\"user_id\",\"username\",\"sandbox\",
@@ -164,9 +165,10 @@ Example:
   sfvault exec acme-prod --min-ttl 2h -- python3 load_accounts.py --full
 
   Sets SF_ACCESS_TOKEN, SF_SESSION_ID (the same), SF_INSTANCE_URL, SF_ORG_INSTANCE_URL (the same),
-  SF_ORG_ID and SF_API_VERSION. `sfvault` turns into the command: signals, exit status and process id
-  are the command's own. If there is no session, the exit status is that of `sfvault get`.
-  A session that the job outlives is not replaced: ask for enough with --min-ttl, or let the job ask.
+  SF_ORG_ID and SF_API_VERSION. `sfvault` turns into the command: signals, exit status and
+  process id are the command's own. Without a session, the exit status is that of `sfvault get`.
+  A session that the job outlives is not replaced: ask for enough with --min-ttl, or let the
+  job itself ask for another.
 ";
 
 pub(crate) const COMPLETIONS: &str = "\

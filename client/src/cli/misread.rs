@@ -19,7 +19,11 @@ pub(crate) fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        return finish(output.data(error.render().to_string().as_bytes()), output);
+        let help = error.render().to_string();
+        return finish(
+            output.data(format!("{}\n", help.trim_end()).as_bytes()),
+            output,
+        );
     }
     finish(Err(failure(error, &own)), output)
 }

@@ -1,0 +1,339 @@
+//! The commands that administer.
+
+use std::{
+    fs::{self, File, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
+
+use sfvault_proto::v1::add_record_request::Credential;
+
+use crate::fake::{Fake, INSTANCE, Ran, keys};
+
+const RECORD_KEYS: [&str; 17] = [
+    "created_at",
+    "credential_changed_at",
+    "failed_at",
+    "flow",
+    "generation",
+    "guaranteed_until",
+    "login_url",
+    "logins",
+    "name",
+    "org_id",
+    "problem",
+    "reason",
+    "retry_at",
+    "session_issued_at",
+    "state",
+    "user_id",
+    "username",
+];
+
+#[test]
+fn the_passphrase_comes_from_a_file_or_a_descriptor() {
+    let fake = Fake::start();
+    let file = fake.file("pass", "correct horse\n");
+    let path = file.to_str().unwrap();
+    let ran = fake.run(&["init", "--passphrase-file", path, "--json"]);
+    assert_eq!(ran.json()["vault_path"], "/data/vault.redb");
+    assert_eq!(fake.asked().passphrase.unwrap(), b"correct horse");
+
+    let script = format!(
+        "exec {} unlock --passphrase-fd 5 5<{path}",
+        env!("CARGO_BIN_EXE_sfvault")
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &script])
+        .env("SFVAULT_RUNTIME_DIR", fake.dir());
+    let ran = Ran::of(shell.output().unwrap());
+    assert_eq!(ran.stdout, "");
+    assert_eq!(ran.stderr, "the vault is open (unlocked); records: 2\n");
+    assert_eq!(fake.asked().passphrase.unwrap(), b"correct horse");
+
+    let ran = fake.run_with_stdin(&["unlock", "--passphrase-fd", "0"], "piped\r\n");
+    assert_eq!(
+        (ran.status, fake.asked().passphrase.unwrap().as_slice()),
+        (0, &b"piped"[..])
+    );
+    let ran = fake.run_with_stdin(&["unlock", "--passphrase-fd", "0", "--json"], "wrong");
+    assert!(
+        ran.status == 6 && ran.stderr.contains("WRONG_PASSPHRASE"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_passphrase_that_is_empty_or_too_long_is_refused_unsent() {
+    let fake = Fake::start();
+    for passphrase in [String::new(), "\n".to_owned(), "x".repeat(1025)] {
+        let ran = fake.run_with_stdin(&["unlock", "--passphrase-fd", "0"], &passphrase);
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(fake.asked().passphrase.is_none());
+    }
+}
+
+/// The secrets that reached the daemon with `add`.
+fn added(fake: &Fake) -> (String, String, String) {
+    let request = fake.asked().add.unwrap();
+    let Some(Credential::SoapLogin(secrets)) = request.credential else {
+        panic!("no credential");
+    };
+    (request.login_url, secrets.password, secrets.security_token)
+}
+
+#[test]
+fn a_record_s_secrets_come_from_files_or_stdin() {
+    let fake = Fake::start();
+    let password = fake.file("pw", "p\"w\n");
+    let token = fake.file("tok", "t0k\n");
+    let [password, token] = [&password, &token].map(|path| path.to_str().unwrap());
+    let production = "https://login.salesforce.com".to_owned();
+    let add = ["add", "prod", "--username", "etl@acme.example", "--json"];
+    let run = |more: &[&str]| fake.run(&[&add, more].concat());
+
+    let ran = run(&[
+        "--production",
+        "--password-file",
+        password,
+        "--token-file",
+        token,
+    ]);
+    assert_eq!(ran.keys(), ["record", "warnings"]);
+    assert_eq!(keys(&ran.json()["record"]), RECORD_KEYS);
+    assert_eq!(
+        added(&fake),
+        (production.clone(), "p\"w".to_owned(), "t0k".to_owned())
+    );
+
+    run(&["--sandbox", "--password-file", password, "--no-token"]).json();
+    let sandbox = "https://test.salesforce.com".to_owned();
+    assert_eq!(added(&fake), (sandbox, "p\"w".to_owned(), String::new()));
+
+    let arguments = [&add[..], &["--login-url", "https://x", "--stdin"]].concat();
+    fake.run_with_stdin(&arguments, r#"{"password":"a","security_token":"b"}"#)
+        .json();
+    assert_eq!(
+        added(&fake),
+        ("https://x".to_owned(), "a".to_owned(), "b".to_owned())
+    );
+}
+
+#[test]
+fn secrets_that_can_not_be_are_refused_unsent_and_unrepeated() {
+    let fake = Fake::start();
+    let empty = fake.file("empty", "\n");
+    let empty = empty.to_str().unwrap();
+    let add = ["add", "prod", "--username", "u", "--production"];
+    for (more, stdin) in [
+        (&["--stdin"][..], r#"{"security_token":"canary"}"#),
+        (&["--stdin"], r#"{"password":""}"#),
+        (&["--stdin"], r#"{"password":"canary","extra":1}"#),
+        (&["--stdin"], "canary"),
+        (&["--password-file", empty], ""),
+        (&["--password-file", "/nowhere"], ""),
+        (&["--password-file", "canary-file", "--stdin"], ""),
+        (&["--password=canary"], ""),
+        (&[], "canary"),
+    ] {
+        let ran = fake.run_with_stdin(&[&add, more].concat(), stdin);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert!(
+            !ran.stderr.contains("canary") || more.contains(&"canary-file"),
+            "{ran:?}"
+        );
+        assert!(ran.stderr.contains("\nhint: "), "{ran:?}");
+        assert!(fake.asked().add.is_none());
+    }
+    let both = ["set", "prod", "--token-file", empty];
+    assert!(fake.run(&both).stderr.contains("--no-token"));
+}
+
+#[test]
+fn a_readable_secret_file_is_warned_of_and_used() {
+    let fake = Fake::start();
+    let file = fake.file("pw", "pw");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let path = file.to_str().unwrap();
+    let ran = fake.run(&["set", "prod", "--password-file", path]);
+    assert_eq!(ran.status, 0);
+    assert!(
+        ran.stderr
+            .starts_with("warning: other users of this host may read"),
+        "{ran:?}"
+    );
+    assert_eq!(fake.asked().set.unwrap().password.as_deref(), Some("pw"));
+}
+
+#[test]
+fn set_changes_what_is_given_only() {
+    let fake = Fake::start();
+    let token = fake.file("tok", "new\n");
+    let set = ["set", "prod", "--json"];
+    let ran = fake.run(&[&set[..], &["--token-file", token.to_str().unwrap()]].concat());
+    assert_eq!(ran.keys(), ["changed", "record", "warnings"]);
+    let asked = fake.asked().set.unwrap();
+    assert_eq!(
+        (asked.password, asked.security_token.as_deref()),
+        (None, Some("new"))
+    );
+
+    for (stdin, password, token) in [
+        (r#"{"password":"a"}"#, Some("a"), None),
+        (r#"{"security_token":""}"#, None, Some("")),
+    ] {
+        fake.run_with_stdin(&[&set[..], &["--stdin"]].concat(), stdin)
+            .json();
+        let asked = fake.asked().set.unwrap();
+        assert_eq!(
+            (asked.password.as_deref(), asked.security_token.as_deref()),
+            (password, token)
+        );
+    }
+    let ran = fake.run_with_stdin(&["set", "prod", "--stdin"], "{}");
+    assert!(
+        ran.status == 2 && ran.stderr.contains("nothing is to change"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn removing_asks_and_without_a_terminal_wants_yes() {
+    let fake = Fake::start();
+    let ran = fake.run_with_stdin(&["remove", "prod"], "y\n");
+    assert!(ran.status == 2 && ran.stderr.contains("--yes"), "{ran:?}");
+    assert!(fake.asked().removed.is_none());
+    let ran = fake.run(&["remove", "prod", "--yes", "--json"]);
+    assert_eq!(ran.json()["removed"], "prod");
+    assert_eq!(fake.asked().removed.as_deref(), Some("prod"));
+}
+
+#[test]
+fn the_shapes_of_json_are_those_of_the_help() {
+    let fake = Fake::start();
+    let json = |arguments: &[&str]| fake.run(&[arguments, &["--json"]].concat()).json();
+    assert_eq!(keys(&json(&["show", "prod"])), RECORD_KEYS);
+    assert_eq!(
+        json(&["show", "prod"])["created_at"],
+        "1970-01-01T00:00:00Z"
+    );
+    assert_eq!(
+        json(&["show", "prod"])["guaranteed_until"],
+        serde_json::Value::Null
+    );
+    assert_eq!(keys(&json(&["list"])["records"][1]), RECORD_KEYS);
+    assert_eq!(keys(&json(&["lock"])), ["changed", "sessions_dropped"]);
+    let check = json(&["check", "prod", "--release"]);
+    assert_eq!(keys(&check), ["instance_url", "logged_in", "record"]);
+    assert!(fake.asked().check.unwrap().release);
+    let status = json(&["status"]);
+    assert_eq!(
+        keys(&status),
+        [
+            "pid",
+            "records",
+            "running",
+            "started_at",
+            "vault",
+            "vault_path",
+            "version",
+            "warnings"
+        ]
+    );
+    assert_eq!(
+        (&status["running"], &status["vault"]),
+        (&true.into(), &"unlocked".into())
+    );
+}
+
+/// T44.
+#[test]
+fn no_text_of_the_daemon_reaches_the_terminal_raw() {
+    let fake = Fake::start();
+    let file = fake.file("pw", "pw");
+    let add = [
+        "add",
+        "x",
+        "--username",
+        "u",
+        "--sandbox",
+        "--password-file",
+        file.to_str().unwrap(),
+    ];
+    for arguments in [
+        &["list"][..],
+        &["show", "prod"],
+        &["status"],
+        &["check", "prod"],
+        &add,
+        &["list", "--json"],
+        &["show", "prod", "--json"],
+        &["get", "reason.\u{1b}[2J"],
+    ] {
+        let ran = fake.run(arguments);
+        let hostile = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!ran.stdout.contains(hostile), "{arguments:?} {ran:?}");
+        assert!(!ran.stderr.contains(hostile), "{arguments:?} {ran:?}");
+    }
+    let shown = fake.run(&["show", "prod"]);
+    assert!(
+        shown
+            .stdout
+            .contains("etl@acme.example\\u{1b}[2J\\u{9b}31m\\u{202e}"),
+        "{shown:?}"
+    );
+    assert!(
+        shown.stdout.contains("failed      2026-11-21T20:42:44Z ("),
+        "{shown:?}"
+    );
+    assert!(fake.run(&["check", "prod"]).stdout.contains(INSTANCE));
+}
+
+#[test]
+fn status_says_that_no_daemon_runs_and_ends_with_3() {
+    let empty = tempfile::tempdir().unwrap();
+    for (vault, state) in [(false, "missing"), (true, "locked")] {
+        if vault {
+            File::create(empty.path().join("vault.redb")).unwrap();
+        }
+        let ran = Ran::of(
+            crate::fake::command(empty.path(), &["status"])
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(ran.status, 3);
+        assert!(ran.stdout.starts_with("daemon  not running\n"), "{ran:?}");
+        assert!(
+            ran.stderr.starts_with("error: sfvaultd is not running"),
+            "{ran:?}"
+        );
+        let json = crate::fake::command(empty.path(), &["status", "--json"])
+            .output()
+            .unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!(json["running"], false);
+        assert_eq!(json["vault"], state);
+    }
+}
+
+#[test]
+fn scripts_and_pages_are_made_without_a_daemon() {
+    let fake = Fake::start();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = fake.run(&["completions", shell]);
+        assert!(
+            ran.status == 0 && ran.stdout.contains("no-autostart"),
+            "{shell}"
+        );
+    }
+    let dir = fake.dir().join("man/man1");
+    assert_eq!(fake.run(&["man", "--dir", dir.to_str().unwrap()]).status, 0);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 15);
+    let page = fs::read_to_string(dir.join("sfvault.1")).unwrap();
+    assert_eq!(fake.run(&["man"]).stdout, page);
+    let ran = fake.run(&["--help"]);
+    assert!(
+        ran.status == 0 && ran.stdout.contains("Exit status:"),
+        "{ran:?}"
+    );
+}

@@ -1,0 +1,154 @@
+//! Who is connected to, and who is not.
+
+use std::{
+    fs::{self, Permissions},
+    io::Read as _,
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        net::UnixListener,
+    },
+    path::Path,
+    thread,
+};
+
+use rustix::process::Uid;
+use sfvault::Reason;
+
+use crate::fake::{Ran, command};
+
+fn get(runtime: &Path) -> Ran {
+    Ran::of(
+        command(runtime, &["get", "prod", "--json"])
+            .output()
+            .unwrap(),
+    )
+}
+
+fn reason(ran: &Ran) -> String {
+    let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    error["error"]["reason"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn no_socket_and_a_dead_socket_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let none = get(dir.path());
+    assert_eq!(
+        (none.status, reason(&none).as_str()),
+        (3, Reason::NoSocket.name())
+    );
+    drop(UnixListener::bind(dir.path().join("sfvault.sock")).unwrap());
+    let dead = get(dir.path());
+    assert_eq!(
+        (dead.status, reason(&dead).as_str()),
+        (3, Reason::NobodyListens.name())
+    );
+    assert_ne!(none.stderr, dead.stderr);
+}
+
+#[test]
+fn a_path_that_fits_no_socket_is_named_as_the_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = 107 - "/sfvault.sock".len() - dir.path().as_os_str().len() - 1;
+    let fits = dir.path().join("x".repeat(room));
+    assert_eq!(reason(&get(&fits)), Reason::NoSocket.name());
+    let ran = get(&dir.path().join("x".repeat(room + 1)));
+    assert_eq!(
+        (ran.status, reason(&ran).as_str()),
+        (2, Reason::SocketPathTooLong.name())
+    );
+}
+
+#[test]
+fn relative_directories_are_wrong_usage() {
+    let ran = get(Path::new("run"));
+    assert_eq!((ran.status, reason(&ran).as_str()), (2, "USAGE"));
+    assert!(
+        ran.stderr.contains("_DIR` is not an absolute path"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_listener_that_is_no_daemon_does_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(dir.path().join("sfvault.sock")).unwrap();
+    let hangs_up = thread::spawn(move || drop(listener.accept().unwrap()));
+    let ran = get(dir.path());
+    hangs_up.join().unwrap();
+    assert!(ran.status == 75 || ran.status == 1, "{ran:?}");
+    assert_eq!(ran.stdout, "");
+}
+
+const NOBODY: u32 = 65_534;
+
+/// Listens as another user, hangs up on the first caller, and returns what that one sent.
+fn foreign_listener(socket: &Path) -> thread::JoinHandle<Vec<u8>> {
+    let socket = socket.to_owned();
+    let (ready, listening) = std::sync::mpsc::channel();
+    let thread = thread::spawn(move || {
+        let nobody = Uid::from_raw(NOBODY);
+        // On Linux a user id belongs to a thread, and the listener's is that of the thread that listens.
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        let listener = UnixListener::bind(socket).unwrap();
+        ready.send(()).unwrap();
+        let mut sent = Vec::new();
+        let (mut stream, _) = listener.accept().unwrap();
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_secs(2)))
+            .unwrap();
+        let _ = stream.read_to_end(&mut sent);
+        sent
+    });
+    listening.recv().unwrap();
+    thread
+}
+
+fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("SKIPPED: only root can listen as another user");
+    }
+    root
+}
+
+/// T8.
+#[test]
+fn a_stranger_that_listens_is_told_nothing() {
+    if !is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    chown(dir.path(), Some(NOBODY), None).unwrap();
+    let stranger = foreign_listener(&dir.path().join("sfvault.sock"));
+    let ran = get(dir.path());
+    assert_eq!(
+        (ran.status, reason(&ran).as_str()),
+        (5, Reason::ForeignDaemon.name())
+    );
+    assert!(ran.stderr.contains("65534"), "{ran:?}");
+    assert_eq!(stranger.join().unwrap(), b"");
+}
+
+/// T8: a system-wide daemon runs as a user of its own, in a directory that only root can have made.
+#[test]
+fn the_owner_of_a_directory_that_root_made_is_trusted() {
+    if !is_root() {
+        return;
+    }
+    let parent = tempfile::tempdir_in("/run").unwrap();
+    fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
+    let dir = parent.path().join("sfvault");
+    fs::create_dir(&dir).unwrap();
+    chown(&dir, Some(NOBODY), None).unwrap();
+    let daemon = foreign_listener(&dir.join("sfvault.sock"));
+    let ran = get(&dir);
+    assert_ne!(reason(&ran), Reason::ForeignDaemon.name());
+    assert!(daemon.join().unwrap().starts_with(b"PRI * HTTP/2.0"));
+
+    fs::remove_file(dir.join("sfvault.sock")).unwrap();
+    fs::set_permissions(&dir, Permissions::from_mode(0o775)).unwrap();
+    let daemon = foreign_listener(&dir.join("sfvault.sock"));
+    assert_eq!(reason(&get(&dir)), Reason::ForeignDaemon.name());
+    assert_eq!(daemon.join().unwrap(), b"");
+}

@@ -1,0 +1,389 @@
+//! A daemon that answers by the record's name, and the program run against it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use prost_types::Timestamp;
+use sfvault_proto::v1::{
+    self,
+    control_server::{Control, ControlServer},
+    records_server::{Records, RecordsServer},
+    sessions_server::{Sessions, SessionsServer},
+};
+use tempfile::TempDir;
+use tokio::{net::UnixListener, sync::oneshot};
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::{Code, Request, Response, Status, transport::Server};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// The session id of every record.
+pub(crate) const SESSION: &str = "00Dxx0000000001!AQ.canary_session";
+pub(crate) const INSTANCE: &str = "https://acme.my.salesforce.com";
+
+/// What the daemon was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) session: Option<v1::GetSessionRequest>,
+    pub(crate) passphrase: Option<Vec<u8>>,
+    pub(crate) add: Option<v1::AddRecordRequest>,
+    pub(crate) set: Option<v1::SetCredentialRequest>,
+    pub(crate) removed: Option<String>,
+    pub(crate) check: Option<v1::CheckRecordRequest>,
+}
+
+/// A daemon in this process, and its directories.
+pub(crate) struct Fake {
+    home: TempDir,
+    asked: Arc<Mutex<Asked>>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<thread::JoinHandle<()>>,
+}
+
+impl Fake {
+    /// Listens when this returns.
+    pub(crate) fn start() -> Self {
+        Self::listening("sfvault.sock", "admin.sock")
+    }
+
+    /// Listens on sockets of other names, for a test to move into place.
+    pub(crate) fn listening(sessions: &str, admin: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let asked = Arc::new(Mutex::new(Asked::default()));
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = mpsc::channel();
+        let paths = [home.path().join(sessions), home.path().join(admin)];
+        let daemon = Daemon(Arc::clone(&asked));
+        let server = thread::spawn(move || serve(paths, daemon, stopped, &ready));
+        started.recv().unwrap();
+        Self {
+            home,
+            asked,
+            stop: Some(stop),
+            server: Some(server),
+        }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
+    /// `sfvault` with these arguments, for this daemon, with an environment of its own.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        command(self.dir(), arguments)
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs with a file on stdin.
+    pub(crate) fn run_with_stdin(&self, arguments: &[&str], stdin: &str) -> Ran {
+        let file = self.file("stdin", stdin);
+        let file = std::fs::File::open(file).unwrap();
+        Ran::of(self.command(arguments).stdin(file).output().unwrap())
+    }
+
+    /// A private file with this content.
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.dir().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.server.take() {
+            server.join().unwrap();
+        }
+    }
+}
+
+/// `sfvault` for the daemon of this directory; it starts none.
+pub(crate) fn command(runtime: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sfvault"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("SFVAULT_RUNTIME_DIR", runtime)
+        .env("SFVAULT_DATA_DIR", runtime)
+        .env("SFVAULT_CONFIG_DIR", runtime)
+        .env("SFVAULT_NO_AUTOSTART", "1")
+        .stdin(Stdio::null());
+    command
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// stdout as JSON, after the run went well.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        assert_eq!((self.status, self.stderr.as_str()), (0, ""), "{self:?}");
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+
+    /// The keys of stdout's JSON object.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        keys(&self.json())
+    }
+}
+
+pub(crate) fn keys(value: &serde_json::Value) -> Vec<String> {
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+pub(crate) fn refusal(reason: &str, retry_after: Option<Duration>) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, v1::ERROR_DOMAIN, [(String::new(), String::new())]);
+    if retry_after.is_some() {
+        details.set_retry_info(retry_after);
+    }
+    Status::with_error_details(Code::FailedPrecondition, format!("said {reason}"), details)
+}
+
+fn serve(
+    [sessions, admin]: [PathBuf; 2],
+    daemon: Daemon,
+    stopped: oneshot::Receiver<()>,
+    ready: &mpsc::Sender<()>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let for_jobs = UnixListenerStream::new(UnixListener::bind(sessions).unwrap());
+        let for_admins = UnixListenerStream::new(UnixListener::bind(admin).unwrap());
+        ready.send(()).unwrap();
+        let jobs = Server::builder()
+            .add_service(SessionsServer::new(daemon.clone()))
+            .serve_with_incoming(for_jobs);
+        let admins = Server::builder()
+            .add_service(RecordsServer::new(daemon.clone()))
+            .add_service(ControlServer::new(daemon))
+            .serve_with_incoming(for_admins);
+        tokio::select! {
+            _ = jobs => {}
+            _ = admins => {}
+            _ = stopped => {}
+        }
+    });
+}
+
+#[derive(Clone)]
+struct Daemon(Arc<Mutex<Asked>>);
+
+impl Daemon {
+    fn note(&self, note: impl FnOnce(&mut Asked)) {
+        note(&mut self.0.lock().unwrap());
+    }
+}
+
+/// The record, or the refusal that its name asks for: `reason.VAULT_LOCKED`, `wait.RATE_LIMITED`.
+fn record(name: &str) -> Result<v1::RecordStatus, Status> {
+    if let Some(reason) = name.strip_prefix("reason.") {
+        return Err(refusal(reason, None));
+    }
+    if let Some(reason) = name.strip_prefix("wait.") {
+        return Err(refusal(reason, Some(Duration::from_millis(60_500))));
+    }
+    if name == "bare" {
+        return Err(Status::unavailable("from elsewhere"));
+    }
+    Ok(v1::RecordStatus {
+        name: name.to_owned(),
+        username: "etl@acme.example\u{1b}[2J\u{9b}31m\u{202e}".to_owned(),
+        login_url: "https://login.salesforce.com".to_owned(),
+        flow: v1::Flow::SoapLogin.into(),
+        state: v1::RecordState::Latched.into(),
+        reason: v1::Reason::CredentialRejected.into(),
+        problem: "INVALID_LOGIN: no\n".to_owned(),
+        failed_at: at(1_795_293_764),
+        created_at: at(0),
+        generation: 3,
+        logins: 2,
+        ..v1::RecordStatus::default()
+    })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the messages want it")]
+fn at(seconds: i64) -> Option<Timestamp> {
+    Some(Timestamp { seconds, nanos: 0 })
+}
+
+#[tonic::async_trait]
+impl Sessions for Daemon {
+    async fn get_session(
+        &self,
+        request: Request<v1::GetSessionRequest>,
+    ) -> Result<Response<v1::GetSessionResponse>, Status> {
+        let request = request.into_inner();
+        let name = request.record.clone();
+        self.note(|asked| asked.session = Some(request));
+        record(&name)?;
+        let split = if name == "split" { "\nX: y" } else { "" };
+        Ok(Response::new(v1::GetSessionResponse {
+            session_id: format!("{SESSION}{split}"),
+            instance_url: INSTANCE.to_owned(),
+            api_version: "64.0".to_owned(),
+            org_id: "00Dxx0000000001EAA".to_owned(),
+            user_id: "005xx0000000001AAA".to_owned(),
+            username: "etl@acme.example".to_owned(),
+            sandbox: false,
+            generation: 7,
+            issued_at: at(1_795_293_764),
+            guaranteed_until: at(1_795_297_364),
+            expires_at: at(1_795_300_964),
+        }))
+    }
+
+    async fn list_records(
+        &self,
+        _: Request<v1::ListRecordsRequest>,
+    ) -> Result<Response<v1::ListRecordsResponse>, Status> {
+        Ok(Response::new(v1::ListRecordsResponse {
+            records: vec![record("acme-prod")?, record("b")?],
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl Records for Daemon {
+    async fn add_record(
+        &self,
+        request: Request<v1::AddRecordRequest>,
+    ) -> Result<Response<v1::AddRecordResponse>, Status> {
+        let request = request.into_inner();
+        let record = record(&request.name)?;
+        self.note(|asked| asked.add = Some(request));
+        Ok(Response::new(v1::AddRecordResponse {
+            record: Some(record),
+            warnings: vec!["odd\u{7}".to_owned()],
+        }))
+    }
+
+    async fn set_credential(
+        &self,
+        request: Request<v1::SetCredentialRequest>,
+    ) -> Result<Response<v1::SetCredentialResponse>, Status> {
+        let request = request.into_inner();
+        let record = record(&request.name)?;
+        self.note(|asked| asked.set = Some(request));
+        Ok(Response::new(v1::SetCredentialResponse {
+            record: Some(record),
+            changed: true,
+            warnings: Vec::new(),
+        }))
+    }
+
+    async fn describe_record(
+        &self,
+        request: Request<v1::DescribeRecordRequest>,
+    ) -> Result<Response<v1::DescribeRecordResponse>, Status> {
+        Ok(Response::new(v1::DescribeRecordResponse {
+            record: Some(record(&request.into_inner().name)?),
+        }))
+    }
+
+    async fn remove_record(
+        &self,
+        request: Request<v1::RemoveRecordRequest>,
+    ) -> Result<Response<v1::RemoveRecordResponse>, Status> {
+        self.note(|asked| asked.removed = Some(request.into_inner().name));
+        Ok(Response::new(v1::RemoveRecordResponse {}))
+    }
+
+    async fn check_record(
+        &self,
+        request: Request<v1::CheckRecordRequest>,
+    ) -> Result<Response<v1::CheckRecordResponse>, Status> {
+        let request = request.into_inner();
+        let record = record(&request.name)?;
+        self.note(|asked| asked.check = Some(request));
+        Ok(Response::new(v1::CheckRecordResponse {
+            record: Some(record),
+            instance_url: INSTANCE.to_owned(),
+            logged_in: true,
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl Control for Daemon {
+    async fn initialize_vault(
+        &self,
+        request: Request<v1::InitializeVaultRequest>,
+    ) -> Result<Response<v1::InitializeVaultResponse>, Status> {
+        self.note(|asked| asked.passphrase = Some(request.into_inner().passphrase));
+        Ok(Response::new(v1::InitializeVaultResponse {
+            path: "/data/vault.redb".to_owned(),
+        }))
+    }
+
+    async fn unlock_vault(
+        &self,
+        request: Request<v1::UnlockVaultRequest>,
+    ) -> Result<Response<v1::UnlockVaultResponse>, Status> {
+        let passphrase = request.into_inner().passphrase;
+        if passphrase == b"wrong" {
+            return Err(refusal("WRONG_PASSPHRASE", None));
+        }
+        self.note(|asked| asked.passphrase = Some(passphrase));
+        Ok(Response::new(v1::UnlockVaultResponse {
+            records: 2,
+            changed: true,
+        }))
+    }
+
+    async fn lock_vault(
+        &self,
+        _: Request<v1::LockVaultRequest>,
+    ) -> Result<Response<v1::LockVaultResponse>, Status> {
+        Ok(Response::new(v1::LockVaultResponse {
+            changed: true,
+            sessions_dropped: 1,
+        }))
+    }
+
+    async fn get_status(
+        &self,
+        _: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        Ok(Response::new(v1::GetStatusResponse {
+            version: "9.9.9".to_owned(),
+            pid: 42,
+            started_at: at(1_795_293_764),
+            vault_path: "/data/vault.redb".to_owned(),
+            vault: v1::VaultState::Unlocked.into(),
+            records: vec![record("acme-prod")?],
+            warnings: vec!["memory is not locked".to_owned()],
+        }))
+    }
+}

@@ -1,0 +1,185 @@
+//! Questions at a terminal: a pseudo-terminal here, on which the test types and reads.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    process::{Child, Command},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Pid, Signal},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{LocalModes, tcgetattr},
+};
+
+use crate::fake::Fake;
+
+/// `sfvault` with a terminal of its own.
+struct Typist {
+    screen: File,
+    terminal: File,
+    child: Child,
+    shown: String,
+}
+
+impl Typist {
+    fn run(fake: &Fake, arguments: &[&str]) -> Self {
+        let screen =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&screen).unwrap();
+        unlockpt(&screen).unwrap();
+        let name = ptsname(&screen, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let terminal = File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap());
+        let model = fake.command(arguments);
+        // It makes the terminal at its stdin the controlling one, and then is `sfvault`.
+        let mut command = Command::new("setsid");
+        command
+            .arg("--ctty")
+            .arg(model.get_program())
+            .args(arguments)
+            .env_clear();
+        for (key, value) in model.get_envs() {
+            command.env(key, value.unwrap());
+        }
+        let end = || terminal.try_clone().unwrap();
+        let child = command
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        Self {
+            screen: File::from(screen),
+            terminal,
+            child,
+            shown: String::new(),
+        }
+    }
+
+    /// Reads what is shown until this appears, then types.
+    fn answer(&mut self, question: &str, answer: &str) {
+        self.wait_for(question);
+        self.screen.write_all(answer.as_bytes()).unwrap();
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        let mut byte = [0];
+        while !self.shown.contains(text) {
+            self.screen.read_exact(&mut byte).unwrap();
+            self.shown.push(char::from(byte[0]));
+        }
+    }
+
+    /// The exit status, and all that was shown. The terminal must show again what is typed.
+    fn end(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap().code();
+        let modes = tcgetattr(&self.terminal).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
+        self.terminal.write_all(b"END").unwrap();
+        self.wait_for("END");
+        (status, self.shown)
+    }
+}
+
+#[test]
+fn a_new_passphrase_is_typed_twice_and_never_shown() {
+    let fake = Fake::start();
+    let mut typist = Typist::run(&fake, &["init"]);
+    typist.answer("new passphrase: ", "canary horse\n");
+    typist.answer("the same again: ", "canary horse\n");
+    let (status, shown) = typist.end();
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
+    assert_eq!(fake.asked().passphrase.unwrap(), b"canary horse");
+}
+
+#[test]
+fn two_passphrases_that_differ_make_no_vault() {
+    let fake = Fake::start();
+    let mut typist = Typist::run(&fake, &["init"]);
+    typist.answer("new passphrase: ", "one\n");
+    typist.answer("the same again: ", "two\n");
+    let (status, shown) = typist.end();
+    assert_eq!(status, Some(2), "{shown}");
+    assert!(fake.asked().passphrase.is_none());
+}
+
+#[test]
+fn a_typed_line_can_be_corrected_and_has_its_limit() {
+    let fake = Fake::start();
+    let mut typist = Typist::run(&fake, &["unlock"]);
+    typist.answer("passphrase of the vault: ", "wrong\u{15}righx\u{7f}t\n");
+    assert_eq!(typist.end().0, Some(0));
+    assert_eq!(fake.asked().passphrase.unwrap(), b"right");
+
+    let mut typist = Typist::run(&fake, &["unlock"]);
+    typist.answer(
+        "passphrase of the vault: ",
+        &format!("{}\n", "x".repeat(5_000)),
+    );
+    let (status, shown) = typist.end();
+    assert!(
+        status == Some(2) && shown.contains("too long for a terminal"),
+        "{shown}"
+    );
+
+    let mut typist = Typist::run(&fake, &["unlock"]);
+    typist.answer("passphrase of the vault: ", "\u{4}");
+    let (status, shown) = typist.end();
+    assert!(
+        status == Some(2) && shown.contains("the input ended"),
+        "{shown}"
+    );
+    assert!(fake.asked().passphrase.is_none());
+}
+
+#[test]
+fn secrets_of_records_are_asked_for() {
+    let fake = Fake::start();
+    let mut typist = Typist::run(&fake, &["set", "prod"]);
+    typist.answer(
+        "new Salesforce password for `prod` (empty to keep the old one): ",
+        "\n",
+    );
+    typist.answer(
+        "new security token for `prod` (empty to keep the old one): ",
+        "canary\n",
+    );
+    let (status, shown) = typist.end();
+    assert!(status == Some(0) && !shown.contains("canary"), "{shown}");
+    let asked = fake.asked().set.unwrap();
+    assert_eq!(
+        (asked.password, asked.security_token.as_deref()),
+        (None, Some("canary"))
+    );
+
+    let mut typist = Typist::run(&fake, &["remove", "prod"]);
+    typist.answer("remove `prod` with its secrets? [y/N] ", "n\n");
+    let (status, shown) = typist.end();
+    assert!(
+        status == Some(1) && shown.contains("was not removed"),
+        "{shown}"
+    );
+    assert!(fake.asked().removed.is_none());
+    let mut typist = Typist::run(&fake, &["remove", "prod"]);
+    typist.answer("[y/N] ", "yes\n");
+    assert_eq!(typist.end().0, Some(0));
+    assert_eq!(fake.asked().removed.as_deref(), Some("prod"));
+}
+
+#[test]
+fn whoever_interrupts_gets_a_terminal_that_shows_what_is_typed() {
+    let fake = Fake::start();
+    let mut typist = Typist::run(&fake, &["unlock"]);
+    typist.answer("passphrase of the vault: ", "half\u{3}");
+    assert_eq!(typist.end().0, Some(130));
+    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
+        let mut typist = Typist::run(&fake, &["unlock"]);
+        typist.wait_for("passphrase of the vault: ");
+        rustix::process::kill_process(Pid::from_child(&typist.child), signal).unwrap();
+        assert_eq!(typist.end().0, Some(status));
+    }
+    assert!(fake.asked().passphrase.is_none());
+}
