@@ -1,0 +1,115 @@
+//! A simulator and an installation that logs in at it: where most tests begin.
+
+use std::process::Output;
+
+use serde_json::Value;
+use sfvault_tests::{
+    installation::Installation,
+    simulator::{LoginCount, Options, PASSWORD, SECURITY_TOKEN, Simulator, USERNAME},
+};
+
+pub(crate) struct Scene {
+    pub(crate) simulator: Simulator,
+    pub(crate) sfvault: Installation,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Scene {
+    /// A daemon with an unlocked, empty vault.
+    pub(crate) async fn empty() -> Self {
+        let simulator = Simulator::start(Options::default()).await;
+        let mut sfvault = Installation::new(&simulator).unwrap();
+        sfvault.secret_file("passphrase", "correct horse").unwrap();
+        sfvault.secret_file("password", PASSWORD).unwrap();
+        sfvault.secret_file("token", SECURITY_TOKEN).unwrap();
+        sfvault.start().unwrap();
+        let scene = Self { simulator, sfvault };
+        scene.ok(&["init", "--passphrase-file", "@passphrase"]).await;
+        scene
+    }
+
+    /// The same with the record `prod`, which nobody has used yet.
+    pub(crate) async fn with_record() -> Self {
+        let scene = Self::empty().await;
+        scene.add("prod").await;
+        scene
+    }
+
+    pub(crate) async fn add(&self, name: &str) {
+        let url = self.simulator.login_url();
+        let base = ["add", name, "--username", USERNAME, "--login-url", &url];
+        self.ok(&[&base[..], &["--password-file", "@password", "--token-file", "@token"]].concat()).await;
+    }
+
+    /// Runs `sfvault`; an argument `@name` becomes the path of that file of the installation.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments).output().await.unwrap())
+    }
+
+    /// Runs `sfvault`, which must succeed, and returns its stdout.
+    pub(crate) async fn ok(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments).await;
+        assert_eq!(ended.status, 0, "`sfvault {}`: {}", arguments.join(" "), ended.stderr);
+        ended.stdout
+    }
+
+    /// Runs `sfvault --json`, which must fail, and returns its status and its error object.
+    pub(crate) async fn fails(&self, arguments: &[&str]) -> (i32, Value) {
+        let ended = self.run(&[arguments, &["--json"]].concat()).await;
+        assert_ne!(ended.status, 0, "`sfvault {}` succeeded: {}", arguments.join(" "), ended.stdout);
+        let error: Value = serde_json::from_str(ended.stderr.trim()).unwrap_or_else(|_| panic!("{}", ended.stderr));
+        (ended.status, error["error"].clone())
+    }
+
+    /// `sfvault get prod` as JSON, with more options.
+    pub(crate) async fn session(&self, more: &[&str]) -> Value {
+        let output = self.ok(&[&["get", "prod", "--format", "json"], more].concat()).await;
+        serde_json::from_str(&output).unwrap()
+    }
+
+    pub(crate) async fn unlock(&self) {
+        self.ok(&["unlock", "--passphrase-file", "@passphrase"]).await;
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let arguments = arguments.iter().map(|argument| match argument.strip_prefix('@') {
+            Some(name) => self.sfvault.path(name).display().to_string(),
+            None => (*argument).to_owned(),
+        });
+        let mut command = tokio::process::Command::from(self.sfvault.sfvault(arguments));
+        command.kill_on_drop(true);
+        command
+    }
+
+    pub(crate) fn logins(&self) -> LoginCount {
+        self.simulator.logins(USERNAME)
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_logins(&self, accepted: u64, rejected: u64) {
+        let expected = LoginCount { accepted, rejected, total: accepted + rejected };
+        assert_eq!(self.logins(), expected);
+    }
+
+    /// Ends the daemon well and looks at what the simulator did not expect.
+    pub(crate) fn finish(mut self) {
+        assert!(self.sfvault.stop().unwrap().success(), "{}", self.sfvault.daemon_log());
+        self.simulator.finish().unwrap();
+    }
+}
+
+pub(crate) fn ended(output: Output) -> Ended {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended {
+        status: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
