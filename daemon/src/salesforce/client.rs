@@ -1,6 +1,7 @@
 //! The way to Salesforce, put together: host rules, envelope, exchange, classification.
 
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::{
     Exchange, Grant, HostRefused, Login, LoginRequest, Proof,
@@ -45,11 +46,12 @@ impl SalesforceLogin {
             .permit(&request.login_host)
             .map_err(|refused| classify::wrong_host(&refused))?;
         let body = envelope::login(&request.username, password, token).map_err(unsendable)?;
-        // EXPOSE: `redact`, which keeps them out of what is told about a failure.
-        let mut secrets = vec![password.expose()];
-        // EXPOSE: as the password.
-        secrets.extend(token.map(SecurityToken::expose));
-        let answer = self.post(&request.login_host, body, &secrets).await?;
+        let answer = self.post(&request.login_host, body).await?;
+        // EXPOSE: `redact`, which keeps them out of what is told about a failure. Joined as well, as they
+        // are sent: a piece quoted from the seam is a piece of neither.
+        let (password, token) = (password.expose(), token.map_or("", SecurityToken::expose));
+        let joined = Zeroizing::new([password, token].concat());
+        let secrets = [joined.as_str(), password, token];
         classify::login(&answer, &request.username, &self.rules, &secrets)
     }
 
@@ -58,18 +60,13 @@ impl SalesforceLogin {
             .permit(host)
             .map_err(|refused| classify::wrong_host(&refused))?;
         let body = envelope::get_user_info(session_id).map_err(unsendable)?;
+        let answer = self.post(host, body).await?;
         // EXPOSE: `redact`, which keeps it out of what is told about a failure.
         let secrets = [session_id.expose()];
-        let answer = self.post(host, body, &secrets).await?;
         classify::proof(&answer, &secrets)
     }
 
-    async fn post(
-        &self,
-        host: &Host,
-        body: WipedBuffer,
-        secrets: &[&str],
-    ) -> Result<Answer, Failure> {
+    async fn post(&self, host: &Host, body: WipedBuffer) -> Result<Answer, Failure> {
         let post = Post {
             host,
             path: envelope::PATH,
@@ -89,7 +86,7 @@ impl SalesforceLogin {
                 Ok(answer)
             }
             Err(error) => {
-                let failure = classify::unanswered(error, secrets);
+                let failure = classify::unanswered(error);
                 let class = failure.class.name();
                 tracing::debug!(%host, class, ?elapsed, "Salesforce did not answer");
                 Err(failure)

@@ -7,8 +7,9 @@ use std::fmt;
 use super::{buffer::WipedBuffer, xml};
 use crate::secret::{Password, SecurityToken, SessionId};
 
-/// The only version that is sent: `login()` exists in 31.0 to 64.0 (SOAP API Developer Guide, `login()`).
-pub(super) const API_VERSION: &str = "64.0";
+/// The version of the SOAP API that is asked: the newest that has `login()`, which exists in 31.0 to 64.0
+/// (SOAP API Developer Guide, `login()`).
+pub const API_VERSION: &str = "64.0";
 
 /// Where both calls are posted.
 pub(super) const PATH: &str = "/services/Soap/u/64.0";

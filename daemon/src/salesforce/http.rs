@@ -16,8 +16,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::client::TlsStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 
 use super::{
     buffer::WipedBuffer,
@@ -82,21 +84,32 @@ impl HttpClient {
 
     /// Sends the request once and reads the whole answer.
     pub(super) async fn post(&self, post: Post<'_>) -> Result<Answer, HttpError> {
+        let stream = self.connector.connect(post.host).await;
+        self.post_over(stream.map_err(HttpError::NotSent)?, post)
+            .await
+    }
+
+    async fn post_over<S>(&self, stream: S, post: Post<'_>) -> Result<Answer, HttpError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let host = post.host;
-        let stream = self.connector.connect(host).await;
         let sent = Arc::new(AtomicBool::new(false));
-        let stream = Watched::new(stream.map_err(HttpError::NotSent)?, Arc::clone(&sent));
+        let stream = Watched::new(stream, Arc::clone(&sent));
         let limit = self.answer_timeout;
-        let result = timeout(limit, exchange(stream, post, self.answer_limit)).await;
+        let result = timeout(limit, exchange(stream, post, self.answer_limit))
+            .await
+            .unwrap_or_else(|_| {
+                Err(HttpError::NoAnswer(format!(
+                    "`{host}` did not answer in full within {} s",
+                    limit.as_secs()
+                )))
+            });
         match result {
-            Ok(Err(HttpError::NoAnswer(problem))) if !sent.load(Ordering::Relaxed) => {
+            Err(HttpError::NoAnswer(problem)) if !sent.load(Ordering::Relaxed) => {
                 Err(HttpError::NotSent(problem))
             }
-            Ok(result) => result,
-            Err(_) => Err(HttpError::NoAnswer(format!(
-                "`{host}` did not answer in full within {} s",
-                limit.as_secs()
-            ))),
+            result => result,
         }
     }
 }
@@ -119,11 +132,10 @@ impl Answer {
 }
 
 /// One request and its answer. The connection is driven from here, so that it ends with this future.
-async fn exchange(
-    stream: Watched<TlsStream<TcpStream>>,
-    post: Post<'_>,
-    limit: usize,
-) -> Result<Answer, HttpError> {
+async fn exchange<S>(stream: S, post: Post<'_>, limit: usize) -> Result<Answer, HttpError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let request = request(post)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(HEADERS)

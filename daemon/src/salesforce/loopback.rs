@@ -9,7 +9,11 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
 use tempfile::NamedTempFile;
 
 use crate::host::Host;
@@ -39,16 +43,35 @@ impl Authority {
         self.certify_with(name, |_| {})
     }
 
+    /// For a server that speaks these versions of TLS only.
+    pub(super) fn certify_for(
+        &self,
+        name: &str,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ServerConfig> {
+        let (certificate, key) = self.issue(name, |_| {});
+        config(certificate, &key, versions)
+    }
+
     pub(super) fn certify_with(
         &self,
         name: &str,
         change: impl FnOnce(&mut CertificateParams),
     ) -> Arc<ServerConfig> {
+        let (certificate, key) = self.issue(name, change);
+        config(certificate, &key, rustls::ALL_VERSIONS)
+    }
+
+    fn issue(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (CertificateDer<'static>, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        config(certificate.der().clone(), &key)
+        (certificate.der().clone(), key)
     }
 }
 
@@ -57,7 +80,7 @@ pub(super) fn self_signed(name: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap();
-    config(certificate.der().clone(), &key)
+    config(certificate.der().clone(), &key, rustls::ALL_VERSIONS)
 }
 
 /// What a server does once it has read a request.
@@ -146,12 +169,13 @@ impl Server {
 }
 
 fn config(
-    certificate: rustls::pki_types::CertificateDer<'static>,
+    certificate: CertificateDer<'static>,
     key: &KeyPair,
+    versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)

@@ -1,6 +1,8 @@
 //! Salesforce as the vault sees it: a [`Login`] turns a credential into a grant and proves a session.
 //!
-//! What stands behind it (hosts, TLS, SOAP) is in the files beside this one; nothing here retries.
+//! [`SalesforceLogin`] is the real one: `hosts` says where anything may be sent, `envelope` what is sent,
+//! `http` sends it over `connector`'s stream, `soap` reads what comes back, `classify` and `fault` say what
+//! it means, and `redact` what of it may be shown. Nothing here retries.
 
 mod buffer;
 mod classify;
@@ -23,6 +25,7 @@ mod watched;
 mod xml;
 
 pub use client::SalesforceLogin;
+pub use envelope::API_VERSION;
 
 use std::{fmt, future::Future, pin::Pin as Boxed, time::Duration};
 

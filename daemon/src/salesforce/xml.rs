@@ -223,6 +223,7 @@ mod tests {
         let laughs = "<!DOCTYPE a [<!ENTITY b \"ha\"><!ENTITY c \"&b;&b;\">]><a>&c;</a>";
         let external = "<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&x;</a>";
         let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
+        let deeper_than_soap = format!("{}{}", "<a>".repeat(33), "</a>".repeat(33));
         let wide = format!("<a>{}</a>", "<b/>".repeat(100_000));
         for (document, expected) in [
             (laughs, "it has a document type or processing instruction"),
@@ -235,6 +236,7 @@ mod tests {
             ("<a>&#0;</a>", "it has an entity that is not predefined"),
             ("<a>&#xFFFE;</a>", "it has a character that XML forbids"),
             (&deep, "it has too many elements"),
+            (&deeper_than_soap, "it has too many elements"),
             (&wide, "it has too many elements"),
             ("", "it has no element"),
             ("text", "it has text outside the root element"),

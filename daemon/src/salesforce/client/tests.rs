@@ -161,6 +161,17 @@ async fn what_broke_decides_the_class() {
     assert_eq!(class(&noise).await, Class::Protocol);
 }
 
+/// T43: the last of the password and the first of the token, three characters each.
+#[tokio::test]
+async fn a_piece_from_the_seam_of_password_and_token_is_hidden() {
+    let authority = Authority::new();
+    let fault = "<s:Fault><faultcode>sf:X_Y_Z</faultcode><faultstring>got r&amp;3AbC</faultstring></s:Fault>";
+    let server = Server::tls(authority.certify("localhost"), answer(500, fault));
+    let login = login_to(&authority, vec![server.host()]);
+    let failure = login.login(&request(server.host())).await.unwrap_err();
+    assert_eq!(failure.message, "got [redacted]");
+}
+
 /// T43: a grant, a fault that quotes the credential, and a broken connection, all at `TRACE`.
 #[tokio::test]
 async fn no_log_line_has_a_secret() {

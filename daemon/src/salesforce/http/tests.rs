@@ -111,6 +111,15 @@ async fn no_request_goes_to_a_server_that_cannot_prove_its_name() {
     }
 }
 
+/// T35.
+#[tokio::test]
+async fn tls_1_2_will_do() {
+    let authority = Authority::new();
+    let config = authority.certify_for("localhost", &[&rustls::version::TLS12]);
+    let server = Server::tls(config, Script::Answer(ok("<a/>")));
+    assert!(post(&authority, &server).await.is_ok());
+}
+
 /// T35: a `ServerHello` of TLS 1.1 with a cipher suite of its time.
 #[tokio::test]
 async fn tls_older_than_1_2_is_refused() {
@@ -254,6 +263,37 @@ async fn a_connection_that_breaks_tells_whether_the_request_left() {
         let after = Server::tls(authority.certify("localhost"), script);
         no_answer(post(&authority, &after).await);
         assert!(after.seen().ends_with("hunter2</password>"));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_before_the_request_leaves_costs_nothing() {
+    let authority = Authority::new();
+    let host = Host::parse("localhost").unwrap();
+    let (near, far) = tokio::io::duplex(1024);
+    drop(far);
+    let post = Post {
+        host: &host,
+        path: "/",
+        headers: &[],
+        body: WipedBuffer::from(BODY),
+    };
+    let client = client(&authority, Settings::default());
+    not_sent(client.post_over(near, post).await);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_as_long_as_the_limit_and_no_longer() {
+    let authority = Authority::new();
+    for (body, read) in [("<ab/>", true), ("<abc/>", false)] {
+        let script = Script::Answer(ok(body));
+        let server = Server::tls(authority.certify("localhost"), script);
+        let settings = Settings {
+            answer_limit: 5,
+            ..Settings::default()
+        };
+        let result = post_with(&client(&authority, settings), &server.host()).await;
+        assert_eq!(result.is_ok(), read, "{body}");
     }
 }
 
