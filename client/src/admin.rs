@@ -14,7 +14,7 @@ use crate::{
 /// Administers the daemon. Clones share one connection, which is made anew when it breaks.
 ///
 /// Every call fails as the daemon says, or if the connection breaks, or if no answer comes within a
-/// minute (two for [`AdminClient::check`]).
+/// minute (five for [`AdminClient::check`]).
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     control: ControlClient<Channel>,

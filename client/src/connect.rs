@@ -95,7 +95,9 @@ pub(crate) async fn channel(socket: PathBuf) -> Result<Channel, Error> {
     // The connector ignores the URI. gRPC wants an authority, and `localhost` is the one for Unix sockets.
     let endpoint = Endpoint::from_static("http://localhost")
         .user_agent(concat!("sfvault/", env!("CARGO_PKG_VERSION")))
-        .map_err(|error| Error::new(Reason::ConnectFailed, error.to_string()))?;
+        .map_err(|error| Error::new(Reason::ConnectFailed, error.to_string()))?
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_PATIENCE);
     let connector = {
         let socket = socket.clone();
         service_fn(move |_: Uri| {
@@ -109,6 +111,9 @@ pub(crate) async fn channel(socket: PathBuf) -> Result<Channel, Error> {
         .map_err(|error| explain(&error, &socket))
 }
 
+/// While a call is open, a daemon that hangs is found within a minute. Nothing is sent between calls.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest path that fits into a `sockaddr_un` with its closing NUL.
 const MAX_SOCKET_PATH: usize = 107;
 /// While the daemon's queue of new connections is full, connecting does not wait but fails. A local

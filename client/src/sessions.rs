@@ -32,7 +32,7 @@ impl SessionsClient {
     /// Whoever drops this future cancels nothing but the waiting: a login that was begun goes on.
     ///
     /// # Errors
-    /// As the daemon says, or if the connection breaks, or if no answer comes within two minutes and
+    /// As the daemon says, or if the connection breaks, or if no answer comes within five minutes and
     /// what [`SessionRequest::wait`] adds.
     pub async fn session(&self, request: &SessionRequest) -> Result<Session, Error> {
         let deadline = LOGIN_DEADLINE.saturating_add(request.wait.unwrap_or_default());
@@ -64,9 +64,10 @@ impl SessionsClient {
     }
 }
 
-/// The most that the daemon needs for a login and its proof, each with its own timeouts, and some more:
-/// who gives up earlier learns less than the daemon could have told.
-pub(crate) const LOGIN_DEADLINE: Duration = Duration::from_mins(2);
+/// The most that the daemon needs to find a session dead, to log in and to prove the new one: three
+/// exchanges of 70 s with its usual timeouts, and some more, since who gives up earlier learns less than
+/// the daemon could have told. A daemon that hangs is found earlier, by pings.
+pub(crate) const LOGIN_DEADLINE: Duration = Duration::from_mins(5);
 /// For what the daemon answers from memory or disk, and for one key derivation.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// 10,000 records of 600 bytes are 6 MB; gRPC's default of 4 MiB would refuse them.

@@ -54,7 +54,9 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn page(command: &Command) -> io::Result<Vec<u8>> {
-    let man = Man::new(command.clone());
+    let man = Man::new(command.clone())
+        .manual("sfvault")
+        .source(concat!("sfvault ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -67,7 +69,10 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     if let Some(more) = command.get_after_long_help() {
         page.extend_from_slice(sections(&more.to_string()).as_bytes());
     }
-    Ok(page)
+    // Old formatters read pages as Latin-1.
+    Ok(String::from_utf8_lossy(&page)
+        .replace('…', "...")
+        .into_bytes())
 }
 
 /// The end of a long help as sections: a line that ends with a colon and is not indented is a heading.
@@ -104,7 +109,7 @@ mod tests {
         assert_eq!(names.len(), 15, "{names:?}");
         for (name, page) in &pages {
             let page = String::from_utf8(page.clone()).unwrap();
-            assert!(page.contains("EXAMPLE"), "{name}");
+            assert!(page.contains("EXAMPLE") && page.is_ascii(), "{name}");
             assert!(name != "sfvault" || page.contains("EXIT STATUS"), "{page}");
         }
     }

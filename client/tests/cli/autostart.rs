@@ -3,7 +3,6 @@
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    path::PathBuf,
     process::Command,
 };
 
@@ -140,5 +139,4 @@ fn no_daemon_is_started_where_that_is_forbidden_or_makes_no_sense() {
         assert_eq!(installed.run(dir.path(), &["list"]).status, 3);
         assert!(!started());
     }
-    let _: PathBuf = dir.keep();
 }
