@@ -1,7 +1,10 @@
 //! The vault through its public functions: what it promises, and what it does when the bytes or the disk lie.
 
 mod contract;
+mod cost;
+mod damage;
 mod disk;
+mod faults;
 
 use std::{
     fs,
