@@ -5,6 +5,7 @@ mod cost;
 mod damage;
 mod disk;
 mod faults;
+mod vectors;
 
 use std::{
     fs,
