@@ -1,0 +1,263 @@
+//! What is inside a sealed value: records and ledgers as JSON, secrets as they are.
+//!
+//! The stored structures are private and frozen with the format, so that no change to a type of the
+//! daemon changes what is on disk. Times are kept to the millisecond; one before 1970 is kept as 1970.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::seal::Field;
+use crate::{
+    failure::{Class, Failure},
+    host::Host,
+    ledger::{Latch, Ledger, Pending},
+    record::{Credential, Flow, Pin, Record, RecordId, RecordName},
+    secret::{Password, SecurityToken},
+};
+
+/// What is wrong with an opened value: words without its content.
+pub(super) type Malformed = &'static str;
+
+/// A record and its ledger as the bytes to seal.
+pub(super) fn record_to_bytes(
+    record: &Record,
+    ledger: &Ledger,
+) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(TYPICAL_RECORD_LEN));
+    serde_json::to_writer(&mut *bytes, &StoredRecord::new(record, ledger))
+        .map_err(|_| "the record can't be written as JSON")?;
+    Ok(bytes)
+}
+
+/// The reverse of [`record_to_bytes`].
+pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, Ledger), Malformed> {
+    let stored: StoredRecord =
+        serde_json::from_slice(bytes).map_err(|_| "it is not a record of format 1")?;
+    let ledger = Ledger::try_from(stored.ledger)?;
+    let record = Record {
+        id,
+        name: RecordName::parse(&stored.name).map_err(|_| "its name is not a record name")?,
+        username: stored.username,
+        login_host: Host::parse(&stored.login_host).map_err(|_| "its host is not a host name")?,
+        flow: stored.flow.into(),
+        pin: stored.pin.map(|pin| Pin {
+            org_id: pin.org_id,
+            user_id: pin.user_id,
+        }),
+        credential_version: stored.credential_version,
+        created_at: from_ms(stored.created_ms)?,
+        credential_changed_at: from_ms(stored.credential_changed_ms)?,
+    };
+    Ok((record, ledger))
+}
+
+/// The secrets of a credential, each with its field.
+pub(super) fn credential_fields(credential: &Credential) -> [(Field, &[u8]); 2] {
+    match credential {
+        Credential::SoapLogin {
+            password,
+            security_token,
+        } => [
+            // EXPOSE: the cipher, through `Keys::seal`
+            (Field::Password, password.expose().as_bytes()),
+            security_token
+                .as_ref()
+                .map_or((Field::NoSecurityToken, &[][..]), |token| {
+                    // EXPOSE: the cipher, through `Keys::seal`
+                    (Field::SecurityToken, token.expose().as_bytes())
+                }),
+        ],
+    }
+}
+
+/// A credential from its opened fields; their memory moves into it.
+pub(super) fn credential_from_fields(
+    flow: Flow,
+    password: Zeroizing<Vec<u8>>,
+    security_token: Option<Zeroizing<Vec<u8>>>,
+) -> Result<Credential, Malformed> {
+    match flow {
+        Flow::SoapLogin => Ok(Credential::SoapLogin {
+            password: Password::new(into_text(password)?),
+            security_token: security_token
+                .map(|token| into_text(token).map(SecurityToken::new))
+                .transpose()?,
+        }),
+    }
+}
+
+/// Longer records make the buffer grow, which leaves a copy that is not wiped. They hold no secret.
+const TYPICAL_RECORD_LEN: usize = 2048;
+
+/// Format 1; it never changes. Another format is another structure.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredRecord {
+    name: String,
+    username: String,
+    login_host: String,
+    flow: StoredFlow,
+    pin: Option<StoredPin>,
+    credential_version: u64,
+    created_ms: u64,
+    credential_changed_ms: u64,
+    ledger: StoredLedger,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StoredFlow {
+    SoapLogin,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredPin {
+    org_id: String,
+    user_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredLedger {
+    generation: u64,
+    pending: Option<StoredPending>,
+    latch: Option<StoredLatch>,
+    failed_ms: Vec<u64>,
+    rejections: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredPending {
+    credential_version: u64,
+    since_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredLatch {
+    credential_version: u64,
+    since_ms: u64,
+    class: String,
+    code: Option<String>,
+    message: String,
+    pause_ms: Option<u64>,
+}
+
+impl StoredRecord {
+    fn new(record: &Record, ledger: &Ledger) -> Self {
+        Self {
+            name: record.name.as_str().to_owned(),
+            username: record.username.clone(),
+            login_host: record.login_host.as_str().to_owned(),
+            flow: match record.flow {
+                Flow::SoapLogin => StoredFlow::SoapLogin,
+            },
+            pin: record.pin.as_ref().map(|pin| StoredPin {
+                org_id: pin.org_id.clone(),
+                user_id: pin.user_id.clone(),
+            }),
+            credential_version: record.credential_version,
+            created_ms: to_ms(record.created_at),
+            credential_changed_ms: to_ms(record.credential_changed_at),
+            ledger: StoredLedger::from(ledger),
+        }
+    }
+}
+
+impl From<StoredFlow> for Flow {
+    fn from(flow: StoredFlow) -> Self {
+        match flow {
+            StoredFlow::SoapLogin => Self::SoapLogin,
+        }
+    }
+}
+
+impl From<&Ledger> for StoredLedger {
+    fn from(ledger: &Ledger) -> Self {
+        Self {
+            generation: ledger.generation,
+            pending: ledger.pending.map(|pending| StoredPending {
+                credential_version: pending.credential_version,
+                since_ms: to_ms(pending.since),
+            }),
+            latch: ledger.latch.as_ref().map(|latch| StoredLatch {
+                credential_version: latch.credential_version,
+                since_ms: to_ms(latch.since),
+                class: latch.failure.class.name().to_owned(),
+                code: latch.failure.code.clone(),
+                message: latch.failure.message.clone(),
+                pause_ms: latch.failure.pause.map(duration_ms),
+            }),
+            failed_ms: ledger.failed_at.iter().copied().map(to_ms).collect(),
+            rejections: ledger.rejections,
+        }
+    }
+}
+
+impl TryFrom<StoredLedger> for Ledger {
+    type Error = Malformed;
+
+    fn try_from(stored: StoredLedger) -> Result<Self, Malformed> {
+        let pending = match stored.pending {
+            Some(pending) => Some(Pending {
+                credential_version: pending.credential_version,
+                since: from_ms(pending.since_ms)?,
+            }),
+            None => None,
+        };
+        let latch = match stored.latch {
+            Some(latch) => Some(Latch {
+                credential_version: latch.credential_version,
+                since: from_ms(latch.since_ms)?,
+                failure: Failure {
+                    class: Class::from_name(&latch.class)
+                        .ok_or("its latch has an unknown class")?,
+                    code: latch.code,
+                    message: latch.message,
+                    pause: latch.pause_ms.map(Duration::from_millis),
+                },
+            }),
+            None => None,
+        };
+        Ok(Self {
+            generation: stored.generation,
+            pending,
+            latch,
+            failed_at: stored
+                .failed_ms
+                .into_iter()
+                .map(from_ms)
+                .collect::<Result<_, _>>()?,
+            rejections: stored.rejections,
+        })
+    }
+}
+
+fn to_ms(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, duration_ms)
+}
+
+fn duration_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn from_ms(ms: u64) -> Result<SystemTime, Malformed> {
+    SystemTime::UNIX_EPOCH
+        .checked_add(Duration::from_millis(ms))
+        .ok_or("it has a time beyond the clock")
+}
+
+fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> Result<String, Malformed> {
+    String::from_utf8(std::mem::take(&mut *bytes)).map_err(|error| {
+        error.into_bytes().zeroize();
+        "a secret is not UTF-8"
+    })
+}
+
+#[cfg(test)]
+mod tests;

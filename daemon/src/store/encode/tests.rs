@@ -1,0 +1,149 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(ms: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(ms)
+}
+
+fn full() -> (Record, Ledger) {
+    let record = Record {
+        id: RecordId([9; 16]),
+        name: RecordName::parse("acme.prod").unwrap(),
+        username: "etl@acme.example \u{202e}\"\\\n\0".to_owned(),
+        login_host: Host::parse("localhost:8443").unwrap(),
+        flow: Flow::SoapLogin,
+        pin: Some(Pin {
+            org_id: "00D000000000001AAA".to_owned(),
+            user_id: "005000000000001AAA".to_owned(),
+        }),
+        credential_version: u64::MAX,
+        created_at: at(0),
+        credential_changed_at: at(1_700_000_000_123),
+    };
+    let ledger = Ledger {
+        generation: 42,
+        pending: Some(Pending {
+            credential_version: 3,
+            since: at(1_700_000_000_001),
+        }),
+        latch: Some(Latch {
+            credential_version: 2,
+            failure: Failure {
+                class: Class::BadCredentials,
+                code: Some("INVALID_LOGIN".to_owned()),
+                message: "Invalid username".to_owned(),
+                pause: Some(Duration::from_millis(1500)),
+            },
+            since: at(1_700_000_000_002),
+        }),
+        failed_at: vec![at(1), at(2)],
+        rejections: u32::MAX,
+    };
+    (record, ledger)
+}
+
+#[test]
+fn a_record_and_its_ledger_come_back_whole() {
+    let (record, ledger) = full();
+    let bytes = record_to_bytes(&record, &ledger).unwrap();
+    assert_eq!(record_from_bytes(record.id, &bytes), Ok((record, ledger)));
+
+    let (mut record, _) = full();
+    record.pin = None;
+    let ledger = Ledger::default();
+    let bytes = record_to_bytes(&record, &ledger).unwrap();
+    assert_eq!(record_from_bytes(record.id, &bytes), Ok((record, ledger)));
+}
+
+#[test]
+fn every_class_of_failure_comes_back() {
+    for class in Class::ALL {
+        let (record, mut ledger) = full();
+        ledger.latch.as_mut().unwrap().failure.class = class;
+        let bytes = record_to_bytes(&record, &ledger).unwrap();
+        let (_, read) = record_from_bytes(record.id, &bytes).unwrap();
+        assert_eq!(read.latch.unwrap().failure.class, class);
+    }
+}
+
+#[test]
+fn times_are_kept_to_the_millisecond_and_never_overflow() {
+    let nanosecond = Duration::from_nanos(999_999);
+    assert_eq!(from_ms(to_ms(at(5) + nanosecond)), Ok(at(5)));
+    assert_eq!(to_ms(SystemTime::UNIX_EPOCH - Duration::from_secs(9)), 0);
+    assert!(from_ms(u64::MAX).is_ok_and(|time| to_ms(time) == u64::MAX));
+    assert_eq!(duration_ms(Duration::MAX), u64::MAX);
+}
+
+#[test]
+fn unknown_and_missing_keys_and_values_are_refused() {
+    let (record, ledger) = full();
+    let bytes = record_to_bytes(&record, &ledger).unwrap();
+    let good = std::str::from_utf8(&bytes).unwrap();
+    for (from, to) in [
+        ("\"name\":", "\"nickname\":"),
+        ("\"name\":", "\"note\":1,\"name\":"),
+        ("\"name\":", "\"name\":\"twice\",\"name\":"),
+        ("acme.prod", "-rf"),
+        ("localhost:8443", "evil.example/path"),
+        ("localhost:8443", "user@evil.example"),
+        ("soap-login", "telepathy"),
+        ("bad-credentials", "bad-luck"),
+        ("\"generation\":42", "\"generation\":-1"),
+        ("\"generation\":42", "\"generation\":42,\"x\":0"),
+        ("\"org_id\"", "\"o\""),
+        ("\"rejections\":4294967295", "\"rejections\":4294967296"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let bad = good.replace(from, to);
+        assert!(
+            record_from_bytes(record.id, bad.as_bytes()).is_err(),
+            "{from} -> {to}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_token_is_a_field_of_its_own() {
+    let credential = |token: Option<&str>| Credential::SoapLogin {
+        password: Password::new("p".to_owned()),
+        security_token: token.map(|token| SecurityToken::new(token.to_owned())),
+    };
+    assert_eq!(
+        credential_fields(&credential(Some("t"))),
+        [(Field::Password, &b"p"[..]), (Field::SecurityToken, b"t")]
+    );
+    assert_eq!(
+        credential_fields(&credential(None)),
+        [(Field::Password, &b"p"[..]), (Field::NoSecurityToken, b"")]
+    );
+    // An empty token is not a missing one.
+    assert_eq!(
+        credential_fields(&credential(Some("")))[1],
+        (Field::SecurityToken, &b""[..])
+    );
+}
+
+#[test]
+fn a_secret_that_is_no_text_is_refused() {
+    let secret = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+    assert!(credential_from_fields(Flow::SoapLogin, secret(b"\xff"), None).is_err());
+    assert!(credential_from_fields(Flow::SoapLogin, secret(b"p"), Some(secret(b"\xff"))).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(record_from_bytes(RecordId([0; 16]), &bytes).is_err());
+    }
+
+    #[test]
+    fn any_username_and_message_come_back(username in ".*", message in ".*") {
+        let (mut record, mut ledger) = full();
+        record.username = username;
+        ledger.latch.as_mut().unwrap().failure.message = message;
+        let bytes = record_to_bytes(&record, &ledger).unwrap();
+        prop_assert_eq!(record_from_bytes(record.id, &bytes), Ok((record, ledger)));
+    }
+}

@@ -1,0 +1,193 @@
+//! A disk in memory that counts, fails on demand, and remembers what a power cut would leave.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use redb::StorageBackend;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Disk(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    live: Vec<u8>,
+    /// What is on the platter: everything up to the last sync.
+    durable: Vec<u8>,
+    /// Changes since then; a power cut keeps any of them and loses the others.
+    pending: Vec<Change>,
+    counts: Counts,
+    fault: Option<Fault>,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write(usize, Vec<u8>),
+    SetLen(usize),
+}
+
+/// How often each operation was called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) reads: u64,
+    pub(super) writes: u64,
+    pub(super) written: u64,
+    pub(super) set_lens: u64,
+    pub(super) syncs: u64,
+}
+
+/// The operation (reads count only if asked to) at which the disk begins to fail.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fault {
+    pub(super) after: u64,
+    pub(super) kind: io::ErrorKind,
+    /// Only that operation fails, or all that follow too.
+    pub(super) once: bool,
+    /// The failing write leaves half of its bytes.
+    pub(super) short: bool,
+    pub(super) reads_too: bool,
+}
+
+impl Disk {
+    pub(super) fn holding(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            durable: bytes.clone(),
+            live: bytes,
+            ..Inner::default()
+        })))
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.inner().live.clone()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.inner().counts
+    }
+
+    pub(super) fn arm(&self, fault: Fault) {
+        self.inner().fault = Some(fault);
+    }
+
+    /// Makes the disk work again; whether the fault had struck.
+    pub(super) fn heal(&self) -> bool {
+        self.inner()
+            .fault
+            .take()
+            .is_none_or(|fault| fault.after == 0)
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.inner().pending.len()
+    }
+
+    /// What a power cut leaves if it keeps the changes whose bits are set.
+    pub(super) fn after_power_cut(&self, kept: u64) -> Vec<u8> {
+        let inner = self.inner();
+        let mut bytes = inner.durable.clone();
+        for (number, change) in inner.pending.iter().enumerate() {
+            if kept >> number & 1 == 1 {
+                change.apply(&mut bytes);
+            }
+        }
+        bytes
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Change {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Write(offset, data) => {
+                let end = offset + data.len();
+                if bytes.len() < end {
+                    bytes.resize(end, 0);
+                }
+                bytes[*offset..end].copy_from_slice(data);
+            }
+            Self::SetLen(length) => bytes.resize(*length, 0),
+        }
+    }
+}
+
+impl Inner {
+    /// Whether this operation fails, and how.
+    fn strike(&mut self, read: bool) -> Option<Fault> {
+        let fault = self.fault.as_mut()?;
+        if read && !fault.reads_too {
+            return None;
+        }
+        if fault.after > 0 {
+            fault.after -= 1;
+            if fault.after > 0 {
+                return None;
+            }
+        } else if fault.once {
+            return None;
+        }
+        Some(*fault)
+    }
+
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.live);
+        self.pending.push(change);
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.inner().live.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.counts.reads += 1;
+        if let Some(fault) = inner.strike(true) {
+            return Err(fault.kind.into());
+        }
+        let start = usize::try_from(offset).unwrap();
+        let bytes = inner.live.get(start..start + out.len());
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.counts.set_lens += 1;
+        if let Some(fault) = inner.strike(false) {
+            return Err(fault.kind.into());
+        }
+        inner.change(Change::SetLen(usize::try_from(len).unwrap()));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.counts.syncs += 1;
+        if let Some(fault) = inner.strike(false) {
+            return Err(fault.kind.into());
+        }
+        inner.durable = inner.live.clone();
+        inner.pending.clear();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.counts.writes += 1;
+        inner.counts.written += data.len() as u64;
+        let start = usize::try_from(offset).unwrap();
+        if let Some(fault) = inner.strike(false) {
+            if fault.short {
+                inner.change(Change::Write(start, data[..data.len() / 2].to_vec()));
+            }
+            return Err(fault.kind.into());
+        }
+        inner.change(Change::Write(start, data.to_vec()));
+        Ok(())
+    }
+}

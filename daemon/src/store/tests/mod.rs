@@ -1,0 +1,113 @@
+//! The vault through its public functions: what it promises, and what it does when the bytes or the disk lie.
+
+mod contract;
+mod cost;
+mod damage;
+mod disk;
+mod faults;
+mod vectors;
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use disk::Disk;
+
+use super::*;
+use crate::{
+    host::Host,
+    record::{Flow, RecordName},
+    secret::{Password, SecurityToken},
+};
+
+const CHEAP: KdfCost = KdfCost {
+    memory_kib: 8 * 1024,
+    iterations: 1,
+    lanes: 1,
+};
+
+fn passphrase() -> Passphrase {
+    Passphrase::new(b"correct horse".to_vec())
+}
+
+/// A directory of the test's own and the path of a vault in it.
+fn home() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vault.redb");
+    (directory, path)
+}
+
+fn at(second: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + second)
+}
+
+fn record(number: u16) -> Record {
+    let mut id = [0; 16];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    Record {
+        id: RecordId(id),
+        name: RecordName::parse(&format!("record-{number}")).unwrap(),
+        username: format!("canary-user-{number}@acme.example"),
+        login_host: Host::parse("canary.my.salesforce.com").unwrap(),
+        flow: Flow::SoapLogin,
+        pin: None,
+        credential_version: 1,
+        created_at: at(0),
+        credential_changed_at: at(1),
+    }
+}
+
+fn credential(text: &str) -> Credential {
+    Credential::SoapLogin {
+        password: Password::new(format!("canary-password-{text}")),
+        security_token: Some(SecurityToken::new(format!("canary-token-{text}"))),
+    }
+}
+
+fn without_token(text: &str) -> Credential {
+    Credential::SoapLogin {
+        password: Password::new(format!("canary-password-{text}")),
+        security_token: None,
+    }
+}
+
+fn generation(generation: u64) -> Ledger {
+    Ledger {
+        generation,
+        ..Ledger::default()
+    }
+}
+
+/// A vault in memory with so many records, made by `put`.
+fn filled(records: u16) -> (Disk, Store, Keys) {
+    let disk = Disk::default();
+    let (store, keys) = Store::create_backend(disk.clone(), &passphrase(), CHEAP).unwrap();
+    for number in 0..records {
+        let secret = credential(&number.to_string());
+        store
+            .put(&keys, None, &record(number), &generation(7), Some(&secret))
+            .unwrap();
+    }
+    (disk, store, keys)
+}
+
+/// Everything that the vault holds; an error of any part is the error.
+fn contents(store: &Store, keys: &Keys) -> Result<Vec<(StoredRecord, Credential)>, StoreError> {
+    let records = store.load(keys)?.into_iter();
+    records
+        .map(|stored| {
+            let credential = store.credential(keys, &stored.record)?;
+            Ok((stored, credential))
+        })
+        .collect()
+}
+
+fn same(one: &[(StoredRecord, Credential)], two: &[(StoredRecord, Credential)]) -> bool {
+    one.len() == two.len()
+        && one
+            .iter()
+            .zip(two)
+            .all(|(a, b)| a.0 == b.0 && a.1.matches(&b.1))
+}
