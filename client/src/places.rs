@@ -61,6 +61,16 @@ impl Places {
         })
     }
 
+    /// Only a runtime directory: enough to reach a daemon there, not to start one. It must be absolute.
+    #[must_use]
+    pub fn at(runtime: &Path) -> Self {
+        Self {
+            config: None,
+            data: None,
+            runtime: runtime.to_owned(),
+        }
+    }
+
     /// The configuration directory, with `config.toml`; none if the user has no home directory.
     #[must_use]
     pub fn config_dir(&self) -> Option<&Path> {

@@ -74,6 +74,8 @@ impl Error {
             | Self::SessionRefusedAgain { retry_after, .. } => Some(*retry_after),
             // Nothing but a change ends these, and a change wakes whoever waits.
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
+            // The next daemon may be there by then.
+            Self::ShuttingDown => Some(Duration::from_secs(1)),
             Self::Denied
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
@@ -81,7 +83,6 @@ impl Error {
             | Self::MinTtlTooLong { .. }
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
-            | Self::ShuttingDown
             | Self::Store(_)
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)

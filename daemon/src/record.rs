@@ -3,7 +3,6 @@
 use std::{fmt, time::SystemTime};
 
 use crate::{
-    error::Error,
     host::Host,
     secret::{Password, SecurityToken},
 };
@@ -65,19 +64,6 @@ impl std::borrow::Borrow<str> for RecordName {
 /// Identifies a record in the store for ever; a name can be given to another record later.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordId(pub [u8; 16]);
-
-impl RecordId {
-    /// An id that no other record has: 128 random bits.
-    ///
-    /// # Errors
-    /// If the system gives no random numbers.
-    pub fn random() -> Result<Self, Error> {
-        let random = ring::rand::generate::<[u8; 16]>(&ring::rand::SystemRandom::new());
-        random
-            .map(|bytes| Self(bytes.expose()))
-            .map_err(|_| Error::Internal("the system gives no random numbers"))
-    }
-}
 
 impl fmt::Debug for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

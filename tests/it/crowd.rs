@@ -16,7 +16,11 @@ async fn crowd(scene: &Scene, size: usize, refused: u64) -> Vec<Result<u64, Reas
             let mut request = SessionRequest::new(RecordName::parse("prod").unwrap());
             request.refused_generation = refused.try_into().ok();
             let client = SessionsClient::connect(&places).await.unwrap();
-            client.session(&request).await.map(|session| session.generation).map_err(|error| error.reason())
+            client
+                .session(&request)
+                .await
+                .map(|session| session.generation)
+                .map_err(|error| error.reason())
         });
     }
     clients.join_all().await
@@ -48,12 +52,18 @@ async fn five_hundred_reports_of_one_dead_session_cause_one_login() {
 async fn five_hundred_clients_with_a_dead_token_cause_one_rejection_also_across_a_crash() {
     let mut scene = Scene::with_record().await;
     scene.simulator.reset_security_token(USERNAME);
-    assert_eq!(crowd(&scene, 500, 0).await, vec![Err(Reason::CredentialRejected); 500]);
+    assert_eq!(
+        crowd(&scene, 500, 0).await,
+        vec![Err(Reason::CredentialRejected); 500]
+    );
     scene.assert_logins(0, 1);
     scene.sfvault.kill().unwrap();
     scene.sfvault.start().unwrap();
     scene.unlock().await;
-    assert_eq!(crowd(&scene, 500, 0).await, vec![Err(Reason::CredentialRejected); 500]);
+    assert_eq!(
+        crowd(&scene, 500, 0).await,
+        vec![Err(Reason::CredentialRejected); 500]
+    );
     scene.assert_logins(0, 1);
     scene.finish();
 }

@@ -12,10 +12,16 @@ async fn records_and_latches_survive_a_crash() {
     scene.sfvault.kill().unwrap();
     scene.sfvault.start().unwrap();
     let (status, error) = scene.fails(&["get", "prod"]).await;
-    assert_eq!((status, error["reason"].as_str()), (6, Some("VAULT_LOCKED")));
+    assert_eq!(
+        (status, error["reason"].as_str()),
+        (6, Some("VAULT_LOCKED"))
+    );
     scene.unlock().await;
     let (status, error) = scene.fails(&["get", "prod"]).await;
-    assert_eq!((status, error["reason"].as_str()), (6, Some("CREDENTIAL_REJECTED")));
+    assert_eq!(
+        (status, error["reason"].as_str()),
+        (6, Some("CREDENTIAL_REJECTED"))
+    );
     scene.assert_logins(0, 1);
     scene.finish();
 }
@@ -36,7 +42,10 @@ async fn logins_that_crashes_cut_off_count_against_the_budget() {
         scene.unlock().await;
     }
     let (status, error) = scene.fails(&["get", "prod"]).await;
-    assert_eq!((status, error["reason"].as_str()), (75, Some("LOGIN_BUDGET_SPENT")));
+    assert_eq!(
+        (status, error["reason"].as_str()),
+        (75, Some("LOGIN_BUDGET_SPENT"))
+    );
     assert_eq!(scene.logins().total, 2);
     scene.finish();
 }
@@ -59,22 +68,22 @@ async fn an_ending_daemon_waits_for_the_login_under_way() {
     let gate = scene.simulator.hold_next(Place::Login);
     let mut client = scene.command(&["get", "prod"]).spawn().unwrap();
     gate.reached().await;
-    let (ended, ()) = tokio::join!(
-        tokio::task::spawn_blocking(move || {
-            let status = scene.sfvault.stop().unwrap();
-            (scene, status)
-        }),
-        async {
-            // The client is cut off when the daemon's patience with calls ends; the login is not.
-            client.wait().await.unwrap();
-            gate.open();
-        }
+    let (pid, log) = (
+        scene.sfvault.pid().unwrap(),
+        scene.sfvault.path("daemon.log"),
     );
-    let (mut scene, status) = ended.unwrap();
-    assert!(status.success());
+    let stopping = tokio::task::spawn_blocking(move || (scene.sfvault.stop().unwrap(), scene));
+    while !std::fs::read_to_string(&log).unwrap().contains("ending") {
+        tokio::task::yield_now().await;
+    }
+    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists());
+    gate.open();
+    let (status, mut scene) = stopping.await.unwrap();
+    assert!(status.success() && client.wait().await.unwrap().success());
     scene.sfvault.start().unwrap();
     scene.unlock().await;
-    let status: serde_json::Value = serde_json::from_str(&scene.ok(&["show", "prod", "--json"]).await).unwrap();
+    let status: serde_json::Value =
+        serde_json::from_str(&scene.ok(&["show", "prod", "--json"]).await).unwrap();
     assert_eq!(status["state"], "idle", "{status}");
     scene.assert_logins(1, 0);
     scene.finish();
@@ -86,9 +95,17 @@ async fn locking_drops_sessions_and_unlocking_needs_the_passphrase() {
     scene.session(&[]).await;
     scene.ok(&["lock"]).await;
     assert_eq!(scene.fails(&["get", "prod"]).await.0, 6);
-    scene.sfvault.secret_file("wrong", "battery staple").unwrap();
-    let (status, error) = scene.fails(&["unlock", "--passphrase-file", "@wrong"]).await;
-    assert_eq!((status, error["reason"].as_str()), (6, Some("WRONG_PASSPHRASE")));
+    scene
+        .sfvault
+        .secret_file("wrong", "battery staple")
+        .unwrap();
+    let (status, error) = scene
+        .fails(&["unlock", "--passphrase-file", "@wrong"])
+        .await;
+    assert_eq!(
+        (status, error["reason"].as_str()),
+        (6, Some("WRONG_PASSPHRASE"))
+    );
     scene.unlock().await;
     scene.session(&[]).await;
     scene.assert_logins(2, 0);

@@ -31,7 +31,9 @@ impl Scene {
         sfvault.secret_file("token", SECURITY_TOKEN).unwrap();
         sfvault.start().unwrap();
         let scene = Self { simulator, sfvault };
-        scene.ok(&["init", "--passphrase-file", "@passphrase"]).await;
+        scene
+            .ok(&["init", "--passphrase-file", "@passphrase"])
+            .await;
         scene
     }
 
@@ -45,7 +47,12 @@ impl Scene {
     pub(crate) async fn add(&self, name: &str) {
         let url = self.simulator.login_url();
         let base = ["add", name, "--username", USERNAME, "--login-url", &url];
-        self.ok(&[&base[..], &["--password-file", "@password", "--token-file", "@token"]].concat()).await;
+        self.ok(&[
+            &base[..],
+            &["--password-file", "@password", "--token-file", "@token"],
+        ]
+        .concat())
+            .await;
     }
 
     /// Runs `sfvault`; an argument `@name` becomes the path of that file of the installation.
@@ -56,33 +63,51 @@ impl Scene {
     /// Runs `sfvault`, which must succeed, and returns its stdout.
     pub(crate) async fn ok(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments).await;
-        assert_eq!(ended.status, 0, "`sfvault {}`: {}", arguments.join(" "), ended.stderr);
+        assert_eq!(
+            ended.status,
+            0,
+            "`sfvault {}`: {}",
+            arguments.join(" "),
+            ended.stderr
+        );
         ended.stdout
     }
 
     /// Runs `sfvault --json`, which must fail, and returns its status and its error object.
     pub(crate) async fn fails(&self, arguments: &[&str]) -> (i32, Value) {
         let ended = self.run(&[arguments, &["--json"]].concat()).await;
-        assert_ne!(ended.status, 0, "`sfvault {}` succeeded: {}", arguments.join(" "), ended.stdout);
-        let error: Value = serde_json::from_str(ended.stderr.trim()).unwrap_or_else(|_| panic!("{}", ended.stderr));
+        assert_ne!(
+            ended.status,
+            0,
+            "`sfvault {}` succeeded: {}",
+            arguments.join(" "),
+            ended.stdout
+        );
+        let error: Value = serde_json::from_str(ended.stderr.trim())
+            .unwrap_or_else(|_| panic!("{}", ended.stderr));
         (ended.status, error["error"].clone())
     }
 
     /// `sfvault get prod` as JSON, with more options.
     pub(crate) async fn session(&self, more: &[&str]) -> Value {
-        let output = self.ok(&[&["get", "prod", "--format", "json"], more].concat()).await;
+        let output = self
+            .ok(&[&["get", "prod", "--format", "json"], more].concat())
+            .await;
         serde_json::from_str(&output).unwrap()
     }
 
     pub(crate) async fn unlock(&self) {
-        self.ok(&["unlock", "--passphrase-file", "@passphrase"]).await;
+        self.ok(&["unlock", "--passphrase-file", "@passphrase"])
+            .await;
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
-        let arguments = arguments.iter().map(|argument| match argument.strip_prefix('@') {
-            Some(name) => self.sfvault.path(name).display().to_string(),
-            None => (*argument).to_owned(),
-        });
+        let arguments = arguments
+            .iter()
+            .map(|argument| match argument.strip_prefix('@') {
+                Some(name) => self.sfvault.path(name).display().to_string(),
+                None => (*argument).to_owned(),
+            });
         let mut command = tokio::process::Command::from(self.sfvault.sfvault(arguments));
         command.kill_on_drop(true);
         command
@@ -94,13 +119,21 @@ impl Scene {
 
     #[track_caller]
     pub(crate) fn assert_logins(&self, accepted: u64, rejected: u64) {
-        let expected = LoginCount { accepted, rejected, total: accepted + rejected };
+        let expected = LoginCount {
+            accepted,
+            rejected,
+            total: accepted + rejected,
+        };
         assert_eq!(self.logins(), expected);
     }
 
     /// Ends the daemon well and looks at what the simulator did not expect.
     pub(crate) fn finish(mut self) {
-        assert!(self.sfvault.stop().unwrap().success(), "{}", self.sfvault.daemon_log());
+        assert!(
+            self.sfvault.stop().unwrap().success(),
+            "{}",
+            self.sfvault.daemon_log()
+        );
         self.simulator.finish().unwrap();
     }
 }

@@ -54,7 +54,11 @@ impl Installation {
             let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
             fs::set_permissions(directory.path().join(name), private)?;
         }
-        Ok(Self { directory, binaries, daemon: None })
+        Ok(Self {
+            directory,
+            binaries,
+            daemon: None,
+        })
     }
 
     /// Writes `config.toml`.
@@ -78,7 +82,12 @@ impl Installation {
     pub fn secret_file(&self, name: &str, text: &str) -> io::Result<PathBuf> {
         let path = self.path(name);
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
         writeln!(file, "{text}")?;
         Ok(path)
     }
@@ -93,7 +102,11 @@ impl Installation {
         let listener = UnixDatagram::bind(&ready)?;
         listener.set_read_timeout(Some(READY_WITHIN))?;
         let mut command = self.environment(Command::new(&self.binaries.sfvaultd));
-        command.env("NOTIFY_SOCKET", &ready).stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log()?);
+        command
+            .env("NOTIFY_SOCKET", &ready)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(self.log()?);
         let mut child = command.spawn()?;
         let mut word = [0; 64];
         // A daemon that fails ends, and nobody writes: so look at it now and then.
@@ -104,7 +117,10 @@ impl Installation {
             if child.try_wait()?.is_some() || looks == 0 {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(io::Error::other(format!("sfvaultd did not get ready:\n{}", self.daemon_log())));
+                return Err(io::Error::other(format!(
+                    "sfvaultd did not get ready:\n{}",
+                    self.daemon_log()
+                )));
             }
         }
         self.daemon = Some(child);
@@ -134,9 +150,15 @@ impl Installation {
     /// # Errors
     /// If there is none, or it can't be asked.
     pub fn stop(&mut self) -> io::Result<ExitStatus> {
-        let mut daemon = self.daemon.take().ok_or_else(|| io::Error::other("no daemon runs"))?;
+        let mut daemon = self
+            .daemon
+            .take()
+            .ok_or_else(|| io::Error::other("no daemon runs"))?;
         let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.ok_or_else(|| io::Error::other("no process id"))?, Signal::TERM)?;
+        kill_process(
+            pid.ok_or_else(|| io::Error::other("no process id"))?,
+            Signal::TERM,
+        )?;
         daemon.wait()
     }
 
@@ -148,7 +170,10 @@ impl Installation {
 
     /// A `sfvault` command of this installation.
     #[must_use]
-    pub fn sfvault<A: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+    pub fn sfvault<A: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
         let mut command = self.environment(Command::new(&self.binaries.sfvault));
         command.args(arguments).stdin(Stdio::null());
         command
@@ -165,9 +190,11 @@ impl Installation {
     /// The same programs elsewhere: what a command needs to be of this installation.
     #[must_use]
     pub fn environment(&self, mut command: Command) -> Command {
-        for (variable, name) in
-            [("SFVAULT_CONFIG_DIR", "config"), ("SFVAULT_DATA_DIR", "data"), ("SFVAULT_RUNTIME_DIR", "run")]
-        {
+        for (variable, name) in [
+            ("SFVAULT_CONFIG_DIR", "config"),
+            ("SFVAULT_DATA_DIR", "data"),
+            ("SFVAULT_RUNTIME_DIR", "run"),
+        ] {
             command.env(variable, self.path(name));
         }
         command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
@@ -181,7 +208,10 @@ impl Installation {
     }
 
     fn log(&self) -> io::Result<File> {
-        OpenOptions::new().append(true).create(true).open(self.path("daemon.log"))
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.path("daemon.log"))
     }
 }
 

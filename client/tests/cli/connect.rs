@@ -76,7 +76,8 @@ fn a_listener_that_is_no_daemon_does_no_harm() {
     let hangs_up = thread::spawn(move || drop(listener.accept().unwrap()));
     let ran = get(dir.path());
     hangs_up.join().unwrap();
-    assert!(ran.status == 75 || ran.status == 1, "{ran:?}");
+    // 3 if it tries again after the listener is gone.
+    assert!([1, 3, 75].contains(&ran.status), "{ran:?}");
     assert_eq!(ran.stdout, "");
 }
 

@@ -51,10 +51,6 @@ impl Connection {
 ///
 /// # Errors
 /// The status for everybody else.
-#[expect(
-    clippy::result_large_err,
-    reason = "tonic's interceptors return `Status` itself"
-)]
 pub fn only_ours(request: Request<()>) -> Result<Request<()>, Status> {
     match request.extensions().get::<Peer>() {
         Some(peer) if is_ours(*peer, own_uid()) => Ok(request),

@@ -9,10 +9,6 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::{error::Error, failure::Class, store::StoreError};
 
 /// The answer of a handler.
-#[expect(
-    clippy::result_large_err,
-    reason = "tonic's handlers return `Status` itself"
-)]
 pub(super) fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
     result
         .map(Response::new)
@@ -90,10 +86,7 @@ fn store_reason(error: &StoreError) -> Reason {
 }
 
 fn retry_after(error: &Error) -> Option<Duration> {
-    match error {
-        Error::ShuttingDown => Some(Duration::from_secs(1)),
-        error => error.may_pass_in().filter(|wait| *wait != Duration::MAX),
-    }
+    error.may_pass_in().filter(|wait| *wait != Duration::MAX)
 }
 
 fn code(reason: Reason) -> Code {

@@ -161,7 +161,7 @@ impl Config {
         }) {
             salesforce.host_rules.allowed = hosts;
         }
-        if let Some(instanced) = section.boolean("allow_instanced_hosts", problems) {
+        if let Some(instanced) = section.boolean("instanced_hosts", problems) {
             salesforce.host_rules.instanced = instanced;
         }
         if let Some(path) = section.string("ca_file", problems, |text| {
@@ -232,7 +232,7 @@ mod tests {
             r#"
             [salesforce]
             allowed_hosts = ["localhost:8443", "https://LOCALHOST:8444"]
-            allow_instanced_hosts = true
+            instanced_hosts = true
             ca_file = "/etc/ssl/corp.pem"
             proxy = "http://proxy.example:3128"
             connect_timeout_seconds = 5

@@ -34,7 +34,7 @@ impl<'t> Table<'t> {
         &mut self,
         key: &str,
         problems: &mut Vec<Problem>,
-        read: impl FnOnce(&mut Table<'t>, &mut Vec<Problem>),
+        read: impl FnOnce(&mut Self, &mut Vec<Problem>),
     ) {
         let Some((at, value)) = self.take(key) else {
             return;
@@ -47,7 +47,7 @@ impl<'t> Table<'t> {
             ));
             return;
         };
-        let mut section = Table {
+        let mut section = Self {
             text: self.text,
             entries,
         };
@@ -91,18 +91,17 @@ impl<'t> Table<'t> {
         let mut parsed = Vec::new();
         for item in items {
             let at = item.span().start;
-            match item.get_ref() {
-                DeValue::String(text) => match parse(text) {
-                    Ok(value) => parsed.push(value),
-                    Err(wrong) => {
-                        problems.push(problem(self.text, at, format!("`{key}`: {wrong}")))
-                    }
-                },
-                _ => problems.push(problem(
+            let DeValue::String(text) = item.get_ref() else {
+                problems.push(problem(
                     self.text,
                     at,
                     format!("`{key}` must hold strings only"),
-                )),
+                ));
+                continue;
+            };
+            match parse(text) {
+                Ok(value) => parsed.push(value),
+                Err(wrong) => problems.push(problem(self.text, at, format!("`{key}`: {wrong}"))),
             }
         }
         Some(parsed)

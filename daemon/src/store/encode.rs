@@ -123,6 +123,7 @@ struct StoredPin {
 #[serde(deny_unknown_fields)]
 struct StoredLedger {
     generation: u64,
+    logins: u64,
     pending: Option<StoredPending>,
     latch: Option<StoredLatch>,
     failed_ms: Vec<u64>,
@@ -180,6 +181,7 @@ impl From<&Ledger> for StoredLedger {
     fn from(ledger: &Ledger) -> Self {
         Self {
             generation: ledger.generation,
+            logins: ledger.logins,
             pending: ledger.pending.map(|pending| StoredPending {
                 credential_version: pending.credential_version,
                 since_ms: to_ms(pending.since),
@@ -225,6 +227,7 @@ impl TryFrom<StoredLedger> for Ledger {
         };
         Ok(Self {
             generation: stored.generation,
+            logins: stored.logins,
             pending,
             latch,
             failed_at: stored

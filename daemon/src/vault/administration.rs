@@ -10,11 +10,11 @@ use crate::{
     error::Error,
     host::Host,
     ledger::Ledger,
-    record::{Credential, Record, RecordId, RecordName, check_username},
+    record::{Credential, Record, RecordName, check_username},
     salesforce::hosts::doubt,
     secret::{Passphrase, Password, SecurityToken},
     session::{Session, entry::Entry, machine::Want, refresh::Refresher},
-    store::{Keys, Store, StoredRecord},
+    store::{Keys, Store, StoredRecord, new_record_id},
 };
 
 /// A record to add.
@@ -272,7 +272,7 @@ impl Vault {
             Arc::clone(&open.refresher)
         };
         let record = Record {
-            id: RecordId::random()?,
+            id: new_record_id()?,
             name: new.name.clone(),
             username: new.username,
             login_host: new.login_host,

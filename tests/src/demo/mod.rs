@@ -9,12 +9,20 @@ use std::{env, io, process::ExitCode};
 /// Runs the demo, or the job that the demo runs under `sfvault exec`.
 #[must_use]
 pub fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
     let arguments: Vec<_> = env::args().skip(1).collect();
-    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let result = match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [] => runtime.block_on(async {
             tokio::select! {
                 shown = script::show() => shown,

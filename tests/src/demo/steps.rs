@@ -17,7 +17,10 @@ impl Steps {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the demo shows real times")]
     pub fn new() -> Self {
-        Self { number: 0, began: Instant::now() }
+        Self {
+            number: 0,
+            began: Instant::now(),
+        }
     }
 
     /// The step that just succeeded. The next one begins now.
@@ -28,7 +31,12 @@ impl Steps {
     pub fn done(&mut self, sentence: &str) -> io::Result<()> {
         self.number += 1;
         let took = self.began.elapsed();
-        writeln!(io::stdout(), "{:>3}  {sentence:<92} {:>6} ms", self.number, took.as_millis())?;
+        writeln!(
+            io::stdout(),
+            "{:>3}  {sentence:<92} {:>6} ms",
+            self.number,
+            took.as_millis()
+        )?;
         self.began = Instant::now();
         Ok(())
     }
@@ -39,5 +47,9 @@ impl Steps {
 /// # Errors
 /// The sentence.
 pub fn expect(truth: bool, sentence: impl FnOnce() -> String) -> io::Result<()> {
-    if truth { Ok(()) } else { Err(io::Error::other(format!("the demo fails: {}", sentence()))) }
+    if truth {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("the demo fails: {}", sentence())))
+    }
 }

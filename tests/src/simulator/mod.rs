@@ -220,7 +220,6 @@ impl Simulator {
     ///
     /// # Panics
     /// If there is no such user.
-    #[must_use]
     pub fn reset_security_token(&self, username: &str) -> String {
         self.user(username, |user| {
             user.security_token = id::security_token();

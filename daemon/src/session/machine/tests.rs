@@ -57,26 +57,29 @@ fn refused(generation: u64) -> Want {
 
 #[track_caller]
 fn start(machine: &mut Machine, want: Want, now: SystemTime) -> Stamp {
-    match machine.acquire(want, now) {
-        Decision::Start(stamp) => stamp,
-        other => panic!("no flight: {other:?}"),
-    }
+    let decision = machine.acquire(want, now);
+    let Decision::Start(stamp) = decision else {
+        panic!("no flight: {decision:?}")
+    };
+    stamp
 }
 
 #[track_caller]
 fn refusal(machine: &mut Machine, want: Want, now: SystemTime) -> Refusal {
-    match machine.acquire(want, now) {
-        Decision::Refuse(refusal) => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
+    let decision = machine.acquire(want, now);
+    let Decision::Refuse(refusal) = decision else {
+        panic!("not refused: {decision:?}")
+    };
+    refusal
 }
 
 #[track_caller]
 fn served(machine: &mut Machine, want: Want, now: SystemTime) -> Arc<Session> {
-    match machine.acquire(want, now) {
-        Decision::Serve(session) => session,
-        other => panic!("not served: {other:?}"),
-    }
+    let decision = machine.acquire(want, now);
+    let Decision::Serve(session) = decision else {
+        panic!("not served: {decision:?}")
+    };
+    session
 }
 
 /// Flies to the login and ends it so.
@@ -462,7 +465,9 @@ fn a_session_that_dies_again_and_again_causes_few_logins() {
                 }
             }
             Decision::Refuse(Refusal::RefusedAgain { .. }) => spaced += 1,
-            other => panic!("{other:?}"),
+            other @ (Decision::Serve(_) | Decision::Join | Decision::Refuse(_)) => {
+                panic!("{other:?}")
+            }
         }
     }
     assert_eq!(machine.logins(), 1 + REFUSAL_LOGINS as u64);

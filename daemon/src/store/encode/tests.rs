@@ -23,6 +23,7 @@ fn full() -> (Record, Ledger) {
     };
     let ledger = Ledger {
         generation: 42,
+        logins: 40,
         pending: Some(Pending {
             credential_version: 3,
             since: at(1_700_000_000_001),

@@ -38,6 +38,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
         },
         ledger: Ledger {
             generation: 41,
+            logins: 39,
             pending: Some(Pending {
                 credential_version: 3,
                 since: ms(1_700_000_700_500),
@@ -62,6 +63,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
         },
         ledger: Ledger {
             generation: 1,
+            logins: 1,
             pending: None,
             latch: Some(Latch {
                 credential_version: 1,
