@@ -18,8 +18,9 @@ use tracing::{info, warn};
 
 use super::{
     Session,
+    decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
     entry::{Entry, Landing},
-    machine::{Decision, Outcome, Refusal, Stamp, Step, Want, leads_elsewhere},
+    machine::leads_elsewhere,
 };
 use crate::{
     clock::Clock,

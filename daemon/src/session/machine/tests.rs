@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
+use std::time::Duration;
+
 use super::*;
-use crate::{host::Host, secret::SessionId};
+use crate::{host::Host, salesforce::Proof, secret::SessionId, session::refusals::LOGINS};
 
 const TIMEOUT: Duration = Duration::from_hours(2);
 
@@ -470,7 +472,7 @@ fn a_session_that_dies_again_and_again_causes_few_logins() {
             }
         }
     }
-    assert_eq!(machine.logins(), 1 + REFUSAL_LOGINS as u64);
+    assert_eq!(machine.logins(), 1 + LOGINS as u64);
     assert!(spaced > 0);
 }
 
