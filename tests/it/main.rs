@@ -1,7 +1,10 @@
 //! The one integration test binary.
 
 mod crowd;
+mod grpc;
+mod layers;
 mod main_job;
 mod restart;
 mod scene;
+mod secrecy;
 mod simulator;

@@ -128,13 +128,17 @@ impl Scene {
     }
 
     /// Ends the daemon well and looks at what the simulator did not expect.
-    pub(crate) fn finish(mut self) {
-        assert!(
-            self.sfvault.stop().unwrap().success(),
-            "{}",
-            self.sfvault.daemon_log()
-        );
-        self.simulator.finish().unwrap();
+    pub(crate) async fn finish(self) {
+        let Self {
+            simulator,
+            mut sfvault,
+        } = self;
+        // Not on this thread: clients of this test must hear that the daemon says goodbye.
+        let stopping =
+            tokio::task::spawn_blocking(move || (sfvault.stop().unwrap(), sfvault.daemon_log()));
+        let (status, log) = stopping.await.unwrap();
+        assert!(status.success(), "{log}");
+        simulator.finish().unwrap();
     }
 }
 

@@ -97,12 +97,21 @@ impl Installation {
     /// # Errors
     /// If it does not get ready; the message holds its log.
     pub fn start(&mut self) -> io::Result<()> {
+        self.start_with([])
+    }
+
+    /// The same with these variables in the daemon's environment.
+    ///
+    /// # Errors
+    /// As [`Installation::start`].
+    pub fn start_with<const N: usize>(&mut self, variables: [(&str, &str); N]) -> io::Result<()> {
         let ready = self.path("ready");
         let _ = fs::remove_file(&ready);
         let listener = UnixDatagram::bind(&ready)?;
         listener.set_read_timeout(Some(READY_WITHIN))?;
         let mut command = self.environment(Command::new(&self.binaries.sfvaultd));
         command
+            .envs(variables)
             .env("NOTIFY_SOCKET", &ready)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
