@@ -11,7 +11,7 @@ use std::{
 /// A session that was called refused, but proved to be alive, is not doubted again for so long: a job that calls
 /// every session refused costs one cheap call in that time, and no login.
 const VOUCHED_FOR: Duration = Duration::from_secs(30);
-/// How many logins refusals may cause in one [`WINDOW`]. A job that ends the shared session after every run
+/// How many logins refusals may cause in 5 minutes. A job that ends the shared session after every run
 /// kills it again and again; more than a few in minutes is no accident.
 pub const LOGINS: usize = 3;
 /// See [`LOGINS`].

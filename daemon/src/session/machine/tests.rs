@@ -481,7 +481,8 @@ fn a_late_result_lands_nowhere() {
     let mut machine = machine();
     let late = start(&mut machine, Want::default(), at(0));
     machine.abandon(late, at(1));
-    log_in(&mut machine, Want::default(), at(2), success("00D!new"));
+    let current = start(&mut machine, Want::default(), at(2));
+    let generation = machine.enter_login(current, at(2)).unwrap();
     assert!(!machine.complete(late, success("00D!old")(9), at(3), 0));
     assert!(!machine.complete(
         late,
@@ -489,8 +490,13 @@ fn a_late_result_lands_nowhere() {
         at(3),
         0
     ));
+    assert!(
+        matches!(machine.acquire(Want::default(), at(3)), Decision::Join),
+        "the late one ended the current one"
+    );
+    assert!(machine.complete(current, success("00D!new")(generation), at(4), 0));
     assert_eq!(
-        served(&mut machine, Want::default(), at(4))
+        served(&mut machine, Want::default(), at(5))
             .session_id
             .expose(),
         "00D!new"
