@@ -15,7 +15,7 @@ use tokio::{
     io::unix::AsyncFd,
     net::{UnixListener, UnixStream},
     sync::mpsc,
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tracing::{error, warn};
 
@@ -26,6 +26,8 @@ use crate::listen::{
 /// How long to wait after an accept error. Descriptors come back as clients leave; asking again at once would only
 /// burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A shortage of descriptors that comes and goes is worth one line in the log now and then.
+const LINE_EVERY: Duration = Duration::from_mins(1);
 /// How many accepted connections may wait for their service to take them.
 const BACKLOG: usize = 16;
 
@@ -87,11 +89,11 @@ impl Sockets {
         admin: mpsc::Sender<io::Result<UnixStream>>,
     ) {
         let mut watch = Watch::new(&self.runtime);
-        let mut troubled = false;
+        let mut trouble = Trouble::default();
         loop {
             tokio::select! {
-                accepted = self.sessions.listener.accept() => pass_on(accepted, &sessions, &mut troubled).await,
-                accepted = self.admin.listener.accept() => pass_on(accepted, &admin, &mut troubled).await,
+                accepted = self.sessions.listener.accept() => pass_on(accepted, &sessions, &mut trouble).await,
+                accepted = self.admin.listener.accept() => pass_on(accepted, &admin, &mut trouble).await,
                 () = watch.stirred() => {
                     if let Err(problem) = self.restore(&mut watch) {
                         error!(%problem, "a socket vanished and could not be bound again");
@@ -168,20 +170,24 @@ pub fn channels() -> (
     mpsc::channel(BACKLOG)
 }
 
-/// `troubled` keeps a long shortage of descriptors to one line in the log.
+/// When a failure to accept was last told.
+#[derive(Debug, Default)]
+struct Trouble(Option<Instant>);
+
 async fn pass_on<A>(
     accepted: io::Result<(UnixStream, A)>,
     to: &mpsc::Sender<io::Result<UnixStream>>,
-    troubled: &mut bool,
+    trouble: &mut Trouble,
 ) {
     match accepted {
         Ok((stream, _)) => {
-            *troubled = false;
             // A service that is gone takes no more: the connection closes.
             drop(to.send(Ok(stream)).await);
         }
         Err(problem) => {
-            if !std::mem::replace(troubled, true) {
+            let now = Instant::now();
+            if trouble.0.is_none_or(|told| now - told >= LINE_EVERY) {
+                trouble.0 = Some(now);
                 warn!(%problem, "connections can't be accepted; trying on");
             }
             sleep(ACCEPT_PAUSE).await;

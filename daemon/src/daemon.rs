@@ -9,9 +9,11 @@ use crate::{
     accept::{Activated, Sockets, channels},
     api::{About, serve_admin, serve_sessions},
     clock::Clock,
+    descriptors::room,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths},
     salesforce::Login,
+    seats::Seats,
     store::{KdfCost, StoreError},
     vault::{Parts, Vault},
 };
@@ -107,6 +109,8 @@ impl Daemon {
         } = self;
         let (to_sessions, sessions) = channels();
         let (to_admin, admin) = channels();
+        let room = room();
+        let (session_seats, admin_seats) = (Seats::new(room.sessions), Seats::new(room.admin));
         let (stop, stopped) = watch::channel(false);
         let until_stopped = || {
             let mut stopped = stopped.clone();
@@ -115,8 +119,20 @@ impl Daemon {
         };
         let mut services = Box::pin(async {
             let (sessions, admin) = tokio::join!(
-                serve_sessions(Arc::clone(&vault), about.clone(), sessions, until_stopped()),
-                serve_admin(Arc::clone(&vault), about.clone(), admin, until_stopped()),
+                serve_sessions(
+                    Arc::clone(&vault),
+                    about.clone(),
+                    sessions,
+                    session_seats,
+                    until_stopped()
+                ),
+                serve_admin(
+                    Arc::clone(&vault),
+                    about.clone(),
+                    admin,
+                    admin_seats,
+                    until_stopped()
+                ),
             );
             for failed in [sessions.err(), admin.err()].into_iter().flatten() {
                 error!(%failed, "a service ended");

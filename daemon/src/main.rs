@@ -11,6 +11,7 @@ use sfvaultd::{
     clock::SystemClock,
     config::Config,
     daemon::{Daemon, Setup},
+    descriptors,
     harden::harden,
     paths::Paths,
     salesforce::{SalesforceLogin, settings::Environment},
@@ -65,7 +66,8 @@ fn run() -> Result<(), String> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    let warnings = harden();
+    let mut warnings = harden();
+    warnings.extend(descriptors::raise());
     for warning in &warnings {
         warn!("{warning}");
     }

@@ -3,6 +3,7 @@
 //! Every handler has the same shape: the peer was let in before it ([`peer`]), the request becomes domain types, the
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
+mod calls;
 mod control;
 mod convert;
 pub mod peer;
@@ -10,7 +11,7 @@ mod records;
 mod sessions;
 mod status;
 
-use std::{io, sync::Arc, time::Duration, time::SystemTime};
+use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
     FILE_DESCRIPTOR_SET, control_server::ControlServer, records_server::RecordsServer,
@@ -22,15 +23,31 @@ use tonic::{Request, Status, service::InterceptorLayer, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
 
-use self::peer::{Connection, only_ours};
-use crate::vault::{LockState, Vault};
+use self::{
+    calls::CallsLayer,
+    peer::{Connection, only_ours},
+};
+use crate::{
+    seats::Seats,
+    vault::{LockState, Vault},
+};
 
 /// The longest request, in bytes: a name, a URL and two secrets fit many times over.
 const LONGEST_REQUEST: usize = 64 << 10;
 /// Calls under way on one connection. A client that wants more waits.
 const STREAMS_PER_CONNECTION: u32 = 256;
-/// A connection whose peer does not answer a ping for so long is closed.
-const PING_PATIENCE: Duration = Duration::from_secs(20);
+/// The names and values in the head of a call, in bytes, as HTTP/2 counts them (RFC 9113, 6.5.2).
+const LONGEST_HEAD: u32 = 16 << 10;
+/// What a peer may send on one call before anybody has read it, in bytes: one request and its frame.
+const WINDOW_PER_CALL: u32 = (64 << 10) + 1024;
+/// The same on all calls of a connection: so much memory can one connection fill with requests.
+const WINDOW_PER_CONNECTION: u32 = 256 << 10;
+/// The longest frame, in bytes: the least that HTTP/2 allows to demand.
+const LONGEST_FRAME: u32 = 16 << 10;
+/// Calls that were begun and taken back before they were looked at. An honest client is never near.
+const TAKEN_BACK: usize = 20;
+/// Calls that break HTTP/2 and are reset for it, before the connection is closed.
+const BROKEN: usize = 100;
 
 type Guard = fn(Request<()>) -> Result<Request<()>, Status>;
 
@@ -52,6 +69,7 @@ pub async fn serve_sessions(
     vault: Arc<Vault>,
     about: About,
     connections: mpsc::Receiver<io::Result<UnixStream>>,
+    seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -71,7 +89,7 @@ pub async fn serve_sessions(
         router = router.add_service(reflection);
     }
     tokio::select! {
-        served = router.serve_with_incoming_shutdown(incoming(connections), shutdown) => served,
+        served = router.serve_with_incoming_shutdown(incoming(connections, seats), shutdown) => served,
         () = report_health(vault, reporter) => Ok(()),
     }
 }
@@ -84,6 +102,7 @@ pub async fn serve_admin(
     vault: Arc<Vault>,
     about: About,
     connections: mpsc::Receiver<io::Result<UnixStream>>,
+    seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let records = RecordsServer::new(records::Service {
@@ -93,23 +112,33 @@ pub async fn serve_admin(
     server()
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
-        .serve_with_incoming_shutdown(incoming(connections), shutdown)
+        .serve_with_incoming_shutdown(incoming(connections, seats), shutdown)
         .await
 }
 
 /// The guard stands before every service, so that a new one can't be served without it.
-fn server() -> Server<Stack<InterceptorLayer<Guard>, Identity>> {
+///
+/// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
+/// uses goes when its seat is needed.
+fn server() -> Server<Stack<InterceptorLayer<Guard>, Stack<CallsLayer, Identity>>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .http2_max_header_list_size(16 << 10)
-        .http2_keepalive_timeout(Some(PING_PATIENCE))
+        .http2_max_header_list_size(LONGEST_HEAD)
+        .initial_stream_window_size(WINDOW_PER_CALL)
+        .initial_connection_window_size(WINDOW_PER_CONNECTION)
+        .max_frame_size(LONGEST_FRAME)
+        .http2_max_pending_accept_reset_streams(Some(TAKEN_BACK))
+        .http2_max_local_error_reset_streams(Some(BROKEN))
+        .layer(CallsLayer)
         .layer(InterceptorLayer::new(only_ours as Guard))
 }
 
 fn incoming(
     connections: mpsc::Receiver<io::Result<UnixStream>>,
+    seats: Arc<Seats>,
 ) -> impl tokio_stream::Stream<Item = io::Result<Connection>> {
-    ReceiverStream::new(connections).map(|accepted| accepted.and_then(Connection::new))
+    ReceiverStream::new(connections)
+        .map(move |accepted| accepted.and_then(|stream| Connection::new(stream, &seats)))
 }
 
 /// `Sessions` is serving while the vault is unlocked; the daemon as a whole (the empty name) always.

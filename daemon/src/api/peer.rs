@@ -3,6 +3,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,9 +12,20 @@ use tokio::{
     net::UnixStream,
 };
 use tonic::{Request, Status, transport::server::Connected};
+use tracing::debug;
 
 use super::status;
-use crate::{error::Error, paths::own_uid};
+use crate::{
+    error::Error,
+    paths::own_uid,
+    seats::{Caller, SeatedStream, Seats},
+};
+
+/// What a client reads for which there is no seat: SETTINGS, then GOAWAY with the code ENHANCE_YOUR_CALM, which
+/// gRPC clients take for a reason to try again later (RFC 9113, 6.5 and 6.8).
+const TURNED_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\
+    \0\0\x46\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b\
+    sfvaultd: all connections are busy with calls; try again later";
 
 /// The process that connected, as the kernel saw it at that moment. The pid may belong to another process by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,23 +38,40 @@ pub struct Peer {
 /// An accepted connection that knows its peer.
 #[derive(Debug)]
 pub struct Connection {
-    stream: UnixStream,
-    peer: Peer,
+    stream: SeatedStream,
+    origin: Origin,
+}
+
+/// Where a call comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub peer: Peer,
+    pub caller: Caller,
 }
 
 impl Connection {
-    /// Asks the kernel for the peer.
+    /// Asks the kernel for the peer, and finds it a seat.
     ///
     /// # Errors
-    /// If the kernel does not say; then nobody is served.
-    pub fn new(stream: UnixStream) -> io::Result<Self> {
+    /// If the kernel does not say, or no seat can be had; then nobody is served.
+    pub fn new(stream: UnixStream, seats: &Arc<Seats>) -> io::Result<Self> {
         let credentials = stream.peer_cred()?;
         let peer = Peer {
             uid: credentials.uid(),
             gid: credentials.gid(),
             pid: credentials.pid(),
         };
-        Ok(Self { stream, peer })
+        let Ok(taking) = seats.take(peer.pid) else {
+            // A new socket takes these few bytes; a client that hears nothing has still been told by the end.
+            let _ = stream.try_write(TURNED_AWAY);
+            debug!(pid = peer.pid, "a connection was turned away");
+            return Err(io::ErrorKind::ResourceBusy.into());
+        };
+        let caller = taking.caller();
+        Ok(Self {
+            stream: SeatedStream::new(stream, taking),
+            origin: Origin { peer, caller },
+        })
     }
 }
 
@@ -63,10 +92,10 @@ fn is_ours(peer: Peer, own_uid: u32) -> bool {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Peer;
+    type ConnectInfo = Origin;
 
-    fn connect_info(&self) -> Peer {
-        self.peer
+    fn connect_info(&self) -> Origin {
+        self.origin.clone()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `sfvault.v1.Sessions`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sfvault_proto::v1::{
     GetSessionRequest, GetSessionResponse, ListRecordsRequest, ListRecordsResponse,
@@ -9,7 +9,7 @@ use sfvault_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{About, convert, status};
-use crate::vault::Vault;
+use crate::{seats::Caller, vault::Vault};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
@@ -22,9 +22,17 @@ impl Sessions for Service {
         &self,
         request: Request<GetSessionRequest>,
     ) -> Result<Response<GetSessionResponse>, Status> {
+        let caller = request.extensions().get::<Caller>().cloned();
         let request = request.into_inner();
-        let wanted =
+        let mut wanted =
             convert::session_request(&request).map_err(|error| status::from_error(&error))?;
+        // Held until the answer. Who finds too many waiting already is told at once what he would have waited for.
+        let waiting = caller
+            .filter(|_| !wanted.wait.is_zero())
+            .and_then(|caller| caller.wait());
+        if waiting.is_none() {
+            wanted.wait = Duration::ZERO;
+        }
         match self.vault.session(&request.record, &wanted).await {
             Ok(session) => Ok(Response::new(convert::session(
                 &session,

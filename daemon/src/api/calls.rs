@@ -1,0 +1,157 @@
+//! Tells a connection's seat of the calls under way on it, and of what their peer owes.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use tonic::{Status, body::Body};
+use tower::{Layer, Service};
+
+use super::peer::Origin;
+use crate::seats::{Call, Caller, Due};
+
+/// Its requests are a stream that the client may keep open for as long as it likes.
+const STREAMED: &str = "/grpc.reflection.";
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Puts [`Counted`] around a service.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallsLayer;
+
+/// A service whose calls are counted.
+#[derive(Debug, Clone)]
+pub(super) struct Counted<S>(S);
+
+impl<S> Layer<S> for CallsLayer {
+    type Service = Counted<S>;
+
+    fn layer(&self, service: S) -> Counted<S> {
+        Counted(service)
+    }
+}
+
+impl<S, B> Service<Request<Body>> for Counted<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let origin = request.extensions_mut().remove::<Origin>();
+        let caller = origin.map(|Origin { peer, caller }| {
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(caller.clone());
+            caller
+        });
+        // Without an origin there is no peer either, and whoever comes next says no.
+        let Some(caller) = caller else {
+            let answer = self.0.call(request);
+            return Box::pin(async { Ok(answer.await?.map(Body::new)) });
+        };
+        let call = caller.seat.call();
+        let request = if request.uri().path().starts_with(STREAMED) {
+            request
+        } else {
+            let caller = caller.clone();
+            request.map(|body| {
+                Body::new(Asked {
+                    body,
+                    caller,
+                    due: None,
+                })
+            })
+        };
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            Ok(answer.await?.map(|body| {
+                Body::new(Answer {
+                    body: Body::new(body),
+                    due: Some(caller.seat.owe()),
+                    caller,
+                    _call: call,
+                })
+            }))
+        })
+    }
+}
+
+/// A request on its way. Its rest is owed from the moment that somebody waits for it.
+struct Asked {
+    body: Body,
+    caller: Caller,
+    due: Option<Due>,
+}
+
+impl http_body::Body for Asked {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Pending if self.due.is_none() => self.due = Some(self.caller.seat.owe()),
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(None | Some(Err(_))) => self.due = None,
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer on its way. The next frame is asked for only when the peer has made room for it, so between two frames it
+/// is the peer's turn; a stream that has nothing to say owes nothing.
+struct Answer {
+    body: Body,
+    caller: Caller,
+    due: Option<Due>,
+    _call: Call,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.due = match &polled {
+            Poll::Pending | Poll::Ready(None | Some(Err(_))) => None,
+            Poll::Ready(Some(Ok(_))) => Some(self.caller.seat.owe()),
+        };
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,200 @@
+//! Who may be connected, and who has to go when all seats are taken.
+//!
+//! A silent connection costs nobody anything until somebody else needs its seat. So there is no timer for idle
+//! connections: when the seats are taken, the connection that has gone longest without a call loses its own, and
+//! first among those of the process that has the most. Only when calls are under way on all of them is the newcomer turned
+//! away. The process is the one that connected; its pid serves fairness alone, never permission.
+
+mod frames;
+mod seat;
+mod stream;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+pub use self::{
+    seat::{Call, Due, PATIENCE, Seat, Waiting},
+    stream::SeatedStream,
+};
+
+/// Calls of one connection that may wait (`wait` in the request): half of its streams, so that a connection full of
+/// waiters still has some for calls that are answered at once.
+pub const WAITING_PER_CONNECTION: usize = 128;
+/// Calls of one process that may wait.
+pub const WAITING_PER_PROCESS: usize = 1024;
+/// Calls that may wait in all: some megabytes.
+pub const WAITING_IN_ALL: usize = 4096;
+/// A crowd in front of the door is worth one line in the log, now and then.
+const LINE_EVERY: Duration = Duration::from_mins(1);
+
+/// A process as the kernel named it when it connected; `None` if it did not.
+pub type Pid = Option<i32>;
+
+/// The seats of one socket.
+#[derive(Debug)]
+pub struct Seats {
+    room: usize,
+    /// How many one process may have.
+    share: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    seats: BTreeMap<u64, Arc<Seat>>,
+    next: u64,
+    told: Option<Instant>,
+}
+
+/// All seats that the process may have are taken, and calls are under way on each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// A seat, given back when this is dropped.
+#[derive(Debug)]
+pub struct Taking {
+    seats: Arc<Seats>,
+    seat: Arc<Seat>,
+    number: u64,
+}
+
+impl Seats {
+    /// `room` seats, of which one process may have half.
+    #[must_use]
+    pub fn new(room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            room,
+            share: room.div_ceil(2),
+            taken: Mutex::default(),
+        })
+    }
+
+    /// A seat for a process that connected; somebody else's connection may be closed for it.
+    ///
+    /// # Errors
+    /// If no seat is free and none can be freed.
+    pub fn take(self: &Arc<Self>, pid: Pid) -> Result<Taking, Full> {
+        let mut taken = self.lock();
+        let now = Instant::now();
+        let own = taken.seats.values().filter(|seat| seat.pid == pid).count();
+        if own >= self.share || taken.seats.len() >= self.room {
+            let within = (own >= self.share).then_some(pid);
+            let Some(victim) = taken.longest_idle(within) else {
+                taken.tell(now, own);
+                return Err(Full);
+            };
+            if let Some(seat) = taken.seats.remove(&victim) {
+                debug!(pid = seat.pid, "an idle connection makes way for a new one");
+                seat.evict();
+            }
+        }
+        let number = taken.next;
+        taken.next = number.wrapping_add(1);
+        let seat = Seat::new(pid, now);
+        taken.seats.insert(number, Arc::clone(&seat));
+        Ok(Taking {
+            seats: Arc::clone(self),
+            seat,
+            number,
+        })
+    }
+
+    /// Lets a call wait, unless too many of its connection, its process, or of all wait already.
+    #[must_use]
+    pub fn wait(&self, seat: &Arc<Seat>) -> Option<Waiting> {
+        let taken = self.lock();
+        let (mut of_process, mut in_all) = (0, 0);
+        for other in taken.seats.values() {
+            let waiting = other.waiting();
+            in_all += waiting;
+            if other.pid == seat.pid {
+                of_process += waiting;
+            }
+        }
+        let room = seat.waiting() < WAITING_PER_CONNECTION
+            && of_process < WAITING_PER_PROCESS
+            && in_all < WAITING_IN_ALL;
+        room.then(|| seat.wait())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// The seat that has been idle longest, of this process or else of the one with the most seats that has an idle one.
+    fn longest_idle(&self, within: Option<Pid>) -> Option<u64> {
+        let mut processes: HashMap<Pid, (usize, Option<(Instant, u64)>)> = HashMap::new();
+        for (number, seat) in &self.seats {
+            if within.is_some_and(|pid| pid != seat.pid) {
+                continue;
+            }
+            let (size, oldest) = processes.entry(seat.pid).or_default();
+            *size += 1;
+            if let Some(since) = seat.idle_since() {
+                let candidate = (since, *number);
+                *oldest = Some(oldest.map_or(candidate, |oldest| oldest.min(candidate)));
+            }
+        }
+        processes
+            .into_values()
+            .filter_map(|(size, oldest)| oldest.map(|(since, number)| (size, since, number)))
+            .max_by(|(size, since, _), (other_size, other_since, _)| {
+                size.cmp(other_size).then(other_since.cmp(since))
+            })
+            .map(|(_, _, number)| number)
+    }
+
+    fn tell(&mut self, now: Instant, own: usize) {
+        if self.told.is_none_or(|told| now - told >= LINE_EVERY) {
+            self.told = Some(now);
+            warn!(
+                connections = self.seats.len(),
+                of_this_process = own,
+                "a connection was turned away: calls are under way on all there may be"
+            );
+        }
+    }
+}
+
+impl Taking {
+    /// What calls need to know of their connection.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller {
+            seats: Arc::clone(&self.seats),
+            seat: Arc::clone(&self.seat),
+        }
+    }
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        self.seats.lock().seats.remove(&self.number);
+    }
+}
+
+/// The connection of a call.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub seats: Arc<Seats>,
+    pub seat: Arc<Seat>,
+}
+
+impl Caller {
+    /// See [`Seats::wait`].
+    #[must_use]
+    pub fn wait(&self) -> Option<Waiting> {
+        self.seats.wait(&self.seat)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! One connection as the others see it: is it in use, and does its peer keep somebody waiting?
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::Pid;
+
+/// How long a peer may take to finish a frame or a request that it began, or to take an answer. On a local socket these
+/// are microseconds; the rest is for a machine that swaps.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One connection.
+#[derive(Debug)]
+pub struct Seat {
+    pub(super) pid: Pid,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    idle_since: Instant,
+    calls: usize,
+    waiting: usize,
+    /// What the peer owes, and since when; the first is the oldest.
+    dues: BTreeMap<u64, Instant>,
+    next_due: u64,
+    evicted: bool,
+    /// The task of the connection.
+    task: Option<Waker>,
+}
+
+/// What the connection's task has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sentence {
+    /// Nothing is due.
+    Stay,
+    /// Look again at this time.
+    Until(Instant),
+    /// Close: the peer kept us waiting for too long.
+    Overdue,
+    /// Close: another needs the seat.
+    Evicted,
+}
+
+/// A call under way, from its first byte to the last of its answer.
+#[derive(Debug)]
+pub struct Call(Arc<Seat>);
+
+/// A call that waits for better times.
+#[derive(Debug)]
+pub struct Waiting(Arc<Seat>);
+
+/// Something that the peer has to do within [`PATIENCE`].
+#[derive(Debug)]
+pub struct Due {
+    seat: Arc<Seat>,
+    number: u64,
+}
+
+impl Seat {
+    pub(super) fn new(pid: Pid, now: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            pid,
+            state: Mutex::new(State {
+                idle_since: now,
+                calls: 0,
+                waiting: 0,
+                dues: BTreeMap::new(),
+                next_due: 0,
+                evicted: false,
+                task: None,
+            }),
+        })
+    }
+
+    /// A call begins.
+    #[must_use]
+    pub fn call(self: &Arc<Self>) -> Call {
+        self.lock().calls += 1;
+        Call(Arc::clone(self))
+    }
+
+    /// From now on the peer owes us something.
+    #[must_use]
+    pub fn owe(self: &Arc<Self>) -> Due {
+        let mut state = self.lock();
+        let number = state.next_due;
+        state.next_due = number.wrapping_add(1);
+        state.dues.insert(number, Instant::now());
+        if state.dues.len() == 1
+            && let Some(task) = &state.task
+        {
+            // It has no alarm set.
+            task.wake_by_ref();
+        }
+        drop(state);
+        Due {
+            seat: Arc::clone(self),
+            number,
+        }
+    }
+
+    pub(super) fn wait(self: &Arc<Self>) -> Waiting {
+        self.lock().waiting += 1;
+        Waiting(Arc::clone(self))
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
+    /// Since when no call has been under way.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        (state.calls == 0).then_some(state.idle_since)
+    }
+
+    pub(super) fn evict(&self) {
+        let mut state = self.lock();
+        state.evicted = true;
+        if let Some(task) = state.task.take() {
+            task.wake();
+        }
+    }
+
+    pub(super) fn is_evicted(&self) -> bool {
+        self.lock().evicted
+    }
+
+    /// What is to be done now; `task` is woken when that changes.
+    pub(super) fn sentence(&self, task: &Waker) -> Sentence {
+        let mut state = self.lock();
+        if state.evicted {
+            return Sentence::Evicted;
+        }
+        match &mut state.task {
+            Some(known) => known.clone_from(task),
+            none => *none = Some(task.clone()),
+        }
+        match state.dues.first_key_value() {
+            None => Sentence::Stay,
+            Some((_, since)) if *since + PATIENCE <= Instant::now() => Sentence::Overdue,
+            Some((_, since)) => Sentence::Until(*since + PATIENCE),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.calls = state.calls.saturating_sub(1);
+        state.idle_since = Instant::now();
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.waiting = state.waiting.saturating_sub(1);
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        self.seat.lock().dues.remove(&self.number);
+    }
+}

@@ -1,0 +1,146 @@
+//! A socket that knows its seat: it fails once the seat is another's, or its peer kept us waiting for too long.
+//!
+//! An alarm is set only while the peer owes something, so connected clients that ask nothing cause no wake-ups.
+
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::UnixStream,
+    time::{Sleep, sleep_until},
+};
+
+use super::{
+    Taking,
+    frames::Frames,
+    seat::{Due, Sentence},
+};
+
+/// A connection's socket.
+pub struct SeatedStream {
+    stream: UnixStream,
+    taking: Taking,
+    frames: Frames,
+    /// Held while the peer is in the middle of a frame.
+    unfinished: Option<Due>,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl SeatedStream {
+    /// From now on the peer has to show that it speaks HTTP/2.
+    #[must_use]
+    pub fn new(stream: UnixStream, taking: Taking) -> Self {
+        let unfinished = Some(taking.seat.owe());
+        Self {
+            stream,
+            taking,
+            frames: Frames::new(),
+            unfinished,
+            alarm: None,
+        }
+    }
+
+    /// To be called wherever the socket would block: h2 reads nothing while it can't write.
+    fn judge(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        loop {
+            match self.taking.seat.sentence(cx.waker()) {
+                Sentence::Stay => {
+                    self.alarm = None;
+                    return Ok(());
+                }
+                Sentence::Overdue => return Err(io::ErrorKind::TimedOut.into()),
+                Sentence::Evicted => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Sentence::Until(then) => {
+                    // An alarm that is set rings too early at worst, for newer dues end later.
+                    let alarm = self
+                        .alarm
+                        .get_or_insert_with(|| Box::pin(sleep_until(then)));
+                    match alarm.as_mut().poll(cx) {
+                        Poll::Pending => return Ok(()),
+                        Poll::Ready(()) => self.alarm = None,
+                    }
+                }
+            }
+        }
+    }
+
+    fn or_judge<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match polled {
+            Poll::Pending => match self.judge(cx) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+            Poll::Ready(result) => Poll::Ready(result),
+        }
+    }
+}
+
+impl AsyncRead for SeatedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // A peer that never stops talking is never judged below.
+        if self.taking.seat.is_evicted() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.frames
+            .follow(buf.filled().get(before..).unwrap_or_default());
+        if self.frames.at_rest() {
+            self.unfinished = None;
+        } else if self.unfinished.is_none() {
+            self.unfinished = Some(self.taking.seat.owe());
+        }
+        self.or_judge(cx, polled)
+    }
+}
+
+impl AsyncWrite for SeatedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.or_judge(cx, polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.or_judge(cx, polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.or_judge(cx, polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+impl fmt::Debug for SeatedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeatedStream").finish_non_exhaustive()
+    }
+}
