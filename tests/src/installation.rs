@@ -105,11 +105,31 @@ impl Installation {
     /// # Errors
     /// As [`Installation::start`].
     pub fn start_with<const N: usize>(&mut self, variables: [(&str, &str); N]) -> io::Result<()> {
+        self.start_as(Command::new(&self.binaries.sfvaultd), variables)
+    }
+
+    /// The same where a process may have only so many files open.
+    ///
+    /// # Errors
+    /// As [`Installation::start`].
+    pub fn start_with_descriptors(&mut self, most: u32) -> io::Result<()> {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("ulimit -n {most} && exec \"$0\"")])
+            .arg(&self.binaries.sfvaultd);
+        self.start_as(shell, [])
+    }
+
+    fn start_as<const N: usize>(
+        &mut self,
+        command: Command,
+        variables: [(&str, &str); N],
+    ) -> io::Result<()> {
         let ready = self.path("ready");
         let _ = fs::remove_file(&ready);
         let listener = UnixDatagram::bind(&ready)?;
         listener.set_read_timeout(Some(READY_WITHIN))?;
-        let mut command = self.environment(Command::new(&self.binaries.sfvaultd));
+        let mut command = self.environment(command);
         command
             .envs(variables)
             .env("NOTIFY_SOCKET", &ready)
