@@ -189,6 +189,7 @@ async fn who_finds_all_seats_busy_is_told_to_come_back() {
     for wire in &mut busy {
         assert!(wire.answered());
     }
+    drop(busy);
     scene.finish().await;
 }
 
@@ -410,6 +411,7 @@ async fn idle_clients_do_not_wake_an_idle_daemon() {
     assert!(idle[1].send(&call(3)).is_ok() && idle[1].answered());
     let used = Health::of(&scene.sfvault);
     assert!(used.sleeps > after.sleeps, "the counter does not count");
+    drop(idle);
     scene.finish().await;
 }
 

@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::UnixStream,
+    task::coop,
     time::{Sleep, sleep_until},
 };
 
@@ -19,6 +20,9 @@ use super::{
     frames::Frames,
     seat::{Due, Sentence},
 };
+
+/// A call is one unit; 3,600 empty frames are a turn.
+const BYTES_PER_UNIT: usize = 256;
 
 /// A connection's socket.
 pub struct SeatedStream {
@@ -83,6 +87,17 @@ impl SeatedStream {
     }
 }
 
+/// Lets the other connections have their turn after [`BYTES_PER_UNIT`] times 128 bytes: a task has 128 units a turn, and
+/// tokio takes one for a read of any length, which lets thousands of tiny frames through before anybody else.
+fn pay(cx: &mut Context<'_>, bytes: usize) {
+    for _ in 0..bytes / BYTES_PER_UNIT {
+        match coop::poll_proceed(cx) {
+            Poll::Ready(unit) => unit.made_progress(),
+            Poll::Pending => return,
+        }
+    }
+}
+
 impl AsyncRead for SeatedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -95,8 +110,9 @@ impl AsyncRead for SeatedStream {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.frames
-            .follow(buf.filled().get(before..).unwrap_or_default());
+        let news = buf.filled().get(before..).unwrap_or_default();
+        self.frames.follow(news);
+        pay(cx, news.len());
         if self.frames.at_rest() {
             self.unfinished = None;
         } else if self.unfinished.is_none() {
