@@ -72,7 +72,9 @@ impl Refresher {
                     }
                     Decision::Join => state.landing.clone(),
                     Decision::Start(stamp) => {
-                        let landing = self.start(entry, stamp)?;
+                        let started = self.start(entry, stamp);
+                        // Without a task nothing would ever end the flight.
+                        let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
                         state.landing = Some(landing.clone());
                         Some(landing)
                     }
