@@ -1,8 +1,10 @@
 //! The one integration test binary.
 
+mod answers;
 mod cases;
 mod crowd;
 mod inside;
+mod leaks;
 mod main_job;
 mod restart;
 mod scene;
