@@ -6,6 +6,7 @@ mod crowd;
 mod inside;
 mod leaks;
 mod main_job;
+mod refusals;
 mod restart;
 mod scene;
 mod simulator;

@@ -246,6 +246,28 @@ fn an_operator_may_release_a_latch() {
 }
 
 #[test]
+fn a_policy_before_a_rejection_does_not_make_it_look_like_a_lockout() {
+    let mut machine = machine();
+    log_in(
+        &mut machine,
+        Want::default(),
+        at(0),
+        rejected(Class::AccessPolicy),
+    );
+    machine.release();
+    log_in(
+        &mut machine,
+        Want::default(),
+        at(1),
+        rejected(Class::BadCredentials),
+    );
+    let Refusal::Latched { failure, .. } = refusal(&mut machine, Want::default(), at(2)) else {
+        panic!()
+    };
+    assert_eq!(failure.class, Class::BadCredentials);
+}
+
+#[test]
 fn two_unanswered_logins_end_the_budget_of_a_quarter_of_an_hour() {
     let mut machine = machine();
     log_in(
