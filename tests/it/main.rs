@@ -5,6 +5,7 @@ mod cases;
 mod crowd;
 mod inside;
 mod leaks;
+mod lockout;
 mod main_job;
 mod refusals;
 mod restart;
