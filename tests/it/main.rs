@@ -3,6 +3,7 @@
 mod answers;
 mod cases;
 mod crowd;
+mod idle;
 mod inside;
 mod leaks;
 mod lockout;
@@ -11,3 +12,4 @@ mod refusals;
 mod restart;
 mod scene;
 mod simulator;
+mod upstream;
