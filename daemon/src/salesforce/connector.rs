@@ -57,7 +57,9 @@ impl Connector {
         let tcp = match proxy {
             None => self.dial(host.name(), host.port()).await?,
             Some(proxy) => {
-                let mut tcp = self.dial(proxy.host(), proxy.port()).await?;
+                let dialled = self.dial(proxy.host(), proxy.port()).await;
+                let mut tcp = dialled
+                    .map_err(|problem| format!("the proxy {proxy} is not there: {problem}"))?;
                 tunnel::open(&mut tcp, &proxy, host).await?;
                 tcp
             }

@@ -362,9 +362,11 @@ impl Machine {
         match failure.class.next() {
             Next::Latch => {
                 self.ledger.count_failure(now);
-                self.ledger.rejections = self.ledger.rejections.saturating_add(1);
-                if failure.class == Class::BadCredentials && self.ledger.rejections > 1 {
-                    failure.class = Class::LockedOut;
+                if failure.class == Class::BadCredentials {
+                    self.ledger.rejections = self.ledger.rejections.saturating_add(1);
+                    if self.ledger.rejections > 1 {
+                        failure.class = Class::LockedOut;
+                    }
                 }
                 self.set_latch(failure, now);
             }
