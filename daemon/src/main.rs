@@ -13,7 +13,7 @@ use sfvaultd::{
     daemon::{Daemon, Setup},
     harden::harden,
     paths::Paths,
-    salesforce::{SalesforceLogin, settings::Environment},
+    salesforce::{SalesforceLogin, environment::Environment},
     systemd,
 };
 use tokio::signal::unix::{SignalKind, signal};

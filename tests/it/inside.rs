@@ -20,9 +20,10 @@ use sfvaultd::{
     paths::Paths,
     salesforce::{
         Login, SalesforceLogin,
+        environment::Environment,
         hosts::HostRules,
         proxy::{Proxy, ProxyUrl},
-        settings::{Environment, Settings},
+        settings::Settings,
     },
     store::KdfCost,
 };

@@ -8,9 +8,10 @@ use super::{
     buffer::WipedBuffer,
     classify,
     envelope::{self, Unsendable},
+    environment::Environment,
     hosts::HostRules,
     http::{Answer, HttpClient, Post},
-    settings::{Environment, Settings},
+    settings::Settings,
 };
 use crate::{
     failure::{Class, Failure},

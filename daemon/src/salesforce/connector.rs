@@ -6,11 +6,7 @@ use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{
-    settings::{Environment, Settings},
-    trust::Trust,
-    tunnel,
-};
+use super::{environment::Environment, settings::Settings, trust::Trust, tunnel};
 use crate::host::Host;
 
 /// Connects, directly or through a proxy. Nothing that is sent here is secret but a proxy's login.
