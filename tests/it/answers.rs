@@ -18,11 +18,11 @@ async fn scene(more: &str) -> Scene {
     Scene::configured(simulator, &salesforce, &[("RUST_LOG", "trace")]).await
 }
 
-/// A name, what Salesforce answers, and the reason and exit status that follow; none where a session is due.
-type Met<'a> = (&'a str, Answer, Option<(&'a str, i32)>);
+/// A reason and an exit status, or none where a session is due.
+type Due = Option<(&'static str, i32)>;
 
 /// Has a record meet each answer and asks for its session twice.
-async fn meet(scene: &Scene, answers: Vec<Met<'_>>) {
+async fn meet(scene: &Scene, answers: Vec<(&str, Answer, Due)>) {
     let mut said = String::new();
     for (number, (name, answer, reason)) in answers.into_iter().enumerate() {
         let record = format!("record-{number}");
@@ -80,10 +80,10 @@ fn page(status: u16) -> Answer {
     }
 }
 
-const PROTOCOL: Option<(&str, i32)> = Some(("PROTOCOL", 6));
-const UNANSWERED: Option<(&str, i32)> = Some(("LOGIN_UNANSWERED", 75));
-const UNAVAILABLE: Option<(&str, i32)> = Some(("SALESFORCE_UNAVAILABLE", 75));
-const WRONG_HOST: Option<(&str, i32)> = Some(("WRONG_HOST", 6));
+const PROTOCOL: Due = Some(("PROTOCOL", 6));
+const UNANSWERED: Due = Some(("LOGIN_UNANSWERED", 75));
+const UNAVAILABLE: Due = Some(("SALESFORCE_UNAVAILABLE", 75));
+const WRONG_HOST: Due = Some(("WRONG_HOST", 6));
 
 /// T36, T38, T39, T43.
 #[tokio::test]
