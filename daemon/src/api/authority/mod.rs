@@ -27,7 +27,7 @@ use self::fields::Fields;
 /// The length of the connection preface (RFC 9113, 3.4).
 const PREFACE: usize = 24;
 /// The length of a frame's header (RFC 9113, 4.1).
-const FRAME_HEADER: u8 = 9;
+const FRAME_HEADER: usize = 9;
 /// The length of the priority fields in a HEADERS frame (RFC 9113, 6.2).
 const PRIORITY: usize = 5;
 
@@ -39,9 +39,9 @@ const PRIORITY_FLAG: u8 = 0x20;
 /// Where one connection stands in its HTTP/2 frames, and what covers the authorities in them.
 #[derive(Debug)]
 pub struct AuthorityMask {
-    /// The newest octets of the frame header being read, and how many of it there are.
-    header: u128,
-    header_length: u8,
+    /// The header of the next frame, and how many octets of it are still to come.
+    header: [u8; FRAME_HEADER],
+    header_left: usize,
     /// The parts of the current frame that are still to come, in this order: the octet that tells how long the padding
     /// is, what is passed over, the piece of a header block, the padding.
     pad_length: bool,
@@ -57,8 +57,8 @@ impl AuthorityMask {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            header: 0,
-            header_length: 0,
+            header: [0; FRAME_HEADER],
+            header_left: FRAME_HEADER,
             pad_length: false,
             before: PREFACE,
             fragment: 0,
@@ -80,19 +80,19 @@ impl AuthorityMask {
             } else if self.after > 0 {
                 take(&mut self.after, &mut octets);
             } else {
-                self.frame_header(take_one(&mut octets));
+                let start = FRAME_HEADER - self.header_left;
+                let piece = take(&mut self.header_left, &mut octets);
+                self.header[start..start + piece.len()].copy_from_slice(piece);
+                if self.header_left == 0 {
+                    self.begin_frame();
+                }
             }
         }
     }
 
-    fn frame_header(&mut self, octet: u8) {
-        self.header = self.header << 8 | u128::from(octet);
-        self.header_length += 1;
-        if self.header_length < FRAME_HEADER {
-            return;
-        }
-        self.header_length = 0;
-        let [.., a, b, c, kind, flags, _, _, _, _] = self.header.to_be_bytes();
+    fn begin_frame(&mut self) {
+        self.header_left = FRAME_HEADER;
+        let [a, b, c, kind, flags, ..] = self.header;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
         match kind {
             // A frame too short for its flags ends the connection: what follows it does not matter.
