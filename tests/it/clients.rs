@@ -110,7 +110,9 @@ async fn a_socket_path_as_authority_gets_its_sessions() {
     scene.finish();
 }
 
-/// Recorded from the clients that the files are named after: three calls each on one connection, one of tonic.
+/// Recorded from the clients that the files are named after, on their way to a daemon: three calls each on one
+/// connection, one of tonic. grpc-java had its path from a name resolver and a bridge from TCP; python-h2 is no gRPC
+/// client, but writes a path in Huffman's code.
 #[tokio::test]
 async fn what_real_clients_sent_gets_its_sessions() {
     let scene = Scene::with_record().await;
