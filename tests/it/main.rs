@@ -2,7 +2,9 @@
 
 mod answers;
 mod cases;
+mod clients;
 mod crowd;
+mod fuzz;
 mod grpc;
 mod idle;
 mod inside;
