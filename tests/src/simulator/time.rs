@@ -18,6 +18,19 @@ pub(super) fn iso(time: SystemTime) -> String {
     )
 }
 
+/// Seconds since 1970.
+pub(super) fn whole_seconds(time: SystemTime) -> u64 {
+    milliseconds(time) / 1000
+}
+
+/// Milliseconds since 1970.
+pub(super) fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
 /// The date of a day since 1970, counted in years that start in March: so the leap day is the last.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
