@@ -112,7 +112,7 @@ impl Simulator {
     /// Starts a simulator in tasks of this runtime.
     ///
     /// # Panics
-    /// If it can't listen on loopback or write its CA file.
+    /// If it can't listen on loopback or write its files.
     pub async fn start(options: Options) -> Self {
         match Self::try_start(options).await {
             Ok(simulator) => simulator,
@@ -123,11 +123,12 @@ impl Simulator {
     /// Starts a simulator in tasks of this runtime.
     ///
     /// # Errors
-    /// If it can't listen on loopback or write its CA file.
+    /// If it can't listen on loopback or write its files.
     pub async fn try_start(options: Options) -> io::Result<Self> {
         let (pem, config) = tls::issue(options.certificate)?;
         let directory = TempDir::with_prefix("sfvault-simulator-")?;
         tokio::fs::write(directory.path().join(CA_FILE), pem).await?;
+        tokio::fs::write(directory.path().join(KEY_FILE), PRIVATE_KEY).await?;
         let (login, instance) = (listen().await?, listen().await?);
         let (elsewhere, proxy) = (listen().await?, listen().await?);
         let login_address = login.local_addr()?;
@@ -192,6 +193,12 @@ impl Simulator {
         self.directory.path().join(CA_FILE)
     }
 
+    /// [`PRIVATE_KEY`], in PEM.
+    #[must_use]
+    pub fn private_key_file(&self) -> PathBuf {
+        self.directory.path().join(KEY_FILE)
+    }
+
     /// A directory that lives as long as the simulator.
     #[must_use]
     pub fn directory(&self) -> &Path {
@@ -221,6 +228,13 @@ impl Simulator {
     #[must_use]
     pub fn has_user(&self, username: &str) -> bool {
         self.state.with(|world| world.place_of(username).is_some())
+    }
+
+    /// The names of all users.
+    #[must_use]
+    pub fn usernames(&self) -> Vec<String> {
+        self.state
+            .with(|world| world.users.iter().map(|u| u.username.clone()).collect())
     }
 
     /// Adds a user; its id becomes its own if another user has it.
@@ -373,3 +387,4 @@ fn local_url(address: SocketAddr) -> String {
 }
 
 const CA_FILE: &str = "ca.pem";
+const KEY_FILE: &str = "app.key.pem";

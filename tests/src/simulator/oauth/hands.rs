@@ -22,11 +22,13 @@ impl Simulator {
         }
     }
 
-    /// Whether there is such an app.
+    /// The consumer keys of all apps.
     #[must_use]
-    pub fn has_app(&self, consumer_key: &str) -> bool {
-        self.state
-            .with(|world| world.oauth.app(consumer_key).is_some())
+    pub fn consumer_keys(&self) -> Vec<String> {
+        self.state.with(|world| {
+            let apps = world.oauth.apps.iter();
+            apps.map(|app| app.consumer_key.clone()).collect()
+        })
     }
 
     /// Adds an app.
