@@ -17,7 +17,7 @@ mod request;
 mod revoke;
 mod token;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 pub use app::{App, PermittedUsers};
 pub(super) use attempt::attempt;
@@ -36,8 +36,8 @@ pub(super) struct OAuth {
     pub(super) apps: Vec<App>,
     approvals: Approvals,
     codes: Codes,
-    /// The assertions so far, and the second of the first use of each.
-    assertions: BTreeMap<String, u64>,
+    /// The assertions so far, and the first use of each.
+    assertions: BTreeMap<String, SystemTime>,
     errors_sent: u64,
 }
 

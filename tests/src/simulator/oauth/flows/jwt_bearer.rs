@@ -1,14 +1,13 @@
 //! The JWT bearer flow.
 
+use std::time::Duration;
+
 use super::{App, Flow, Refusal, World, admit, not_admin_approved};
-use crate::simulator::{
-    oauth::{
-        assertion::{Assertion, Flaw},
-        error::OAuthError,
-        mint::Grant,
-        request::Brought,
-    },
-    time,
+use crate::simulator::oauth::{
+    assertion::{Assertion, Flaw},
+    error::OAuthError,
+    mint::Grant,
+    request::Brought,
 };
 
 /// The app that the assertion names.
@@ -56,10 +55,9 @@ pub(in crate::simulator::oauth) fn grant(
         }
         Err(Flaw::Signature | Flaw::NoEnd) => return Err(Refusal::grant("invalid assertion")),
     }
-    // Whoever makes one per attempt may make two equal ones, but in the same second only.
-    let second = time::whole_seconds(world.now);
     let first = world.oauth.assertions.entry(text.to_owned());
-    if *first.or_insert(second) != second {
+    let since = world.now.duration_since(*first.or_insert(world.now));
+    if since.is_ok_and(|since| since >= SAME_ASSERTION) {
         brought
             .complaints
             .push("an assertion used again".to_owned());
@@ -91,3 +89,7 @@ pub(in crate::simulator::oauth) fn grant(
     admit(world, app, Flow::JwtBearer, user)?;
     Ok(Grant::of_app(user, app))
 }
+
+/// Whoever makes one per attempt may make two equal ones, as `exp` is rounded to seconds; the rest of this is
+/// for their way here.
+const SAME_ASSERTION: Duration = Duration::from_secs(2);
