@@ -1,4 +1,5 @@
-//! sfvaultd
+#![doc = include_str!("../README.md")]
+
 pub mod accept;
 pub mod api;
 pub mod clock;

@@ -13,7 +13,7 @@ use sfvaultd::{
     daemon::{Daemon, Setup},
     harden::harden,
     paths::Paths,
-    salesforce::{SalesforceLogin, settings::Environment},
+    salesforce::{SalesforceLogin, environment::Environment},
     systemd,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +36,9 @@ Environment:
 
 Exit status: 0 ended by a signal, 1 could not start or serve, 2 wrong usage.
 ";
+
+/// Slow name servers may hold a few of these for seconds; the disk needs one, a key derivation another.
+const MOST_THREADS: usize = 16;
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -83,6 +86,7 @@ fn run() -> Result<(), String> {
     // own that end when idle.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(MOST_THREADS)
         .build()
         .map_err(|error| text(&error))?;
     runtime.block_on(async {

@@ -32,7 +32,7 @@ async fn five_hundred_clients_on_a_cold_record_cause_one_login() {
     let scene = Scene::with_record().await;
     assert_eq!(crowd(&scene, 500, 0).await, vec![Ok(1); 500]);
     scene.assert_logins(1, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 /// T40
@@ -44,7 +44,7 @@ async fn five_hundred_reports_of_one_dead_session_cause_one_login() {
     let got = crowd(&scene, 500, 1).await;
     assert!(got.iter().all(|result| *result == Ok(2)), "{got:?}");
     scene.assert_logins(2, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 /// T40
@@ -65,7 +65,7 @@ async fn five_hundred_clients_with_a_dead_token_cause_one_rejection_also_across_
         vec![Err(Reason::CredentialRejected); 500]
     );
     scene.assert_logins(0, 1);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -78,5 +78,5 @@ async fn a_client_that_goes_away_does_not_take_the_login_with_it() {
     gate.open();
     scene.session(&[]).await;
     scene.assert_logins(1, 0);
-    scene.finish();
+    scene.finish().await;
 }

@@ -28,7 +28,7 @@ async fn a_job_gets_a_session_that_works_and_the_next_one_costs_no_login() {
 
     assert_eq!(scene.session(&[]).await, session);
     scene.assert_logins(1, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn get_prints_the_documented_keys_and_nothing_else() {
         (&session["sandbox"], &session["generation"]),
         (&false.into(), &1.into())
     );
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn exec_gives_the_job_the_session_and_returns_its_status() {
         ended.stderr
     );
     assert_eq!(ended.status, 7);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_record_that_is_unknown_or_taken_is_exit_4() {
         (status, error["reason"].as_str()),
         (4, Some("RECORD_EXISTS"))
     );
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn a_host_that_is_not_salesforces_gets_no_credential() {
             .count(),
         0
     );
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn a_wrong_org_is_refused_before_it_costs_a_login_once_the_org_is_known() 
         (5, Some("UNEXPECTED_ORG"))
     );
     scene.assert_logins(1, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_min_ttl_beyond_half_the_timeout_says_what_is_possible() {
         "{error}"
     );
     scene.assert_logins(1, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_refused_session_is_replaced_by_one_login() {
         "an old report changes nothing"
     );
     scene.assert_logins(2, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn a_session_called_refused_that_works_costs_no_login_and_is_not_given_bac
     );
     scene.session(&[]).await;
     scene.assert_logins(1, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn a_reset_token_is_tried_once_and_a_new_one_mends_it() {
     scene.ok(&["set", "prod", "--token-file", "@token"]).await;
     scene.session(&[]).await;
     scene.assert_logins(1, 1);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn an_operator_may_release_a_latch_for_one_more_login() {
     scene.simulator.user(USERNAME, |user| user.active = true);
     scene.ok(&["check", "prod", "--release"]).await;
     scene.assert_logins(1, 1);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn a_waiting_call_goes_on_at_once_when_the_credential_is_mended() {
     let output = waiting.wait_with_output().await.unwrap();
     assert!(output.status.success() && output.stdout.starts_with(b"00D"));
     scene.assert_logins(1, 1);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -308,7 +308,7 @@ async fn an_expired_password_is_a_rejection_and_its_session_goes_to_nobody() {
         );
     }
     assert_eq!(scene.logins().total, 1);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -319,7 +319,7 @@ async fn a_removed_record_is_gone_and_its_name_is_free() {
     assert_eq!(scene.fails(&["get", "prod"]).await.0, 4);
     scene.add("prod").await;
     assert_eq!(scene.session(&[]).await["generation"], 1);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -340,5 +340,5 @@ async fn the_login_sends_password_and_token_joined_and_escaped() {
         logins.iter().map(|r| r.path.as_str()).collect::<Vec<_>>(),
         ["/services/Soap/u/64.0"]
     );
-    scene.finish();
+    scene.finish().await;
 }

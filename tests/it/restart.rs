@@ -23,7 +23,7 @@ async fn records_and_latches_survive_a_crash() {
         (6, Some("CREDENTIAL_REJECTED"))
     );
     scene.assert_logins(0, 1);
-    scene.finish();
+    scene.finish().await;
 }
 
 /// The login was sent and counted at Salesforce; the crash hid its answer. One more is right, a third is not.
@@ -47,7 +47,7 @@ async fn logins_that_crashes_cut_off_count_against_the_budget() {
         (75, Some("LOGIN_BUDGET_SPENT"))
     );
     assert_eq!(scene.logins().total, 2);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn generations_grow_across_restarts() {
     scene.sfvault.start().unwrap();
     scene.unlock().await;
     assert_eq!(scene.session(&[]).await["generation"], 2);
-    scene.finish();
+    scene.finish().await;
 }
 
 /// A login cut off by the end of the daemon would count as failed, so the end waits for it.
@@ -86,7 +86,7 @@ async fn an_ending_daemon_waits_for_the_login_under_way() {
         serde_json::from_str(&scene.ok(&["show", "prod", "--json"]).await).unwrap();
     assert_eq!(status["state"], "idle", "{status}");
     scene.assert_logins(1, 0);
-    scene.finish();
+    scene.finish().await;
 }
 
 #[tokio::test]
@@ -109,5 +109,5 @@ async fn locking_drops_sessions_and_unlocking_needs_the_passphrase() {
     scene.unlock().await;
     scene.session(&[]).await;
     scene.assert_logins(2, 0);
-    scene.finish();
+    scene.finish().await;
 }

@@ -97,12 +97,24 @@ impl Installation {
     /// # Errors
     /// If it does not get ready; the message holds its log.
     pub fn start(&mut self) -> io::Result<()> {
+        self.start_in(&[])
+    }
+
+    /// The same with these environment variables, and no proxy of the machine's own.
+    ///
+    /// # Errors
+    /// If it does not get ready; the message holds its log.
+    pub fn start_in(&mut self, variables: &[(&str, &str)]) -> io::Result<()> {
         let ready = self.path("ready");
         let _ = fs::remove_file(&ready);
         let listener = UnixDatagram::bind(&ready)?;
         listener.set_read_timeout(Some(READY_WITHIN))?;
         let mut command = self.environment(Command::new(&self.binaries.sfvaultd));
+        for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
         command
+            .envs(variables.iter().copied())
             .env("NOTIFY_SOCKET", &ready)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

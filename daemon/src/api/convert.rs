@@ -12,7 +12,7 @@ use crate::{
     secret::{Password, SecurityToken},
     session::{
         Session,
-        machine::{Activity, Refusal, Want},
+        decision::{Activity, Refusal, Want},
     },
     vault::{LockState, NewRecord, NewSecrets, RecordView, SessionRequest},
 };

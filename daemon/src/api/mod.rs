@@ -3,6 +3,7 @@
 //! Every handler has the same shape: the peer was let in before it ([`peer`]), the request becomes domain types, the
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
+pub mod authority;
 mod control;
 mod convert;
 pub mod peer;
@@ -10,7 +11,7 @@ mod records;
 mod sessions;
 mod status;
 
-use std::{io, sync::Arc, time::Duration, time::SystemTime};
+use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
     FILE_DESCRIPTOR_SET, control_server::ControlServer, records_server::RecordsServer,
@@ -29,8 +30,10 @@ use crate::vault::{LockState, Vault};
 const LONGEST_REQUEST: usize = 64 << 10;
 /// Calls under way on one connection. A client that wants more waits.
 const STREAMS_PER_CONNECTION: u32 = 256;
-/// A connection whose peer does not answer a ping for so long is closed.
-const PING_PATIENCE: Duration = Duration::from_secs(20);
+/// What a client may have sent for one call, and for all calls of its connection, before a handler takes it, in bytes.
+/// Requests are short and taken at once: windows as wide as hyper's would only let a client fill the daemon's memory.
+const CALL_WINDOW: u32 = LONGEST_REQUEST as u32;
+const CONNECTION_WINDOW: u32 = 4 * CALL_WINDOW;
 
 type Guard = fn(Request<()>) -> Result<Request<()>, Status>;
 
@@ -101,8 +104,9 @@ pub async fn serve_admin(
 fn server() -> Server<Stack<InterceptorLayer<Guard>, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .initial_stream_window_size(CALL_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(16 << 10)
-        .http2_keepalive_timeout(Some(PING_PATIENCE))
         .layer(InterceptorLayer::new(only_ours as Guard))
 }
 

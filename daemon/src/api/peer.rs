@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tonic::{Request, Status, transport::server::Connected};
 
-use super::status;
+use super::{authority::AuthorityMask, status};
 use crate::{error::Error, paths::own_uid};
 
 /// The process that connected, as the kernel saw it at that moment. The pid may belong to another process by now.
@@ -28,6 +28,7 @@ pub struct Peer {
 pub struct Connection {
     stream: UnixStream,
     peer: Peer,
+    mask: AuthorityMask,
 }
 
 impl Connection {
@@ -42,7 +43,11 @@ impl Connection {
             gid: credentials.gid(),
             pid: credentials.pid(),
         };
-        Ok(Self { stream, peer })
+        Ok(Self {
+            stream,
+            peer,
+            mask: AuthorityMask::new(),
+        })
     }
 }
 
@@ -76,7 +81,11 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let filled = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        // Goes when h2 takes the path of a socket as `:authority`.
+        self.mask.cover(&mut buf.filled_mut()[filled..]);
+        Poll::Ready(Ok(()))
     }
 }
 

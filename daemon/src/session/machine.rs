@@ -4,132 +4,20 @@
 //! locked, so the only way to a login is [`Machine::acquire`] → [`Decision::Start`] → [`Machine::enter_login`], and a
 //! result finds its way back only with the stamp of the flight that is still the current one.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
-use super::Session;
+use super::{
+    Session,
+    back_off::BackOff,
+    decision::{Activity, Decision, Outcome, Refusal, Stamp, Step, Want},
+    refusals::Refusals,
+};
 use crate::{
     failure::{Class, Failure, Next},
     ledger::{Latch, Ledger, Pending},
     record::Pin,
-    salesforce::{Grant, Proof},
+    salesforce::Grant,
 };
-
-/// A session that was called refused, but proved to be alive, is not doubted again for so long: a job that calls
-/// every session refused costs one cheap call in that time, and no login.
-pub const VOUCHED_FOR: Duration = Duration::from_secs(30);
-/// How many logins refusals may cause in one [`REFUSAL_WINDOW`]. A job that ends the shared session after every run
-/// kills it again and again; more than a few in minutes is no accident.
-pub const REFUSAL_LOGINS: usize = 3;
-/// See [`REFUSAL_LOGINS`].
-pub const REFUSAL_WINDOW: Duration = Duration::from_mins(5);
-/// The first pause after a failure that may pass; each further failure doubles it.
-const FIRST_PAUSE: Duration = Duration::from_secs(10);
-/// Where doubling stops: jobs at night should go on within minutes of an outage's end.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-
-/// What a caller needs.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Want {
-    /// The session must be guaranteed for so long.
-    pub min_ttl: Duration,
-    /// The generation of a session that Salesforce refused.
-    pub refused: Option<u64>,
-    /// A session that is proven now, not merely guaranteed.
-    pub fresh_proof: bool,
-}
-
-/// What to do for a caller.
-#[derive(Debug, Clone)]
-pub enum Decision {
-    /// Hand this out.
-    Serve(Arc<Session>),
-    /// A flight is under way: wait for it, then ask again.
-    Join,
-    /// Begin a flight with this stamp, and join it.
-    Start(Stamp),
-    /// Say no.
-    Refuse(Refusal),
-}
-
-/// Why a caller gets nothing, for now or until somebody acts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// No login before `until`: the last one failed for a reason that may pass.
-    BackingOff { failure: Failure, until: SystemTime },
-    /// No login before `until`: too many failed.
-    BudgetSpent { until: SystemTime },
-    /// No login with this credential.
-    Latched { failure: Failure, since: SystemTime },
-    /// No session of this org is guaranteed for so long.
-    MinTtlTooLong { possible: Duration },
-    /// The session that was called refused works, or dies again and again: nothing is done about it before `until`.
-    RefusedAgain { until: SystemTime },
-}
-
-/// What a record is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Activity {
-    /// The next caller gets no session.
-    Barred(Refusal),
-    /// There is no session: the next caller causes a login.
-    Idle,
-    /// A login or a proof is under way.
-    InFlight,
-    /// There is a session.
-    Ready,
-}
-
-/// Marks one flight: the work between a decision to ask Salesforce and its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp(u64);
-
-/// What a flight does next.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// Prove this session; if it is dead, ask for the next step again.
-    Prove(Arc<Session>),
-    /// Prove what an earlier flight's login gave but could not prove.
-    ProveGrant { grant: Box<Grant>, generation: u64 },
-    /// Enter a login in the ledger, save it, and send it.
-    LogIn,
-}
-
-/// How a flight ended.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    /// A call with the session succeeded.
-    Proven(Proof),
-    /// A login gave a session, and a call with it succeeded.
-    LoggedIn {
-        grant: Box<Grant>,
-        proof: Proof,
-        generation: u64,
-    },
-    /// A login gave a session, but the call with it failed for a reason that may pass.
-    Unproven {
-        grant: Box<Grant>,
-        generation: u64,
-        failure: Failure,
-    },
-    /// The call with the session failed, and says nothing about the session.
-    ProofFailed(Failure),
-    /// A login was sent and failed.
-    LoginFailed(Failure),
-    /// A login was entered but never sent, for a reason of our own.
-    NotSent,
-}
-
-#[derive(Debug, Clone)]
-struct BackOff {
-    failure: Failure,
-    until: SystemTime,
-    /// How many failures came in a row.
-    round: u32,
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Flight {
@@ -144,16 +32,9 @@ pub struct Machine {
     ledger: Ledger,
     credential_version: u64,
     session: Option<Arc<Session>>,
-    /// A caller was refused with it; it is not handed out until a call proves that it is alive.
-    doubted: bool,
-    /// When a doubted session last proved to be alive.
-    vouched_at: Option<SystemTime>,
+    refusals: Refusals,
     /// The last session that died, to know its id when Salesforce gives it again.
     gone: Option<Arc<Session>>,
-    /// It died while it was doubted: the next login is due to a refusal.
-    gone_by_refusal: bool,
-    /// When refusals caused logins, oldest first; at most [`REFUSAL_LOGINS`].
-    refusal_logins: VecDeque<SystemTime>,
     unproven: Option<(Box<Grant>, u64)>,
     flight: Option<Flight>,
     last_stamp: u64,
@@ -171,11 +52,8 @@ impl Machine {
             ledger,
             credential_version,
             session: None,
-            doubted: false,
-            vouched_at: None,
+            refusals: Refusals::default(),
             gone: None,
-            gone_by_refusal: false,
-            refusal_logins: VecDeque::new(),
             unproven: None,
             flight: None,
             last_stamp: 0,
@@ -194,7 +72,7 @@ impl Machine {
                 return Decision::Refuse(Refusal::MinTtlTooLong { possible });
             }
             if !refused
-                && !self.doubted
+                && !self.refusals.doubted()
                 && !want.fresh_proof
                 && session.is_guaranteed(want.min_ttl, now)
             {
@@ -204,10 +82,10 @@ impl Machine {
                 return Decision::Join;
             }
             if refused {
-                if let Some(until) = self.vouched_until(now) {
+                if let Some(until) = self.refusals.vouched_until(now) {
                     return Decision::Refuse(Refusal::RefusedAgain { until });
                 }
-                self.doubted = true;
+                self.refusals.doubt();
             } else if now >= session.expires_at() {
                 self.lose_session();
             }
@@ -252,12 +130,7 @@ impl Machine {
     /// Enters a login in the ledger and returns its generation. The ledger must be durable before it is sent.
     pub fn enter_login(&mut self, stamp: Stamp, now: SystemTime) -> Option<u64> {
         self.current(stamp)?;
-        if std::mem::take(&mut self.gone_by_refusal) {
-            self.refusal_logins.push_back(now);
-            if self.refusal_logins.len() > REFUSAL_LOGINS {
-                self.refusal_logins.pop_front();
-            }
-        }
+        self.refusals.login_entered(now);
         self.ledger.generation += 1;
         self.ledger.logins += 1;
         self.ledger.pending = Some(Pending {
@@ -304,8 +177,7 @@ impl Machine {
                     .session
                     .take()
                     .map(|session| session.proven(&proof, now));
-                if std::mem::take(&mut self.doubted) {
-                    self.vouched_at = Some(now);
+                if self.refusals.vouch(now) {
                     // The generation that was called refused is never handed out again, though the id is.
                     self.ledger.generation += 1;
                     session = session.map(|session| session.restamped(self.ledger.generation));
@@ -321,7 +193,7 @@ impl Machine {
                 self.back_off = None;
                 let session = Session::new(*grant, &proof, generation, self.gone.as_deref(), now);
                 if session.first_generation < generation {
-                    self.vouched_at = Some(now);
+                    self.refusals.vouch_for_same_id(now);
                 }
                 self.session = Some(Arc::new(session));
             }
@@ -448,7 +320,7 @@ impl Machine {
         if let Some(until) = self.ledger.barred_until(now) {
             return Err(Refusal::BudgetSpent { until });
         }
-        match self.refusals_spaced_until(now) {
+        match self.refusals.spaced_until(now) {
             Some(until) => Err(Refusal::RefusedAgain { until }),
             None => Ok(()),
         }
@@ -461,35 +333,10 @@ impl Machine {
             .filter(|latch| latch.credential_version == self.credential_version)
     }
 
-    /// A pause longer than any we set means that the clock went back: then it is over.
     fn backing_off(&self, now: SystemTime) -> Option<&BackOff> {
-        let longest = |back_off: &BackOff| {
-            back_off
-                .failure
-                .pause
-                .unwrap_or_default()
-                .max(LONGEST_PAUSE)
-                * 2
-        };
         self.back_off
             .as_ref()
-            .filter(|b| b.until > now && b.until <= now + longest(b))
-    }
-
-    fn vouched_until(&self, now: SystemTime) -> Option<SystemTime> {
-        let vouched_at = self.vouched_at?;
-        let until = vouched_at + VOUCHED_FOR;
-        (vouched_at <= now && now < until).then_some(until)
-    }
-
-    /// Until when a refusal may cause no login.
-    fn refusals_spaced_until(&self, now: SystemTime) -> Option<SystemTime> {
-        let oldest = *self
-            .refusal_logins
-            .front()
-            .filter(|_| self.refusal_logins.len() >= REFUSAL_LOGINS)?;
-        let until = oldest + REFUSAL_WINDOW;
-        (self.gone_by_refusal && oldest <= now && now < until).then_some(until)
+            .filter(|back_off| back_off.lasts(now))
     }
 
     fn current(&self, stamp: Stamp) -> Option<Flight> {
@@ -500,7 +347,7 @@ impl Machine {
     fn lose_session(&mut self) {
         if let Some(session) = self.session.take() {
             self.gone = Some(session);
-            self.gone_by_refusal = std::mem::take(&mut self.doubted);
+            self.refusals.session_gone();
         }
     }
 
@@ -515,9 +362,11 @@ impl Machine {
         match failure.class.next() {
             Next::Latch => {
                 self.ledger.count_failure(now);
-                self.ledger.rejections = self.ledger.rejections.saturating_add(1);
-                if failure.class == Class::BadCredentials && self.ledger.rejections > 1 {
-                    failure.class = Class::LockedOut;
+                if failure.class == Class::BadCredentials {
+                    self.ledger.rejections = self.ledger.rejections.saturating_add(1);
+                    if self.ledger.rejections > 1 {
+                        failure.class = Class::LockedOut;
+                    }
                 }
                 self.set_latch(failure, now);
             }
@@ -555,21 +404,7 @@ impl Machine {
     }
 
     fn pause(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
-        let round = self
-            .back_off
-            .as_ref()
-            .map_or(0, |back_off| back_off.round.saturating_add(1));
-        let doubled = FIRST_PAUSE * 2_u32.saturating_pow(round.min(16));
-        let pause = doubled
-            .min(LONGEST_PAUSE)
-            .max(failure.pause.unwrap_or_default());
-        // Up to a quarter more, so that records that failed together do not come back together.
-        let spread = pause / 4 * u32::from(jitter) / 255;
-        self.back_off = Some(BackOff {
-            failure,
-            until: now + pause + spread,
-            round,
-        });
+        self.back_off = Some(BackOff::after(self.back_off.as_ref(), failure, now, jitter));
     }
 }
 

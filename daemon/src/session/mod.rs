@@ -1,8 +1,12 @@
-//! Sessions: what one is, when one may be handed out ([`machine`]), and how one is got ([`refresh`]).
+//! Sessions: what one is, when one may be handed out ([`machine`],
+//! [`decision`]), and how one is got ([`refresh`]).
 
+pub mod back_off;
+pub mod decision;
 pub mod entry;
 pub mod machine;
 pub mod refresh;
+pub mod refusals;
 
 use std::{
     sync::Arc,

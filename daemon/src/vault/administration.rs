@@ -5,15 +5,15 @@ use std::{path::PathBuf, sync::Arc, time::SystemTime};
 use tokio::task;
 use tracing::info;
 
-use super::{Open, Phase, RecordView, SessionRequest, Vault};
+use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential};
 use crate::{
     error::Error,
     host::Host,
     ledger::Ledger,
     record::{Credential, Record, RecordName, check_username},
     salesforce::hosts::doubt,
-    secret::{Passphrase, Password, SecurityToken},
-    session::{Session, entry::Entry, machine::Want, refresh::Refresher},
+    secret::Passphrase,
+    session::{Session, decision::Want, entry::Entry, refresh::Refresher},
     store::{Keys, Store, StoredRecord, new_record_id},
 };
 
@@ -24,14 +24,6 @@ pub struct NewRecord {
     pub username: String,
     pub login_host: Host,
     pub credential: Credential,
-}
-
-/// Secrets to set; what is `None` stays.
-#[derive(Debug)]
-pub struct NewSecrets {
-    pub password: Option<Password>,
-    /// `Some(None)`: from now on there is no token.
-    pub security_token: Option<Option<SecurityToken>>,
 }
 
 /// What a check found.
@@ -123,14 +115,14 @@ impl Vault {
             field: "username",
             problem: problem.to_owned(),
         })?;
-        check_credential(&new.credential)?;
+        credential::check(&new.credential)?;
         self.parts
             .login
             .permit(&new.login_host)
             .map_err(Error::HostNotAllowed)?;
         let warnings = doubt(&new.username, &new.login_host)
             .into_iter()
-            .chain(doubts(&new.credential))
+            .chain(credential::doubts(&new.credential))
             .collect();
         let record = self.administer(move |vault| vault.add_now(new)).await?;
         Ok((record, warnings))
@@ -157,10 +149,10 @@ impl Vault {
             let now = vault.parts.clock.now();
             let mut warnings = Vec::new();
             let changed = entry.set_credential(&refresher.store, &refresher.keys, now, |old| {
-                let credential = merge(old, new);
-                check_credential(&credential)?;
-                warnings = doubts(&credential);
-                Ok(credential)
+                let merged = credential::merge(old, new);
+                credential::check(&merged)?;
+                warnings = credential::doubts(&merged);
+                Ok(merged)
             })?;
             vault.changed.send_replace(());
             info!(record = %name, changed, "set the credential");
@@ -313,71 +305,5 @@ fn check_passphrase(passphrase: &Passphrase) -> Result<(), Error> {
             field: "passphrase",
             problem: "must have 1 to 1,024 bytes".to_owned(),
         }),
-    }
-}
-
-/// Salesforce passwords have at most 16,000 characters; nobody has more than this. XML 1.0, which carries them, has no
-/// control characters.
-const LONGEST_SECRET: usize = 1024;
-
-fn check_credential(credential: &Credential) -> Result<(), Error> {
-    let Credential::SoapLogin {
-        password,
-        security_token,
-    } = credential;
-    let check = |field, text: &str| {
-        let problem = if text.len() > LONGEST_SECRET {
-            "is longer than 1,024 bytes"
-        } else if text.chars().any(char::is_control) {
-            "has a control character; was it read from the wrong file?"
-        } else {
-            return Ok(());
-        };
-        Err(Error::InvalidArgument {
-            field,
-            problem: problem.to_owned(),
-        })
-    };
-    // EXPOSE: to the checks above, which quote nothing.
-    if password.expose().is_empty() {
-        return Err(Error::InvalidArgument {
-            field: "password",
-            problem: "is empty".to_owned(),
-        });
-    }
-    check("password", password.expose())?;
-    // EXPOSE: as above.
-    security_token
-        .as_ref()
-        .map_or(Ok(()), |token| check("security_token", token.expose()))
-}
-
-/// What looks odd about a credential. Published tokens have 24 letters and digits, but Salesforce promises no length.
-fn doubts(credential: &Credential) -> Vec<String> {
-    let Credential::SoapLogin { security_token, .. } = credential;
-    let Some(token) = security_token else {
-        return vec![
-            "without a security token the login works only from the org's trusted IP ranges"
-                .to_owned(),
-        ];
-    };
-    // EXPOSE: its length and kind of characters, to this check.
-    let text = token.expose();
-    let usual = (20..=30).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if usual {
-        Vec::new()
-    } else {
-        vec!["security tokens usually have 24 letters and digits; this one does not".to_owned()]
-    }
-}
-
-fn merge(old: &Credential, new: NewSecrets) -> Credential {
-    let Credential::SoapLogin {
-        password,
-        security_token,
-    } = old;
-    Credential::SoapLogin {
-        password: new.password.unwrap_or_else(|| password.clone()),
-        security_token: new.security_token.unwrap_or_else(|| security_token.clone()),
     }
 }

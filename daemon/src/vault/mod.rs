@@ -4,9 +4,11 @@
 //! and runs on a blocking thread to its end, whatever becomes of the caller: what was begun is done or not done.
 
 mod administration;
+mod credential;
 mod view;
 
-pub use administration::{Checked, NewRecord, NewSecrets};
+pub use administration::{Checked, NewRecord};
+pub use credential::NewSecrets;
 pub use view::RecordView;
 
 use std::{
@@ -26,7 +28,7 @@ use crate::{
     error::Error,
     record::{RecordName, same_org},
     salesforce::Login,
-    session::{Session, entry::Entry, machine::Want, refresh::Refresher},
+    session::{Session, decision::Want, entry::Entry, refresh::Refresher},
     store::{KdfCost, Store, StoreError},
 };
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     record::Record,
-    session::{Session, entry::Entry, machine::Activity},
+    session::{Session, decision::Activity, entry::Entry},
 };
 
 /// What a record is and does at one moment.

@@ -27,6 +27,12 @@ pub enum Answer {
         content_type: ContentType,
         body: String,
     },
+    /// Any other answer, with no other content type than that among the headers.
+    Raw {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: String,
+    },
     /// Status 420 of the edge: "We are setting things up".
     SettingUp,
     /// Status 406, empty.
@@ -59,6 +65,8 @@ pub enum Answer {
     // The request has its effect from here on, and the answer suffers.
     /// The connection is closed in place of the answer.
     CloseProcessed,
+    /// A gateway gave up on the answer and says so with this status, in HTML.
+    Gateway(u16),
     /// The connection breaks in the middle of the body.
     Cut,
     /// A body that ends in the middle, in a complete HTTP message.
@@ -152,6 +160,8 @@ impl Answer {
             | Self::Fault(_)
             | Self::OAuth(_)
             | Self::Http { .. }
+            | Self::Raw { .. }
+            | Self::Gateway(_)
             | Self::SettingUp
             | Self::NotAcceptable
             | Self::Unavailable

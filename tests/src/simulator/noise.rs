@@ -28,6 +28,14 @@ impl Answer {
                 content_type,
                 body,
             } => Reply::new(*status, content_type.as_str(), body.clone()),
+            Self::Raw {
+                status,
+                headers,
+                body,
+            } => headers.iter().fold(
+                Reply::new(*status, "", body.clone()),
+                |reply, (name, value)| reply.header(name, value),
+            ),
             Self::SettingUp => Reply::html(420, SETTING_UP),
             Self::NotAcceptable => Reply::new(406, "", Bytes::new()),
             Self::Unavailable => {
@@ -55,6 +63,7 @@ impl Answer {
             Self::Usual
             | Self::Hold(_)
             | Self::CloseProcessed
+            | Self::Gateway(_)
             | Self::Cut
             | Self::Truncated
             | Self::Drip { .. }
@@ -95,10 +104,17 @@ impl Answer {
             Bytes::from(text.replacen(from, to, 1))
         };
         match self {
+            Self::Gateway(status) => {
+                reply.status = *status;
+                reply.content_type = ContentType::Html.as_str();
+                reply.body = Bytes::from_static(GATEWAY.as_bytes());
+            }
             Self::Truncated => reply.body.truncate(reply.body.len() / 2),
             Self::Gzip => {
                 reply.body = gzip::stored(&reply.body).into();
-                reply.headers.push(("Content-Encoding", "gzip".to_owned()));
+                reply
+                    .headers
+                    .push(("Content-Encoding".to_owned(), "gzip".to_owned()));
             }
             Self::WrongContentType => reply.content_type = ContentType::Html.as_str(),
             Self::TwoSessionIds if is_json => {
@@ -131,6 +147,7 @@ impl Answer {
             | Self::Fault(_)
             | Self::OAuth(_)
             | Self::Http { .. }
+            | Self::Raw { .. }
             | Self::SettingUp
             | Self::NotAcceptable
             | Self::Unavailable
@@ -174,6 +191,7 @@ fn with_doctype(entities: &str) -> String {
 const SETTING_UP: &str = "<html><head><title>Salesforce</title></head><body><h1>We are setting things \
                           up</h1><p>Please wait a moment.</p></body></html>";
 const UNAVAILABLE: &str = "<html><body><h1>We are down for maintenance</h1></body></html>";
+const GATEWAY: &str = "<html><body><h1>The server did not answer in time</h1></body></html>";
 const METHOD_NOT_ALLOWED: &str =
     "<html><body>HTTP method POST is not supported by this URL</body></html>";
 const LOGIN_PAGE: &str = "<!DOCTYPE html><html><head><title>Login | Salesforce</title></head><body><form \

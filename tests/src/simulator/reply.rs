@@ -11,7 +11,7 @@ use super::body::Body;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Bytes,
     pub(super) outcome: Outcome,
     pub(super) user: Option<String>,
@@ -60,8 +60,8 @@ impl Reply {
         Self::new(status, "text/html; charset=UTF-8", body)
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 

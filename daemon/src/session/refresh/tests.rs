@@ -442,3 +442,17 @@ async fn a_login_that_cannot_be_entered_is_not_sent() {
     assert_eq!(bench.logins(), 0);
     assert!(bench.path.exists());
 }
+
+/// While somebody waits for the air to clear nothing takes off, and nothing is stuck afterwards.
+#[tokio::test]
+async fn a_flight_that_may_not_take_off_leaves_the_record_free() {
+    let bench = bench(Script::Succeed);
+    let clear = Arc::clone(&bench.refresher.in_air).write_owned().await;
+    assert!(matches!(
+        bench.session(Want::default()).await,
+        Err(Error::ShuttingDown)
+    ));
+    drop(clear);
+    bench.answer();
+    bench.session(Want::default()).await.unwrap();
+}

@@ -1,0 +1,150 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_sfvault_global_optspecs
+    string join \n json no-autostart no-color h/help V/version
+end
+
+function __fish_sfvault_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_sfvault_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_sfvault_using_subcommand
+    set -l cmd (__fish_sfvault_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c sfvault -n "__fish_sfvault_needs_command" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_needs_command" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_needs_command" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_needs_command" -s V -l version -d 'Print version'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "init" -d 'Make the vault, and leave it unlocked'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "unlock" -d 'Unlock the vault'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "add" -d 'Add a record: a named Salesforce login'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "list" -d 'List the records that this user may use'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "show" -d 'Show a record without its secrets'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "set" -d 'Change the password or the security token of a record'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "remove" -d 'Remove a record'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "check" -d 'Prove that a record works'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "get" -d 'Write a session to stdout'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "exec" -d 'Run a command with a session in its environment'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "completions" -d 'Write a completion script for a shell'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "man" -d 'Write the manual pages'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sfvault -n "__fish_sfvault_using_subcommand init" -l passphrase-file -d 'Read the passphrase from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand init" -l passphrase-fd -d 'Read the passphrase from this inherited descriptor; one line end is taken off' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand init" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand init" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand init" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand unlock" -l passphrase-file -d 'Read the passphrase from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand unlock" -l passphrase-fd -d 'Read the passphrase from this inherited descriptor; one line end is taken off' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand unlock" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand unlock" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand unlock" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand unlock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l username -d 'The Salesforce user name' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l login-url -d 'Log in at this URL, best the org\'s My Domain: https://MYDOMAIN.my.salesforce.com' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l flow -d 'How to log in' -r -f -a "soap-login\t'SOAP login() with password and security token'"
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l password-file -d 'Read the password from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l token-file -d 'Read the security token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l production -d 'Log in at https://login.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l sandbox -d 'Log in at https://test.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-token -d 'The user needs no security token here: the org trusts this host\'s IP address'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l stdin -d 'Read one JSON object from stdin, with the keys `password` and `security_token` only'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand list" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand list" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand list" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand show" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand show" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand show" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l password-file -d 'Read the password from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l token-file -d 'Read the security token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-token -d 'The user needs no security token here: the org trusts this host\'s IP address'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l stdin -d 'Read one JSON object from stdin, with the keys `password` and `security_token` only'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l yes -d 'Do not ask'
+complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand check" -l release -d 'Lift what keeps the record from logging in first, and log in once more with the same secrets'
+complete -c sfvault -n "__fish_sfvault_using_subcommand check" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand check" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand check" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l format -d 'What to write [default: `session-id`, with `--json` `json`]' -r -f -a "session-id\t'The session id'
+json\t'One JSON object'
+env\t'Lines of `KEY=\'value\'`, for `eval` and for systemd\'s `EnvironmentFile`'
+header\t'The HTTP header `Authorization`'
+url\t'The instance URL'"
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand completions" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand completions" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand completions" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l dir -d 'Write the pages of all commands into this directory, which is made if need be' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "init" -d 'Make the vault, and leave it unlocked'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "unlock" -d 'Unlock the vault'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "add" -d 'Add a record: a named Salesforce login'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "list" -d 'List the records that this user may use'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "show" -d 'Show a record without its secrets'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "set" -d 'Change the password or the security token of a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "remove" -d 'Remove a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "check" -d 'Prove that a record works'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "get" -d 'Write a session to stdout'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "exec" -d 'Run a command with a session in its environment'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "completions" -d 'Write a completion script for a shell'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "man" -d 'Write the manual pages'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
