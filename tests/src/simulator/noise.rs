@@ -54,9 +54,12 @@ impl Answer {
             Self::Silence | Self::Hang | Self::CloseUnread | Self::CloseRead => {
                 Reply::xml(200, String::new())
             }
+            Self::Flood if scene.path.starts_with("/services/oauth2/") => {
+                Reply::new(200, ContentType::Json.as_str(), "{")
+            }
             Self::Flood => Reply::xml(200, FLOOD.to_owned()),
-            // These two depend on what kind of request it is: the caller makes a fault of them.
-            Self::Fault(_) | Self::EchoedPassword => return None,
+            // These depend on what kind of request it is: the caller makes a fault of them.
+            Self::Fault(_) | Self::OAuth(_) | Self::EchoedPassword => return None,
             Self::Usual
             | Self::Hold(_)
             | Self::CloseProcessed
@@ -80,6 +83,9 @@ impl Answer {
         if let Self::Fault(fault) = self {
             return Some(fault.clone());
         }
+        if let Self::OAuth(error) = self {
+            return Some(Fault::unexpected(&error.error, &error.description));
+        }
         if !matches!(self, Self::EchoedPassword) {
             return None;
         }
@@ -92,6 +98,7 @@ impl Answer {
 
     /// Spoils the usual answer.
     pub(super) fn spoil(&self, reply: &mut Reply, org: &Org) {
+        let is_json = reply.body.starts_with(b"{");
         let edit = |from: &str, to: &str| {
             let text = String::from_utf8_lossy(&reply.body);
             Bytes::from(text.replacen(from, to, 1))
@@ -110,12 +117,24 @@ impl Answer {
                     .push(("Content-Encoding".to_owned(), "gzip".to_owned()));
             }
             Self::WrongContentType => reply.content_type = ContentType::Html.as_str(),
+            Self::TwoSessionIds if is_json => {
+                let second = format!("\"access_token\":\"{}!second\",\"id\"", org.id);
+                reply.body = edit("\"id\"", &second);
+            }
             Self::TwoSessionIds => {
                 let second = format!("</sessionId><sessionId>{}!second</sessionId>", org.id);
                 reply.body = edit("</sessionId>", &second);
             }
+            Self::SessionIdWithNewline if is_json => {
+                let start = "\"access_token\":\"";
+                reply.body = edit(start, &format!("{start}X\\r\\nX-Injected: 1"));
+            }
             Self::SessionIdWithNewline => {
                 reply.body = edit("</sessionId>", "\r\nX-Injected: 1</sessionId>");
+            }
+            Self::ServerUrl(url) if is_json => {
+                let from = format!("\"instance_url\":\"{}", org.instance_url);
+                reply.body = edit(&from, &format!("\"instance_url\":\"{url}"));
             }
             Self::ServerUrl(url) => {
                 let from = format!("<serverUrl>{}", org.instance_url);
@@ -126,6 +145,7 @@ impl Answer {
             Self::Usual
             | Self::Hold(_)
             | Self::Fault(_)
+            | Self::OAuth(_)
             | Self::Http { .. }
             | Self::Raw { .. }
             | Self::SettingUp

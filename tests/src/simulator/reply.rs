@@ -23,9 +23,9 @@ pub(super) struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// `login()` opened or reused a session.
+    /// A login opened or reused a session.
     LoginAccepted,
-    /// `login()` did not; this is what the login history would say.
+    /// A login did not; this is what the login history would say.
     LoginRefused(&'static str),
     /// The request's session is not good.
     SessionRefused,
