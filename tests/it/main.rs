@@ -2,6 +2,10 @@
 
 mod crowd;
 mod main_job;
+mod nobody;
+mod raw;
 mod restart;
 mod scene;
 mod simulator;
+mod sockets;
+mod start;
