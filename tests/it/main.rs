@@ -1,6 +1,8 @@
 //! The one integration test binary.
 
+mod config;
 mod crowd;
+mod directories;
 mod main_job;
 mod nobody;
 mod raw;

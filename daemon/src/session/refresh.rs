@@ -185,6 +185,13 @@ impl Flight {
 
     async fn log_in(&self) -> Result<Outcome, Error> {
         let refresher = &self.refresher;
+        // The operator may have changed the list since the record was added. It is no rejection: nothing is sent, and once
+        // the list is mended, nothing needs to be released.
+        let host = self.entry.lock().record.login_host.clone();
+        refresher
+            .login
+            .permit(&host)
+            .map_err(Error::HostNotAllowed)?;
         let (record, generation) = {
             let mut state = self.entry.lock();
             let Some(generation) = state.machine.enter_login(self.stamp, refresher.clock.now())
