@@ -65,6 +65,23 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+impl StartError {
+    /// What to do, in one line, where the message does not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Listen(ListenError::Running { .. }) => {
+                Some("one daemon serves all clients of its user; `sfvault status` asks it")
+            }
+            Self::Listen(
+                ListenError::Occupied { .. } | ListenError::TooLong { .. } | ListenError::Io { .. },
+            )
+            | Self::Path(_) => None,
+            Self::Store(error) => Some(error.hint()),
+        }
+    }
+}
+
 impl Daemon {
     /// Checks the directories, takes the instance lock, opens the vault file, binds the sockets, in this order. Needs a
     /// tokio runtime.

@@ -3,6 +3,7 @@
 mod config;
 mod crowd;
 mod directories;
+mod exclusive;
 mod main_job;
 mod nobody;
 mod raw;
