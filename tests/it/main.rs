@@ -2,6 +2,7 @@
 
 mod config;
 mod crowd;
+mod damage;
 mod directories;
 mod exclusive;
 mod main_job;
@@ -12,3 +13,4 @@ mod scene;
 mod simulator;
 mod sockets;
 mod start;
+mod storage;

@@ -341,7 +341,12 @@ impl Machine {
                 self.ledger.pending = None;
                 self.login_failed(failure, now, jitter);
             }
-            Outcome::NotSent => self.ledger.pending = None,
+            Outcome::NotSent => {
+                // Who compares the count with Salesforce's login history finds only what was sent there.
+                if self.ledger.pending.take().is_some() {
+                    self.ledger.logins = self.ledger.logins.saturating_sub(1);
+                }
+            }
         }
         true
     }
