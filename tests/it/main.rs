@@ -1,5 +1,6 @@
 //! The one integration test binary.
 
+mod activation;
 mod config;
 mod crowd;
 mod damage;

@@ -1,6 +1,6 @@
 //! gRPC over a given connection, with no client of ours: any method by its path, with an empty message.
 
-use std::os::unix::net::UnixStream;
+use std::{os::unix::net::UnixStream, thread};
 
 use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
@@ -14,8 +14,30 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
 
-/// Speaks gRPC on this connection, and on no other.
-pub(crate) async fn channel(stream: UnixStream) -> Channel {
+/// Calls these methods one after the other; the connection is closed when this returns.
+pub(crate) fn calls(stream: UnixStream, methods: &[String]) -> Vec<Result<(), Status>> {
+    let work = || async move {
+        let channel = channel(stream).await;
+        let mut answers = Vec::new();
+        for method in methods {
+            answers.push(one(&channel, method).await);
+        }
+        answers
+    };
+    // A runtime of its own takes all that it runs with it, while a test's would wait with closing until the test waits.
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    thread::scope(|scope| {
+        let call = scope.spawn(|| { runtime }.enable_all().build().unwrap().block_on(work()));
+        call.join().unwrap()
+    })
+}
+
+/// Calls one method.
+pub(crate) fn call(stream: UnixStream, method: &str) -> Result<(), Status> {
+    calls(stream, &[method.to_owned()]).remove(0)
+}
+
+async fn channel(stream: UnixStream) -> Channel {
     stream.set_nonblocking(true).unwrap();
     let mut stream = Some(tokio::net::UnixStream::from_std(stream).unwrap());
     let connector = tower::service_fn(move |_: http::Uri| {
@@ -29,8 +51,7 @@ pub(crate) async fn channel(stream: UnixStream) -> Channel {
     endpoint.connect_with_connector(connector).await.unwrap()
 }
 
-/// Calls a method.
-pub(crate) async fn call(channel: &Channel, method: &str) -> Result<(), Status> {
+async fn one(channel: &Channel, method: &str) -> Result<(), Status> {
     let mut client = Grpc::new(channel.clone());
     client.ready().await.unwrap();
     let path = PathAndQuery::try_from(method).unwrap();

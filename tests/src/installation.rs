@@ -113,10 +113,7 @@ impl Installation {
         let listener = UnixDatagram::bind(&ready)?;
         // Whoever the daemon runs as; the directory is private enough.
         fs::set_permissions(&ready, fs::Permissions::from_mode(0o666))?;
-        command
-            .env("NOTIFY_SOCKET", &ready)
-            .stdout(Stdio::null())
-            .stderr(self.log()?);
+        command.env("NOTIFY_SOCKET", &ready).stderr(self.log()?);
         let mut child = command.spawn()?;
         let mut word = [0; 64];
         // A daemon that fails ends, and nobody writes: so look at it now and then.
@@ -182,7 +179,7 @@ impl Installation {
     #[must_use]
     pub fn sfvaultd(&self) -> Command {
         let mut command = self.environment(Command::new(&self.binaries.sfvaultd));
-        command.stdin(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 
