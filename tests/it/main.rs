@@ -1,11 +1,13 @@
 //! The one integration test binary.
 
 mod activation;
+mod autostart;
 mod config;
 mod crowd;
 mod damage;
 mod directories;
 mod exclusive;
+mod exec;
 mod main_job;
 mod nobody;
 mod raw;

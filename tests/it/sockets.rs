@@ -2,9 +2,12 @@
 
 use std::{
     fs,
-    os::unix::{
-        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink},
-        net::{UnixDatagram, UnixListener, UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink},
+            net::{UnixDatagram, UnixListener, UnixStream},
+        },
     },
     path::Path,
     process::Command,
@@ -30,25 +33,29 @@ const SOCKETS: [&str; 2] = ["sfvault.sock", "admin.sock"];
 #[tokio::test]
 async fn what_stands_in_the_place_of_a_socket_is_named_and_left_alone() {
     /// Puts something there; what it returns keeps that alive.
-    type Obstacle = (&'static str, fn(&Path) -> Box<dyn Send>);
+    type Obstacle = (&'static str, fn(&Path) -> Option<OwnedFd>);
     let obstacles: [Obstacle; 6] = [
         ("is not a socket", |path| {
-            Box::new(fs::write(path, "mine").unwrap())
+            fs::write(path, "mine").unwrap();
+            None
         }),
         ("is not a socket", |path| {
-            Box::new(fs::create_dir(path).unwrap())
+            fs::create_dir(path).unwrap();
+            None
         }),
         ("is not a socket", |path| {
-            Box::new(mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap())
+            mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+            None
         }),
         ("is not a socket", |path| {
-            Box::new(symlink("/etc/passwd", path).unwrap())
+            symlink("/etc/passwd", path).unwrap();
+            None
         }),
         ("is served by another program", |path| {
-            Box::new(UnixListener::bind(path).unwrap())
+            Some(UnixListener::bind(path).unwrap().into())
         }),
         ("is served by another program", |path| {
-            Box::new(UnixDatagram::bind(path).unwrap())
+            Some(UnixDatagram::bind(path).unwrap().into())
         }),
     ];
     for name in SOCKETS {

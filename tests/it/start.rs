@@ -30,7 +30,7 @@ pub(crate) async fn refused(command: Command) -> String {
 /// Waits for what another process does, without a pause that could be too short or too long.
 #[track_caller]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     while !holds() {
         assert!(begun.elapsed() < ENDS_WITHIN, "never {what}");
         std::thread::yield_now();
