@@ -40,7 +40,10 @@ async fn the_status_is_the_command_s_own_or_says_why_it_did_not_run() {
     }
     let directory = scene.sfvault.directory().to_str().unwrap().to_owned();
     for (command, status) in [("no-such-command-here", 127), (directory.as_str(), 126)] {
-        let ran = scene.run(&["exec", "prod", "--", command]).await;
+        let mut command_line = scene.command(&["exec", "prod", "--", command]);
+        // A directory that can't be searched would make "not found" "not allowed", as in a shell.
+        command_line.env("PATH", "/usr/bin:/bin");
+        let ran = ended(command_line.output().await.unwrap());
         assert_eq!((ran.status, ran.stdout.as_str()), (status, ""), "{command}");
         assert!(
             ran.stderr.starts_with("error: can't run `"),
