@@ -19,3 +19,4 @@ pub mod session;
 pub mod store;
 pub mod systemd;
 pub mod vault;
+pub mod watch;

@@ -35,7 +35,7 @@ pub(crate) struct Inside {
     pub(crate) installation: Installation,
     pub(crate) admin: AdminClient,
     stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
+    served: JoinHandle<bool>,
 }
 
 impl Inside {

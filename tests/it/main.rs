@@ -1,9 +1,16 @@
 //! The one integration test binary.
 
+mod activation;
 mod answers;
+mod autostart;
 mod cases;
 mod clients;
+mod config;
 mod crowd;
+mod damage;
+mod directories;
+mod exclusive;
+mod exec;
 mod fuzz;
 mod grpc;
 mod idle;
@@ -12,9 +19,14 @@ mod layers;
 mod leaks;
 mod lockout;
 mod main_job;
+mod nobody;
+mod raw;
 mod refusals;
 mod restart;
 mod scene;
 mod secrecy;
 mod simulator;
+mod sockets;
+mod start;
+mod storage;
 mod upstream;
