@@ -32,7 +32,7 @@ impl fmt::Display for PlacesError {
         match self {
             Self::NotAbsolute(variable) => write!(f, "`{variable}` is not an absolute path"),
             Self::NoRuntimeDirectory => {
-                f.write_str("this user has no home directory, and `SFVAULT_RUNTIME_DIR` is not set")
+                f.write_str("this user has no home directory with an absolute path, and `SFVAULT_RUNTIME_DIR` is not set")
             }
         }
     }
@@ -56,8 +56,8 @@ impl Places {
             variable: &|name| env::var_os(name),
             is_ours: &is_ours,
             euid: rustix::process::geteuid().as_raw(),
-            home_config: &|| home().map(|dirs| dirs.config_dir().to_owned()),
-            home_data: &|| home().map(|dirs| dirs.data_dir().to_owned()),
+            home_config: &|| absolute(home()?.config_dir()),
+            home_data: &|| absolute(home()?.data_dir()),
         })
     }
 
@@ -143,6 +143,11 @@ impl Surroundings<'_> {
         .find(|dir| dir.is_absolute() && (self.is_ours)(dir))
         .map(|dir| dir.join("sfvault"))
     }
+}
+
+/// A relative `HOME` would mean another place to every process.
+fn absolute(dir: &Path) -> Option<PathBuf> {
+    dir.is_absolute().then(|| dir.to_owned())
 }
 
 fn is_ours(dir: &Path) -> bool {

@@ -4,23 +4,25 @@
 //! waits and goes on, and a socket that vanished from its directory is bound again. It sleeps in the kernel meanwhile.
 
 use std::{
-    io,
-    os::{fd::OwnedFd, unix::fs::DirBuilderExt as _},
+    fmt, io,
+    os::unix::net::UnixListener as StdListener,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rustix::fs::inotify;
 use tokio::{
-    io::unix::AsyncFd,
     net::{UnixListener, UnixStream},
     sync::mpsc,
     time::{Instant, sleep},
 };
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
-use crate::listen::{
-    ADMIN_SOCKET, Inode, InstanceLock, ListenError, SESSIONS_SOCKET, bind, inode, unbind,
+use crate::{
+    listen::{
+        ADMIN_SOCKET, Inode, InstanceLock, ListenError, SESSIONS_SOCKET, bind, inode, unbind,
+    },
+    paths::{PathError, prepare_runtime},
+    watch::Watch,
 };
 
 /// How long to wait after an accept error. Descriptors come back as clients leave; asking again at once would only
@@ -36,13 +38,18 @@ const BACKLOG: usize = 16;
 struct Door {
     name: &'static str,
     listener: UnixListener,
+    /// What must stand at its path in the runtime directory; `None` if systemd has it elsewhere.
     bound: Option<Inode>,
+    /// Bound here, and so removed at the end; what systemd has bound stays.
+    own: bool,
 }
 
 /// Both sockets, bound.
 #[derive(Debug)]
 pub struct Sockets {
     runtime: PathBuf,
+    /// The runtime directory itself: another one may come to stand at its path.
+    directory: Option<Inode>,
     lock: InstanceLock,
     sessions: Door,
     admin: Door,
@@ -58,8 +65,8 @@ pub struct Connections {
 /// Sockets that systemd has bound for us.
 #[derive(Debug, Default)]
 pub struct Activated {
-    pub sessions: Option<std::os::unix::net::UnixListener>,
-    pub admin: Option<std::os::unix::net::UnixListener>,
+    pub sessions: Option<StdListener>,
+    pub admin: Option<StdListener>,
 }
 
 impl Sockets {
@@ -76,6 +83,7 @@ impl Sockets {
         let admin = Door::open(runtime, &lock, ADMIN_SOCKET, activated.admin)?;
         Ok(Self {
             runtime: runtime.to_owned(),
+            directory: inode(runtime),
             lock,
             sessions,
             admin,
@@ -94,35 +102,54 @@ impl Sockets {
             tokio::select! {
                 accepted = self.sessions.listener.accept() => pass_on(accepted, &sessions, &mut trouble).await,
                 accepted = self.admin.listener.accept() => pass_on(accepted, &admin, &mut trouble).await,
-                () = watch.stirred() => {
-                    if let Err(problem) = self.restore(&mut watch) {
-                        error!(%problem, "a socket vanished and could not be bound again");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                }
+                () = watch.stirred() => self.look(&mut watch),
                 () = async { tokio::join!(sessions.closed(), admin.closed()); } => break,
             }
         }
         for door in [&self.sessions, &self.admin] {
-            if let Some(bound) = door.bound {
+            if let Some(bound) = door.bound.filter(|_| door.own) {
                 unbind(&self.runtime, door.name, bound);
             }
         }
     }
 
-    /// Binds again what is no longer at its path.
-    fn restore(&mut self, watch: &mut Watch) -> Result<(), ListenError> {
-        if !self.runtime.exists() {
-            let made = std::fs::DirBuilder::new().mode(0o700).create(&self.runtime);
-            made.map_err(|error| ListenError::Io {
-                path: self.runtime.clone(),
-                error,
-            })?;
-            self.lock = InstanceLock::take(&self.runtime)?;
-            *watch = Watch::new(&self.runtime);
+    /// Sees to it that clients find the sockets. What can't be mended now, such as a directory that another daemon has
+    /// for a moment, is tried again later.
+    fn look(&mut self, watch: &mut Watch) {
+        match self.restore(watch) {
+            Ok(()) => {
+                if watch.rest() {
+                    info!("clients find the sockets again");
+                }
+            }
+            Err(problem) => {
+                if watch.try_again() {
+                    error!(%problem, "clients may not find the sockets; trying on");
+                }
+            }
         }
+    }
+
+    /// Binds again what is no longer at its path.
+    fn restore(&mut self, watch: &mut Watch) -> Result<(), RestoreError> {
+        let directory = inode(&self.runtime);
+        let moved = directory.is_none() || directory != self.directory;
+        if moved {
+            // Somebody else may have made the directory that is there now.
+            prepare_runtime(&self.runtime)?;
+        }
+        if moved || !self.lock.is_in(&self.runtime) {
+            self.lock = InstanceLock::take(&self.runtime)?;
+        }
+        if moved {
+            self.directory = inode(&self.runtime);
+            warn!("the runtime directory was replaced; it is in use again");
+        }
+        // Before the sockets are looked at, so that nothing falls in between.
+        let watched = watch.keep_on(moved);
         for door in [&mut self.sessions, &mut self.admin] {
-            if inode(&self.runtime.join(door.name)).is_none() {
+            let found = inode(&self.runtime.join(door.name));
+            if door.bound.is_some() && door.bound != found {
                 *door = Door::open(&self.runtime, &self.lock, door.name, None)?;
                 warn!(
                     socket = door.name,
@@ -130,7 +157,7 @@ impl Sockets {
                 );
             }
         }
-        Ok(())
+        watched.map_err(RestoreError::Watch)
     }
 }
 
@@ -139,25 +166,58 @@ impl Door {
         runtime: &Path,
         lock: &InstanceLock,
         name: &'static str,
-        activated: Option<std::os::unix::net::UnixListener>,
+        activated: Option<StdListener>,
     ) -> Result<Self, ListenError> {
         let path = runtime.join(name);
         let io = |error| ListenError::Io {
             path: path.clone(),
             error,
         };
-        let (listener, bound) = match activated {
+        let own = activated.is_none();
+        let (listener, here) = match activated {
             Some(listener) => {
                 listener.set_nonblocking(true).map_err(io)?;
-                (listener, None)
+                let address = listener.local_addr().map_err(io)?;
+                (listener, address.as_pathname() == Some(&path))
             }
-            None => (bind(lock, runtime, name)?, inode(&path)),
+            None => (bind(lock, runtime, name)?, true),
         };
         Ok(Self {
             name,
             listener: UnixListener::from_std(listener).map_err(io)?,
-            bound,
+            bound: inode(&path).filter(|_| here),
+            own,
         })
+    }
+}
+
+/// Why clients may not find the sockets.
+#[derive(Debug)]
+enum RestoreError {
+    Listen(ListenError),
+    Path(PathError),
+    Watch(io::Error),
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(error) => error.fmt(f),
+            Self::Path(error) => error.fmt(f),
+            Self::Watch(error) => write!(f, "the runtime directory can't be watched: {error}"),
+        }
+    }
+}
+
+impl From<ListenError> for RestoreError {
+    fn from(error: ListenError) -> Self {
+        Self::Listen(error)
+    }
+}
+
+impl From<PathError> for RestoreError {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
     }
 }
 
@@ -191,48 +251,6 @@ async fn pass_on<A>(
                 warn!(%problem, "connections can't be accepted; trying on");
             }
             sleep(ACCEPT_PAUSE).await;
-        }
-    }
-}
-
-/// Tells when something in the runtime directory was removed or moved.
-#[derive(Debug)]
-struct Watch(Option<AsyncFd<OwnedFd>>);
-
-impl Watch {
-    fn new(runtime: &Path) -> Self {
-        let watched = || -> io::Result<AsyncFd<OwnedFd>> {
-            let inotify =
-                inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
-            let what = inotify::WatchFlags::DELETE
-                | inotify::WatchFlags::DELETE_SELF
-                | inotify::WatchFlags::MOVED_FROM
-                | inotify::WatchFlags::MOVE_SELF;
-            inotify::add_watch(&inotify, runtime, what)?;
-            #[expect(
-                deprecated,
-                reason = "its successor is unsafe; an `OwnedFd` that nobody else holds is never swapped"
-            )]
-            AsyncFd::new(inotify)
-        };
-        match watched() {
-            Ok(inotify) => Self(Some(inotify)),
-            Err(problem) => {
-                warn!(%problem, "a removed socket would go unnoticed");
-                Self(None)
-            }
-        }
-    }
-
-    async fn stirred(&mut self) {
-        let Some(inotify) = &self.0 else {
-            return std::future::pending().await;
-        };
-        if let Ok(mut ready) = inotify.readable().await {
-            // What happened does not matter: the paths themselves are looked at.
-            let mut events = [0_u8; 4096];
-            while rustix::io::read(inotify, &mut events).is_ok_and(|read| read > 0) {}
-            ready.clear_ready();
         }
     }
 }

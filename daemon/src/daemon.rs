@@ -67,6 +67,23 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+impl StartError {
+    /// What to do, in one line, where the message does not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Listen(ListenError::Running { .. }) => {
+                Some("one daemon serves all clients of its user; `sfvault status` asks it")
+            }
+            Self::Listen(
+                ListenError::Occupied { .. } | ListenError::TooLong { .. } | ListenError::Io { .. },
+            )
+            | Self::Path(_) => None,
+            Self::Store(error) => Some(error.hint()),
+        }
+    }
+}
+
 impl Daemon {
     /// Checks the directories, takes the instance lock, opens the vault file, binds the sockets, in this order. Needs a
     /// tokio runtime.
@@ -101,7 +118,8 @@ impl Daemon {
     }
 
     /// Serves until `shutdown` ends, then answers what was asked, waits for logins under way, and removes the sockets.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+    /// Returns whether it ended because it was told to.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> bool {
         let Self {
             sockets,
             vault,
@@ -140,19 +158,24 @@ impl Daemon {
         });
         let served = async move {
             tokio::select! {
-                () = &mut services => error!("the services ended by themselves"),
+                () = &mut services => {
+                    error!("the services ended by themselves");
+                    false
+                }
                 () = shutdown => {
                     info!("ending");
                     stop.send_replace(true);
                     if timeout(LAST_CALLS, &mut services).await.is_err() {
                         info!("calls were cut off");
                     }
+                    true
                 }
             }
         };
-        tokio::join!(served, sockets.serve(to_sessions, to_admin));
+        let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
         if !vault.settle(LAST_LOGINS).await {
             error!("a login was cut off; it counts as failed");
         }
+        as_told
     }
 }

@@ -95,8 +95,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Denied => f.write_str("this user may not call sfvaultd"),
-            Self::HostNotAllowed(refused) => {
-                write!(f, "no credential is sent to `{}`", refused.host)
+            Self::HostNotAllowed(HostRefused { host, hint }) => {
+                write!(f, "no credential is sent to `{host}`")?;
+                match hint {
+                    Some(hint) => write!(f, ": {hint}"),
+                    None => Ok(()),
+                }
             }
             Self::Internal(place) => write!(f, "defect in sfvaultd: {place}"),
             Self::InvalidArgument { field, problem } => write!(f, "`{field}`: {problem}"),

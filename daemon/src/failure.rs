@@ -31,9 +31,9 @@ pub enum Class {
     SessionBarred,
     /// The session that was used is not, or no longer, valid.
     SessionDead,
-    /// The credential was sent and no answer came.
+    /// The credential was sent, and no answer of Salesforce's came: none at all, or a gateway's.
     Unanswered,
-    /// Salesforce or the network is down; the credential was not judged.
+    /// Salesforce or the network is down; the credential was not judged, by all that can be told.
     Unavailable,
     /// The host is not the API host of an org.
     WrongHost,

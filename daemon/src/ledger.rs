@@ -20,7 +20,7 @@ pub struct Ledger {
     pub latch: Option<Latch>,
     /// When logins failed in a way that Salesforce may have counted, oldest first; at most [`Ledger::BUDGET`].
     pub failed_at: Vec<SystemTime>,
-    /// Rejections since the last login that succeeded.
+    /// How often user name, password or token were rejected since the last login that succeeded.
     pub rejections: u32,
 }
 

@@ -21,3 +21,4 @@ pub mod session;
 pub mod store;
 pub mod systemd;
 pub mod vault;
+pub mod watch;

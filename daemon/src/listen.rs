@@ -10,12 +10,16 @@ use std::{
     io,
     os::unix::{
         fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
-        net::{UnixListener, UnixStream},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::{
+    fs::{FlockOperation, Mode, OFlags, flock, open},
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
+};
 
 /// The socket for jobs.
 pub const SESSIONS_SOCKET: &str = "sfvault.sock";
@@ -63,7 +67,7 @@ impl std::error::Error for ListenError {}
 /// Held as long as the daemon lives; the kernel lets go of it even after SIGKILL.
 #[derive(Debug)]
 pub struct InstanceLock {
-    _file: File,
+    file: File,
 }
 
 impl InstanceLock {
@@ -73,17 +77,33 @@ impl InstanceLock {
     /// If another daemon has it, or the file can't be opened.
     pub fn take(runtime: &Path) -> Result<Self, ListenError> {
         let path = runtime.join(LOCK);
-        let io = |error: rustix::io::Errno| ListenError::Io {
+        let io = |error: Errno| ListenError::Io {
             path: path.clone(),
             error: error.into(),
         };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(io)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file.into() }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(ListenError::Running { lock: path }),
-            Err(error) => Err(io(error)),
+        loop {
+            let file = File::from(open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(io)?);
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(ListenError::Running { lock: path });
+                }
+                Err(error) => return Err(io(error)),
+            }
+            let lock = Self { file };
+            // Between opening and locking, somebody may have removed it: then it is nobody's lock.
+            if lock.is_in(runtime) {
+                return Ok(lock);
+            }
         }
+    }
+
+    /// Whether it still is the lock of this runtime directory. Who removes the file lets a second daemon in.
+    #[must_use]
+    pub fn is_in(&self, runtime: &Path) -> bool {
+        let own = self.file.metadata().map(|meta| Inode::of(&meta)).ok();
+        own.is_some() && own == inode(&runtime.join(LOCK))
     }
 }
 
@@ -126,9 +146,13 @@ pub struct Inode(u64, u64);
 /// The inode at a path, if there is one.
 #[must_use]
 pub fn inode(path: &Path) -> Option<Inode> {
-    fs::symlink_metadata(path)
-        .ok()
-        .map(|meta| Inode(meta.dev(), meta.ino()))
+    fs::symlink_metadata(path).ok().map(|meta| Inode::of(&meta))
+}
+
+impl Inode {
+    fn of(meta: &fs::Metadata) -> Self {
+        Self(meta.dev(), meta.ino())
+    }
 }
 
 /// Fails unless there is nothing, or a socket that nobody serves.
@@ -152,15 +176,24 @@ fn make_way(path: &Path) -> Result<(), ListenError> {
     if !meta.file_type().is_socket() {
         return occupied("is not a socket; move it away");
     }
-    match UnixStream::connect(path) {
-        Ok(_) => occupied("is served by another program; stop it"),
-        Err(_) => Ok(()),
+    let io = |error: Errno| ListenError::Io {
+        path: path.to_owned(),
+        error: error.into(),
+    };
+    // Without waiting: a program that hangs has a full queue, and would make us hang too.
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(io)?;
+    match connect(&socket, &SocketAddrUnix::new(path).map_err(io)?) {
+        // What was there may have gone meanwhile.
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(()),
+        // Any other error also comes from a socket that somebody has: one with a full queue, or of another type.
+        Ok(()) | Err(_) => occupied("is served by another program; stop it"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::{fs::symlink, net::UnixDatagram, net::UnixStream};
 
     use super::*;
 
@@ -237,6 +270,39 @@ mod tests {
             bind(&lock, dir.path(), SESSIONS_SOCKET),
             Err(ListenError::Occupied { .. })
         ));
+    }
+
+    /// T2
+    #[test]
+    fn a_socket_of_another_type_or_with_a_full_queue_is_live() {
+        let (dir, lock) = runtime();
+        let path = dir.path().join(SESSIONS_SOCKET);
+        let datagrams = UnixDatagram::bind(&path).unwrap();
+        assert!(matches!(
+            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            Err(ListenError::Occupied { .. })
+        ));
+        drop(datagrams);
+
+        fs::remove_file(&path).unwrap();
+        let hangs = UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&hangs, 0).unwrap();
+        let _waits = UnixStream::connect(&path).unwrap();
+        assert!(matches!(
+            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            Err(ListenError::Occupied { .. })
+        ));
+    }
+
+    /// T32
+    #[test]
+    fn a_lock_whose_file_is_gone_is_known_as_such() {
+        let (dir, lock) = runtime();
+        assert!(lock.is_in(dir.path()));
+        fs::remove_file(dir.path().join(LOCK)).unwrap();
+        assert!(!lock.is_in(dir.path()));
+        let other = InstanceLock::take(dir.path()).unwrap();
+        assert!(other.is_in(dir.path()) && !lock.is_in(dir.path()));
     }
 
     /// T4

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use rustix::process::Signal;
 use sfvaultd::{
     clock::SystemClock,
     config::Config,
@@ -14,7 +15,7 @@ use sfvaultd::{
     descriptors,
     harden::harden,
     paths::Paths,
-    salesforce::{SalesforceLogin, settings::Environment},
+    salesforce::{SalesforceLogin, environment::Environment},
     systemd,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +38,9 @@ Environment:
 
 Exit status: 0 ended by a signal, 1 could not start or serve, 2 wrong usage.
 ";
+
+/// Slow name servers may hold a few of these for seconds; the disk needs one, a key derivation another.
+const MOST_THREADS: usize = 16;
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -65,6 +69,8 @@ fn run() -> Result<(), String> {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // It would complain on stderr of a stderr that can't be written, and panic there: a full disk must not end a login.
+        .log_internal_errors(false)
         .init();
     let mut warnings = harden();
     warnings.extend(descriptors::raise());
@@ -85,32 +91,43 @@ fn run() -> Result<(), String> {
     // own that end when idle.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(MOST_THREADS)
         .build()
         .map_err(|error| text(&error))?;
     runtime.block_on(async {
         let shutdown = shutdown_signal().map_err(|error| text(&error))?;
-        let daemon = Daemon::start(setup).map_err(|error| text(&error))?;
+        let daemon = Daemon::start(setup).map_err(|error| match error.hint() {
+            Some(hint) => format!("{error}\nhint: {hint}"),
+            None => error.to_string(),
+        })?;
         info!(version = env!("CARGO_PKG_VERSION"), "ready");
         systemd::notify_ready()
             .unwrap_or_else(|error| warn!(%error, "systemd can't be told that sfvaultd is ready"));
-        daemon.serve(shutdown).await;
-        Ok(())
+        // A service manager must see that this was no orderly end.
+        daemon
+            .serve(shutdown)
+            .await
+            .then_some(())
+            .ok_or_else(|| "the services ended by themselves".to_owned())
     })
 }
 
-/// Ends on SIGTERM or SIGINT. SIGHUP, which a closed terminal sends, is not for a daemon.
+/// Ends on SIGTERM or SIGINT. SIGHUP, which a closed terminal sends, is not for a daemon; and past a limit on file sizes
+/// one write shall fail, not the daemon die of SIGXFSZ.
 fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut file_size = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     Ok(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => return,
                 _ = interrupt.recv() => return,
                 _ = hangup.recv() => {}
+                _ = file_size.recv() => {}
             }
         }
     })

@@ -33,7 +33,7 @@ pub enum PathError {
         variable: &'static str,
         value: OsString,
     },
-    /// There is no home directory to put it into.
+    /// There is no home directory, or no absolute path to it, to put it into.
     NoHome,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for PathError {
                 write!(f, "{variable} must be an absolute path, not `{}`", value.display())
             }
             Self::NoHome => {
-                f.write_str("no home directory; set SFVAULT_CONFIG_DIR, SFVAULT_DATA_DIR and SFVAULT_RUNTIME_DIR")
+                f.write_str("no home directory with an absolute path; set SFVAULT_CONFIG_DIR, SFVAULT_DATA_DIR and SFVAULT_RUNTIME_DIR")
             }
         }
     }
@@ -66,7 +66,10 @@ impl Paths {
         {
             Some(value) if Path::new(&value).is_absolute() => Ok(PathBuf::from(value)),
             Some(value) => Err(PathError::NotAbsolute { variable, value }),
-            None => default.ok_or(PathError::NoHome),
+            // A relative `HOME` would mean another place to every process.
+            None => default
+                .filter(|path| path.is_absolute())
+                .ok_or(PathError::NoHome),
         };
         let config = place(
             "SFVAULT_CONFIG_DIR",
@@ -99,18 +102,67 @@ impl Paths {
     /// Makes the data and runtime directories where they are missing and checks them.
     ///
     /// # Errors
-    /// If one can't be made, is not ours, or could be changed by somebody else.
+    /// If one can't be made, is not ours, or could be changed by somebody else. What was wrong before is found before
+    /// anything is made.
     pub fn prepare(&self) -> Result<(), PathError> {
-        make_private(&self.data)?;
-        make_private(&self.runtime)?;
-        // Whoever can move a directory on the way can put another socket in ours: no link on that way at all.
-        check_way(&self.runtime)?;
-        let data = fs::canonicalize(&self.data).map_err(|error| PathError::Io {
-            path: self.data.clone(),
-            error,
-        })?;
-        check_way(&data)
+        check_runtime(&self.runtime)?;
+        check_data(&self.data)?;
+        make(&self.data)?;
+        check_data(&self.data)?;
+        prepare_runtime(&self.runtime)
     }
+}
+
+/// Makes the runtime directory where it is missing and checks it.
+///
+/// # Errors
+/// As [`Paths::prepare`].
+pub fn prepare_runtime(runtime: &Path) -> Result<(), PathError> {
+    check_runtime(runtime)?;
+    make(runtime)?;
+    check_runtime(runtime)
+}
+
+/// Checks every directory from the root to `path`, as far as there are any: none a link, none that another user could
+/// change.
+///
+/// # Errors
+/// Names the first that is not safe.
+pub fn check_way(path: &Path) -> Result<(), PathError> {
+    let mut way = PathBuf::new();
+    for part in path.components() {
+        way.push(part);
+        let Some(meta) = look_at(&way)? else {
+            return Ok(());
+        };
+        let refuse = |problem: String| {
+            Err(PathError::Unsafe {
+                path: way.clone(),
+                problem,
+            })
+        };
+        if meta.file_type().is_symlink() {
+            return refuse("is a symbolic link; give the path that it leads to".to_owned());
+        }
+        if !meta.is_dir() {
+            return refuse("is not a directory".to_owned());
+        }
+        if meta.uid() != 0 && meta.uid() != own_uid() {
+            return refuse(format!(
+                "belongs to uid {}, who could replace what is in it",
+                meta.uid()
+            ));
+        }
+        // In a sticky directory others can add, but not move what is ours.
+        let (writable, sticky) = (meta.mode() & 0o022 != 0, meta.mode() & 0o1000 != 0);
+        if writable && !sticky {
+            return refuse(format!(
+                "has mode {:04o}: others can write to it; run `chmod go-w` on it",
+                meta.mode() & 0o7777
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A job started by cron often has no `XDG_RUNTIME_DIR`, and must find the daemon of the same user all the same.
@@ -133,28 +185,47 @@ pub fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn make_private(path: &Path) -> Result<(), PathError> {
-    let io = |error| PathError::Io {
-        path: path.to_owned(),
-        error,
-    };
-    match fs::symlink_metadata(path) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(path)
-                .map_err(io)?;
+/// Whoever can move a directory on the way can put another socket in ours: no link on that way at all.
+fn check_runtime(runtime: &Path) -> Result<(), PathError> {
+    check_private(runtime)?;
+    check_way(runtime)
+}
+
+/// Homes are often reached through links; what counts is where they lead.
+fn check_data(data: &Path) -> Result<(), PathError> {
+    check_private(data)?;
+    let mut there = data;
+    let real = loop {
+        match fs::canonicalize(there) {
+            Ok(real) => break real,
+            Err(error) if leads_nowhere(&error) => {}
+            Err(error) => {
+                return Err(PathError::Io {
+                    path: there.to_owned(),
+                    error,
+                });
+            }
         }
-        Err(error) => return Err(io(error)),
-    }
-    let meta = fs::symlink_metadata(path).map_err(io)?;
+        let Some(parent) = there.parent() else {
+            break PathBuf::new();
+        };
+        there = parent;
+    };
+    check_way(&real)
+}
+
+fn check_private(path: &Path) -> Result<(), PathError> {
     let refuse = |problem: String| {
         Err(PathError::Unsafe {
             path: path.to_owned(),
             problem,
         })
+    };
+    if path.components().any(|part| part == Component::ParentDir) {
+        return refuse("has `..` in it; give the plain path".to_owned());
+    }
+    let Some(meta) = look_at(path)? else {
+        return Ok(());
     };
     if meta.file_type().is_symlink() {
         return refuse("is a symbolic link; name the directory itself".to_owned());
@@ -178,47 +249,35 @@ fn make_private(path: &Path) -> Result<(), PathError> {
     Ok(())
 }
 
-/// Checks every directory from the root to `path`: none a link, none that another user could change.
-fn check_way(path: &Path) -> Result<(), PathError> {
-    let mut way = PathBuf::new();
-    for part in path.components() {
-        if part == Component::ParentDir {
-            let problem = "has `..` in it; give the plain path".to_owned();
-            return Err(PathError::Unsafe {
-                path: path.to_owned(),
-                problem,
-            });
-        }
-        way.push(part);
-        let meta = fs::symlink_metadata(&way).map_err(|error| PathError::Io {
-            path: way.clone(),
+fn make(path: &Path) -> Result<(), PathError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| PathError::Io {
+            path: path.to_owned(),
             error,
-        })?;
-        let refuse = |problem: String| {
-            Err(PathError::Unsafe {
-                path: way.clone(),
-                problem,
-            })
-        };
-        if meta.file_type().is_symlink() {
-            return refuse("is a symbolic link; give the path that it leads to".to_owned());
-        }
-        if meta.uid() != 0 && meta.uid() != own_uid() {
-            return refuse(format!(
-                "belongs to uid {}, who could replace what is in it",
-                meta.uid()
-            ));
-        }
-        // In a sticky directory others can add, but not move what is ours.
-        let (writable, sticky) = (meta.mode() & 0o022 != 0, meta.mode() & 0o1000 != 0);
-        if writable && !sticky {
-            return refuse(format!(
-                "has mode {:04o}: others can write to it",
-                meta.mode() & 0o7777
-            ));
-        }
+        })
+}
+
+/// What is there, itself and not what it links to; `None` if nothing is.
+fn look_at(path: &Path) -> Result<Option<fs::Metadata>, PathError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) => Ok(Some(meta)),
+        Err(error) if leads_nowhere(&error) => Ok(None),
+        Err(error) => Err(PathError::Io {
+            path: path.to_owned(),
+            error,
+        }),
     }
-    Ok(())
+}
+
+/// A file on the way is found when the way is checked.
+fn leads_nowhere(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::{
 };
 
 use listenfd::ListenFd;
+use rustix::net::sockopt::socket_acceptconn;
 
 use crate::accept::Activated;
 
@@ -27,17 +28,33 @@ pub fn activated() -> io::Result<Activated> {
     let mut names = names.split(':');
     for index in 0..passed.len() {
         let name = names.next().unwrap_or_default();
+        let refuse = |problem: String| {
+            let name = name.escape_debug();
+            Err(io::Error::other(format!(
+                "systemd passed a socket named `{name}`{problem}"
+            )))
+        };
         let place = match name {
             "sessions" => &mut activated.sessions,
             "admin" => &mut activated.admin,
             _ => {
-                return Err(io::Error::other(format!(
-                    "systemd passed a socket named `{}`",
-                    name.escape_debug()
-                )));
+                return refuse(
+                    "\nhint: `FileDescriptorName=` of a socket unit must be `sessions` or `admin`"
+                        .to_owned(),
+                );
             }
         };
-        *place = passed.take_unix_listener(index)?;
+        if place.is_some() {
+            return refuse(" twice".to_owned());
+        }
+        *place = match passed.take_unix_listener(index) {
+            Ok(listener) => listener,
+            Err(error) => return refuse(format!(" that can't be served: {error}")),
+        };
+        let listens = place.as_ref().map(socket_acceptconn).transpose()?;
+        if listens != Some(true) {
+            return refuse(" that does not listen".to_owned());
+        }
     }
     Ok(activated)
 }

@@ -1,11 +1,33 @@
 //! The one integration test binary.
 
+mod activation;
+mod answers;
+mod autostart;
+mod cases;
+mod clients;
+mod config;
 mod crowd;
+mod damage;
+mod directories;
+mod exclusive;
+mod exec;
+mod fuzz;
 mod grpc;
+mod idle;
+mod inside;
 mod layers;
+mod leaks;
+mod lockout;
 mod main_job;
 mod neighbours;
+mod nobody;
+mod raw;
+mod refusals;
 mod restart;
 mod scene;
 mod secrecy;
 mod simulator;
+mod sockets;
+mod start;
+mod storage;
+mod upstream;

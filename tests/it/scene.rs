@@ -25,11 +25,33 @@ impl Scene {
     /// A daemon with an unlocked, empty vault.
     pub(crate) async fn empty() -> Self {
         let simulator = Simulator::start(Options::default()).await;
-        let mut sfvault = Installation::new(&simulator).unwrap();
+        let sfvault = Installation::new(&simulator).unwrap();
+        Self::of(simulator, sfvault, &[]).await
+    }
+
+    /// The same with this configuration under `[salesforce]` and these variables in the daemon's environment.
+    pub(crate) async fn configured(
+        simulator: Simulator,
+        salesforce: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let sfvault = Installation::without_config().unwrap();
+        let vault = "[vault]\nkdf_memory_mib = 8\nkdf_iterations = 1\n";
+        sfvault
+            .configure(&format!("[salesforce]\n{salesforce}\n{vault}"))
+            .unwrap();
+        Self::of(simulator, sfvault, variables).await
+    }
+
+    async fn of(
+        simulator: Simulator,
+        mut sfvault: Installation,
+        variables: &[(&str, &str)],
+    ) -> Self {
         sfvault.secret_file("passphrase", "correct horse").unwrap();
         sfvault.secret_file("password", PASSWORD).unwrap();
         sfvault.secret_file("token", SECURITY_TOKEN).unwrap();
-        sfvault.start().unwrap();
+        sfvault.start_in(variables).unwrap();
         let scene = Self { simulator, sfvault };
         scene
             .ok(&["init", "--passphrase-file", "@passphrase"])
@@ -45,8 +67,13 @@ impl Scene {
     }
 
     pub(crate) async fn add(&self, name: &str) {
-        let url = self.simulator.login_url();
-        let base = ["add", name, "--username", USERNAME, "--login-url", &url];
+        self.add_at(name, &["--login-url", &self.simulator.login_url()])
+            .await;
+    }
+
+    /// Adds a record that logs in there: `--production`, or `--login-url` and a URL.
+    pub(crate) async fn add_at(&self, name: &str, place: &[&str]) {
+        let base = [&["add", name, "--username", USERNAME], place].concat();
         self.ok(&[
             &base[..],
             &["--password-file", "@password", "--token-file", "@token"],

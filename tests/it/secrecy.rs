@@ -30,7 +30,7 @@ async fn no_secret_is_in_logs_messages_files_or_arguments() {
     ] {
         sfvault.secret_file(name, text).unwrap();
     }
-    sfvault.start_with([("RUST_LOG", "trace")]).unwrap();
+    sfvault.start_in(&[("RUST_LOG", "trace")]).unwrap();
     let scene = Scene { simulator, sfvault };
     let mut said = String::new();
     let mut note = |ended: crate::scene::Ended| {

@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::{fs::OpenOptionsExt as _, net::UnixDatagram},
+    os::unix::{
+        fs::{OpenOptionsExt as _, PermissionsExt as _},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -51,7 +54,7 @@ impl Installation {
         let directory = TempDir::with_prefix("sfv-")?;
         for name in ["config", "data", "run"] {
             fs::DirBuilder::new().create(directory.path().join(name))?;
-            let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+            let private = fs::Permissions::from_mode(0o700);
             fs::set_permissions(directory.path().join(name), private)?;
         }
         Ok(Self {
@@ -97,45 +100,48 @@ impl Installation {
     /// # Errors
     /// If it does not get ready; the message holds its log.
     pub fn start(&mut self) -> io::Result<()> {
-        self.start_with([])
+        self.start_in(&[])
     }
 
-    /// The same with these variables in the daemon's environment.
+    /// The same with these environment variables, and no proxy of the machine's own.
     ///
     /// # Errors
-    /// As [`Installation::start`].
-    pub fn start_with<const N: usize>(&mut self, variables: [(&str, &str); N]) -> io::Result<()> {
-        self.start_as(Command::new(&self.binaries.sfvaultd), variables)
+    /// As [`Self::start`].
+    pub fn start_in(&mut self, variables: &[(&str, &str)]) -> io::Result<()> {
+        let mut command = self.sfvaultd();
+        for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
+        command.envs(variables.iter().copied());
+        self.start_as(command)
     }
 
     /// The same where a process may have only so many files open.
     ///
     /// # Errors
-    /// As [`Installation::start`].
+    /// As [`Self::start`].
     pub fn start_with_descriptors(&mut self, most: u32) -> io::Result<()> {
+        let daemon = self.sfvaultd();
         let mut shell = Command::new("/bin/sh");
         shell
             .args(["-c", &format!("ulimit -n {most} && exec \"$0\"")])
-            .arg(&self.binaries.sfvaultd);
-        self.start_as(shell, [])
+            .arg(daemon.get_program());
+        let mut shell = self.environment(shell);
+        shell.stdin(Stdio::null()).stdout(Stdio::null());
+        self.start_as(shell)
     }
 
-    fn start_as<const N: usize>(
-        &mut self,
-        command: Command,
-        variables: [(&str, &str); N],
-    ) -> io::Result<()> {
+    /// The same with a command of the caller's making, which ends up as the daemon.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_as(&mut self, mut command: Command) -> io::Result<()> {
         let ready = self.path("ready");
         let _ = fs::remove_file(&ready);
         let listener = UnixDatagram::bind(&ready)?;
-        listener.set_read_timeout(Some(READY_WITHIN))?;
-        let mut command = self.environment(command);
-        command
-            .envs(variables)
-            .env("NOTIFY_SOCKET", &ready)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(self.log()?);
+        // Whoever the daemon runs as; the directory is private enough.
+        fs::set_permissions(&ready, fs::Permissions::from_mode(0o666))?;
+        command.env("NOTIFY_SOCKET", &ready).stderr(self.log()?);
         let mut child = command.spawn()?;
         let mut word = [0; 64];
         // A daemon that fails ends, and nobody writes: so look at it now and then.
@@ -195,6 +201,14 @@ impl Installation {
     #[must_use]
     pub fn daemon_log(&self) -> String {
         fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
+    }
+
+    /// The daemon of this installation as a command, for tests that start it in a way of their own.
+    #[must_use]
+    pub fn sfvaultd(&self) -> Command {
+        let mut command = self.environment(Command::new(&self.binaries.sfvaultd));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command
     }
 
     /// A `sfvault` command of this installation.

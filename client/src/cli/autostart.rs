@@ -123,16 +123,31 @@ fn daemon_program() -> PathBuf {
 }
 
 fn spawn(program: &Path, log: &Log) -> io::Result<Child> {
-    Command::new(program)
+    // A job waits for the end of a pipe, or for a lock, until the last process that has it is gone.
+    close_fds::set_fds_cloexec(3, &[]);
+    let mut daemon = Command::new(program);
+    for variable in OF_THE_JOB {
+        daemon.env_remove(variable);
+    }
+    daemon
         .stdin(Stdio::null())
         .stdout(log.file.try_clone()?)
         .stderr(log.file.try_clone()?)
         .current_dir("/")
-        // What a surrounding `sfvault exec` put there is for its job, not for a daemon that outlives it.
-        .env_remove("SF_ACCESS_TOKEN")
-        .env_remove("SF_SESSION_ID")
         .spawn()
 }
+
+/// What a surrounding `sfvault exec` or systemd gave to this job, and not to a daemon that outlives it.
+const OF_THE_JOB: [&str; 8] = [
+    "SF_ACCESS_TOKEN",
+    "SF_SESSION_ID",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
 
 /// `sfvaultd.log` in the runtime directory.
 struct Log {
@@ -188,7 +203,8 @@ impl Log {
 
 const MAX_LOG: u64 = 1 << 20;
 const MAX_TAIL: u64 = 2 << 10;
-const TAIL_LINES: usize = 5;
+/// The configuration's problems come a line each.
+const TAIL_LINES: usize = 12;
 
 fn not_started(why: &str) -> Failure {
     Failure::NotStarted {

@@ -8,11 +8,11 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
     let release = format!("then `sfvault check {name} --release`");
     match reason {
         Reason::InvalidArgument => "the command's `--help` says what it takes".to_owned(),
-        Reason::HostNotAllowed => "take the org's My Domain host, `https://MYDOMAIN.my.salesforce.com`, \
-            from My Domain in Setup; other hosts need `allowed_hosts` in `config.toml`"
+        Reason::HostNotAllowed => "take the org's My Domain host, `https://MYDOMAIN.my.salesforce.com`, from \
+            Setup > Company Settings > My Domain; other hosts need `allowed_hosts` in `config.toml` and a restart of sfvaultd"
             .to_owned(),
-        Reason::MinTtlTooLong => "ask for less with `--min-ttl`, or lengthen the timeout under Session Settings in \
-            Setup, of which half is guaranteed"
+        Reason::MinTtlTooLong => "ask for less with `--min-ttl`, or lengthen the timeout, of which half is \
+            guaranteed, under Setup > Security > Session Settings or in the user's profile"
             .to_owned(),
         Reason::RecordNotFound => {
             format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one")
@@ -38,50 +38,61 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             "look for a full disk, a read-only file system and wrong permissions; the daemon's log tells more".to_owned()
         }
         Reason::CredentialRejected => format!(
-            "see Login History in Setup; causes: wrong password, security token reset, user locked, frozen or \
-             inactive, wrong host; then `sfvault set {name}`, or, if the secrets are right, `sfvault check {name} --release`"
+            "Setup > Identity > Login History tells the cause: wrong password, security token reset, user locked, \
+             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`; if the stored ones are right: \
+             `sfvault check {name} --release`"
         ),
         Reason::UserLockedOut => format!(
-            "unlock the user under Users in Setup, or wait for the lockout to end (15 min or more, as the password \
-             policy says); {release}"
+            "let an administrator unlock the user (Unlock on its page under Setup > Users > Users), or wait for the lockout to end (15 min or more, as the \
+             password policy says); a wrong secret would lock it again: `sfvault set {name}` if they changed, else \
+             `sfvault check {name} --release`"
         ),
         Reason::PasswordExpired => format!(
-            "change the password in Salesforce, which mails a new security token; then `sfvault set {name}`"
+            "change the password in Salesforce, which mails a new security token; then `sfvault set {name}` with both"
         ),
         Reason::LoginDisabled => format!(
-            "an administrator must enable SOAP API login() for the org and give the user the permission \
-             Use Any API Auth; {release}"
+            "an administrator must enable SOAP API login() for the org in Setup and give the user the permission \
+             Use Any API Auth (Setup > Users > Permission Sets); {release}"
         ),
         Reason::AccessPolicy => format!(
-            "see Login History in Setup; then Login IP Ranges and API Enabled in the user's profile, and My Domain, \
-             which can forbid logins at `login.salesforce.com`; {release}"
+            "Setup > Identity > Login History tells which policy; then see Login IP Ranges and API Enabled in the \
+             user's profile (Setup > Users > Profiles), and Setup > Company Settings > My Domain, which can forbid \
+             logins at `login.salesforce.com`; {release}"
         ),
         Reason::OrgState => format!(
             "the org is locked, expired or gone: ask its administrator or Salesforce Customer Support; {release}"
         ),
         Reason::WrongHost => format!(
-            "`sfvault show {name}` tells the login URL; remove the record and add it with the host under \
-             My Domain in Setup"
+            "`sfvault show {name}` tells the login URL; compare it with Setup > Company Settings > My Domain, then \
+             `sfvault remove {name}` and `sfvault add {name}` with the right one"
         ),
-        Reason::ApiVersion => format!("update sfvaultd; {release}"),
+        Reason::ApiVersion => format!(
+            "update sfvaultd: Salesforce does not serve the login of the version that it asks for; {release}"
+        ),
         Reason::Protocol => format!(
             "`sfvault show {name}` tells what came; often a proxy answered in Salesforce's place; {release}"
         ),
         Reason::PinnedElsewhere => format!(
             "if that is right, as after a sandbox refresh: `sfvault remove {name}`, then `sfvault add {name}`"
         ),
-        Reason::RestrictedHours => "see Login Hours in the user's profile in Setup".to_owned(),
-        Reason::RateLimited => {
-            "Salesforce counts logins per user and hour, and API calls per org and day: see who else makes them".to_owned()
+        Reason::RestrictedHours => {
+            "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()
         }
-        Reason::SalesforceUnavailable => "see https://status.salesforce.com, and the host's network, DNS and proxy".to_owned(),
-        Reason::LoginUnanswered => "see Login History in Setup, and the host's network and proxy".to_owned(),
+        Reason::RateLimited => "Salesforce counts logins per user and hour, and API calls per org and day: see who \
+            else makes them, under Setup > Identity > Login History and Setup > Company Settings > Company Information"
+            .to_owned(),
+        Reason::SalesforceUnavailable => "see https://status.salesforce.com, and this host's network, DNS and proxy; \
+            the certificate authority of a company's own belongs into `ca_file` in `config.toml`"
+            .to_owned(),
+        Reason::LoginUnanswered => "it may have been counted: Setup > Identity > Login History tells; see also \
+            https://status.salesforce.com, and this host's network and proxy"
+            .to_owned(),
         Reason::LoginBudgetSpent => format!(
-            "sfvaultd waits, so that Salesforce does not lock the user; if the cause is mended, \
+            "sfvaultd waits, so that Salesforce does not lock the user; the daemon's log tells what failed; if the cause is mended, \
              `sfvault check {name} --release`"
         ),
-        Reason::SessionRefusedAgain => "the session lives and yet is refused: look at IP and session policies under \
-            Session Settings in Setup, and at the instance URL that the job calls"
+        Reason::SessionRefusedAgain => "the session lives and yet is refused: see IP and session policies under \
+            Setup > Security > Session Settings, and the instance URL that the job calls"
             .to_owned(),
         Reason::ShuttingDown => "try again when sfvaultd runs again".to_owned(),
         Reason::Internal => "the daemon's log tells more; please report it".to_owned(),
@@ -128,7 +139,10 @@ mod tests {
             assert!(!hint.contains("NAME"), "{reason:?}: {hint}");
             let first = hint.chars().next().unwrap();
             assert!(
-                !first.is_uppercase() || hint.starts_with("Salesforce"),
+                !first.is_uppercase()
+                    || ["Salesforce", "Setup"]
+                        .iter()
+                        .any(|name| hint.starts_with(name)),
                 "{hint}"
             );
         }

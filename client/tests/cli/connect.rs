@@ -131,6 +131,32 @@ fn a_stranger_that_listens_is_told_nothing() {
     assert_eq!(stranger.join().unwrap(), b"");
 }
 
+/// T8: the passphrase is what a stranger would want most.
+#[test]
+fn a_stranger_on_the_admin_socket_gets_no_passphrase() {
+    if !is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    chown(dir.path(), Some(NOBODY), None).unwrap();
+    let passphrase = dir.path().join("passphrase");
+    fs::write(&passphrase, "correct horse\n").unwrap();
+    fs::set_permissions(&passphrase, Permissions::from_mode(0o600)).unwrap();
+    let passphrase = passphrase.to_str().unwrap();
+    for command in ["unlock", "init"] {
+        let socket = dir.path().join("admin.sock");
+        let stranger = foreign_listener(&socket);
+        let arguments = [command, "--passphrase-file", passphrase, "--json"];
+        let ran = Ran::of(self::command(dir.path(), &arguments).output().unwrap());
+        assert_eq!(
+            (ran.status, reason(&ran).as_str()),
+            (5, Reason::ForeignDaemon.name())
+        );
+        assert_eq!(stranger.join().unwrap(), b"", "{command}");
+        fs::remove_file(socket).unwrap();
+    }
+}
+
 /// T8: a system-wide daemon runs as a user of its own, in a directory that only root can have made.
 #[test]
 fn the_owner_of_a_directory_that_root_made_is_trusted() {

@@ -3,6 +3,7 @@
 //! Every handler has the same shape: the peer was let in before it ([`peer`]), the request becomes domain types, the
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
+pub mod authority;
 mod calls;
 mod control;
 mod convert;

@@ -4,7 +4,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -14,7 +14,7 @@ use tokio::{
 use tonic::{Request, Status, transport::server::Connected};
 use tracing::debug;
 
-use super::status;
+use super::{authority::AuthorityMask, status};
 use crate::{
     error::Error,
     paths::own_uid,
@@ -40,6 +40,7 @@ pub struct Peer {
 pub struct Connection {
     stream: SeatedStream,
     origin: Origin,
+    mask: AuthorityMask,
 }
 
 /// Where a call comes from.
@@ -71,6 +72,7 @@ impl Connection {
         Ok(Self {
             stream: SeatedStream::new(stream, taking),
             origin: Origin { peer, caller },
+            mask: AuthorityMask::new(),
         })
     }
 }
@@ -105,7 +107,11 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let filled = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        // Goes when h2 takes the path of a socket as `:authority`.
+        self.mask.cover(&mut buf.filled_mut()[filled..]);
+        Poll::Ready(Ok(()))
     }
 }
 

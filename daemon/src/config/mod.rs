@@ -5,19 +5,30 @@
 
 mod table;
 
-use std::{fmt, fs, io, os::unix::fs::MetadataExt as _, path::Path, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    fs::{self, OpenOptions},
+    io::{self, Read as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use rustix::fs::OFlags;
 use table::Table;
 
 use crate::{
     host::Host,
-    paths::own_uid,
+    paths::{PathError, check_way, own_uid},
     salesforce::{
         proxy::{Proxy, ProxyUrl},
         settings::Settings,
     },
     store::KdfCost,
 };
+
+/// In bytes. A configuration with a thousand hosts has a tenth of it.
+const LONGEST: u64 = 1 << 20;
 
 /// What the daemon does where the operator may choose.
 #[derive(Debug, Clone)]
@@ -45,7 +56,9 @@ impl Default for Config {
 pub enum ConfigError {
     /// The file can't be read.
     Io { path: PathBuf, error: io::Error },
-    /// Somebody else could have written it.
+    /// Somebody else could put another file there.
+    Place(PathError),
+    /// Somebody else could have written it, or it is no file at all.
     Unsafe { path: PathBuf, problem: String },
     /// What it says is wrong in these places.
     Wrong {
@@ -68,6 +81,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { path, error } => write!(f, "`{}`: {error}", path.display()),
+            Self::Place(error) => error.fmt(f),
             Self::Unsafe { path, problem } => write!(f, "`{}` {problem}", path.display()),
             Self::Wrong { path, problems } => {
                 let plural = if problems.len() == 1 { "" } else { "s" };
@@ -93,24 +107,32 @@ impl Config {
     /// Reads the file; the defaults if there is none.
     ///
     /// # Errors
-    /// If it can't be read, others can write it, or anything in it is wrong.
+    /// If it can't be read, others can write or replace it, or anything in it is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let io = |error| ConfigError::Io {
             path: path.to_owned(),
             error,
         };
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
+        // Not blocking, in case it is a pipe: what it is can only be seen once it is open.
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let file = match options.open(path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(io(error)),
         };
-        let meta = fs::metadata(path).map_err(io)?;
+        let meta = file.metadata().map_err(io)?;
         let refuse = |problem| {
             Err(ConfigError::Unsafe {
                 path: path.to_owned(),
                 problem,
             })
         };
+        if !meta.is_file() {
+            return refuse("is not a file".to_owned());
+        }
         if meta.uid() != 0 && meta.uid() != own_uid() {
             return refuse(format!(
                 "belongs to uid {}, not to uid {} or root",
@@ -124,6 +146,14 @@ impl Config {
                 meta.mode() & 0o7777
             ));
         }
+        // What it says decides where passwords go, so nobody else may put another one in its place.
+        let real = fs::canonicalize(path).map_err(io)?;
+        check_way(real.parent().unwrap_or(&real)).map_err(ConfigError::Place)?;
+        if meta.len() > LONGEST {
+            return refuse(format!("is longer than {LONGEST} bytes"));
+        }
+        let mut text = String::new();
+        file.take(LONGEST).read_to_string(&mut text).map_err(io)?;
         Self::parse(&text).map_err(|problems| ConfigError::Wrong {
             path: path.to_owned(),
             problems,

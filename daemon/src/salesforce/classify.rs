@@ -29,9 +29,17 @@ pub(super) fn login(
     soap::grant(&content, username, rules).map_err(refused)
 }
 
-/// What the answer to a session's proof means.
-pub(super) fn proof(answer: &Answer, secrets: &[&str]) -> Result<Proof, Failure> {
-    soap::proof(&content(answer, secrets)?).map_err(refused)
+/// What the answer to a session's proof means, or that there was none.
+pub(super) fn proof(answer: Result<Answer, Failure>, secrets: &[&str]) -> Result<Proof, Failure> {
+    let content = answer.and_then(|answer| content(&answer, secrets));
+    let content = content.map_err(|mut failure| {
+        // No credential was sent, so none can have been counted.
+        if failure.class == Class::Unanswered {
+            failure.class = Class::Unavailable;
+        }
+        failure
+    })?;
+    soap::proof(&content).map_err(refused)
 }
 
 /// What a request without an answer means. The texts are the system's and the TLS and HTTP libraries', who
@@ -103,9 +111,14 @@ fn by_status(answer: &Answer) -> Failure {
             Class::WrongHost,
             format!("the host does not serve the SOAP API (HTTP {status})"),
         ),
-        406 | 420 | 502..=504 => (
+        406 | 420 | 503 => (
             Class::Unavailable,
             format!("Salesforce is not available (HTTP {status})"),
+        ),
+        // A gateway speaks for a server that got the request and may have judged it (RFC 9110, 15.6.3 and 15.6.5).
+        502 | 504 => (
+            Class::Unanswered,
+            format!("a gateway had no answer of Salesforce's to give (HTTP {status})"),
         ),
         410 => (
             Class::ApiVersion,

@@ -6,11 +6,7 @@ use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{
-    settings::{Environment, Settings},
-    trust::Trust,
-    tunnel,
-};
+use super::{environment::Environment, settings::Settings, trust::Trust, tunnel};
 use crate::host::Host;
 
 /// Connects, directly or through a proxy. Nothing that is sent here is secret but a proxy's login.
@@ -57,7 +53,9 @@ impl Connector {
         let tcp = match proxy {
             None => self.dial(host.name(), host.port()).await?,
             Some(proxy) => {
-                let mut tcp = self.dial(proxy.host(), proxy.port()).await?;
+                let dialled = self.dial(proxy.host(), proxy.port()).await;
+                let mut tcp = dialled
+                    .map_err(|problem| format!("the proxy {proxy} is not there: {problem}"))?;
                 tunnel::open(&mut tcp, &proxy, host).await?;
                 tcp
             }

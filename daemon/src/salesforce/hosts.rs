@@ -165,6 +165,12 @@ fn hint(host: &Host, permitted_elsewhere: bool) -> String {
                 `[salesforce]` in config.toml"
             .to_owned();
     }
+    if host.port() != 443 {
+        return format!(
+            "Salesforce's hosts serve port 443; if this is meant, list `{host}` in `allowed_hosts` \
+             under `[salesforce]` in config.toml"
+        );
+    }
     if name.parse::<Ipv4Addr>().is_ok() || is_punycode(name) {
         return format!(
             "give the host by its plain name; if this is meant, list `{host}` in `allowed_hosts` \
@@ -327,6 +333,7 @@ mod tests {
             ("acme.salesforce.com", "`acme.my.salesforce.com`"),
             ("na15.salesforce.com", "`instanced_hosts = true`"),
             ("login.salesforce.com:8443", "port 443"),
+            ("localhost:8443", "`allowed_hosts`"),
             ("127.0.0.1", "`allowed_hosts`"),
             ("evil.example", "`login.salesforce.com`"),
             ("my.salesforce.com", "`NAME.my.salesforce.com`"),

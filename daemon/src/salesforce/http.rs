@@ -22,9 +22,7 @@ use tokio::{
 };
 
 use super::{
-    buffer::WipedBuffer,
-    connector::Connector,
-    settings::{Environment, Settings},
+    buffer::WipedBuffer, connector::Connector, environment::Environment, settings::Settings,
     watched::Watched,
 };
 use crate::host::Host;

@@ -9,6 +9,7 @@ mod classify;
 mod client;
 mod connector;
 mod envelope;
+pub mod environment;
 mod fault;
 pub mod hosts;
 mod http;

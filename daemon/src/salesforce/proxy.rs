@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::settings::Environment;
+use super::environment::Environment;
 use crate::host::Host;
 
 /// Where proxies come from.

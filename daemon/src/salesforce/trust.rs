@@ -11,7 +11,7 @@ use rustls::{
 };
 use tokio::{sync::OnceCell, task};
 
-use super::settings::{Environment, Settings};
+use super::{environment::Environment, settings::Settings};
 
 /// The TLS configuration, made when it is first needed: reading some 150 certificates takes a while, and a
 /// daemon that is asked for nothing needs none. A failure is not kept; the next caller tries again.

@@ -4,9 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::failure::Failure;
 
-/// The first pause after a failure that may pass; each further failure doubles it.
+/// The first pause after a failure that may pass; each further failure triples it. So a hiccup costs seconds, and yet
+/// no two minutes see more than three logins fail: should an overloaded Salesforce judge what it then has no answer
+/// for, a user is not locked by our haste.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
-/// Where doubling stops: jobs at night should go on within minutes of an outage's end.
+const FACTOR: u32 = 3;
+/// Where that stops: jobs at night should go on within minutes of an outage's end.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// No login before `until`.
@@ -24,8 +27,8 @@ impl BackOff {
     #[must_use]
     pub fn after(previous: Option<&Self>, failure: Failure, now: SystemTime, jitter: u8) -> Self {
         let round = previous.map_or(0, |previous| previous.round.saturating_add(1));
-        let doubled = FIRST_PAUSE * 2_u32.saturating_pow(round.min(16));
-        let pause = doubled
+        let grown = FIRST_PAUSE * FACTOR.saturating_pow(round.min(8));
+        let pause = grown
             .min(LONGEST_PAUSE)
             .max(failure.pause.unwrap_or_default());
         let spread = pause / 4 * u32::from(jitter) / 255;

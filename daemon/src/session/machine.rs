@@ -161,6 +161,10 @@ impl Machine {
         let Some(flight) = self.flight.take_if(|flight| flight.stamp == stamp) else {
             return false;
         };
+        if matches!(outcome, Outcome::NotSent) && self.ledger.pending.take().is_some() {
+            // Who compares the count with Salesforce's login history finds only what was sent there.
+            self.ledger.logins = self.ledger.logins.saturating_sub(1);
+        }
         if flight.superseded {
             self.ledger.pending = None;
             if let Outcome::LoginFailed(failure) = &outcome
@@ -213,7 +217,7 @@ impl Machine {
                 self.ledger.pending = None;
                 self.login_failed(failure, now, jitter);
             }
-            Outcome::NotSent => self.ledger.pending = None,
+            Outcome::NotSent => {}
         }
         true
     }
@@ -362,9 +366,11 @@ impl Machine {
         match failure.class.next() {
             Next::Latch => {
                 self.ledger.count_failure(now);
-                self.ledger.rejections = self.ledger.rejections.saturating_add(1);
-                if failure.class == Class::BadCredentials && self.ledger.rejections > 1 {
-                    failure.class = Class::LockedOut;
+                if failure.class == Class::BadCredentials {
+                    self.ledger.rejections = self.ledger.rejections.saturating_add(1);
+                    if self.ledger.rejections > 1 {
+                        failure.class = Class::LockedOut;
+                    }
                 }
                 self.set_latch(failure, now);
             }

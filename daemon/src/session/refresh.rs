@@ -72,7 +72,9 @@ impl Refresher {
                     }
                     Decision::Join => state.landing.clone(),
                     Decision::Start(stamp) => {
-                        let landing = self.start(entry, stamp)?;
+                        let started = self.start(entry, stamp);
+                        // Without a task nothing would ever end the flight.
+                        let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
                         state.landing = Some(landing.clone());
                         Some(landing)
                     }
@@ -188,6 +190,10 @@ impl Flight {
         let refresher = &self.refresher;
         let (record, generation) = {
             let mut state = self.entry.lock();
+            // Before the login is entered: what was never sent must neither count nor latch, for it is the
+            // configuration that is to be mended, and then all is well again.
+            let permitted = refresher.login.permit(&state.record.login_host);
+            permitted.map_err(Error::HostNotAllowed)?;
             let Some(generation) = state.machine.enter_login(self.stamp, refresher.clock.now())
             else {
                 return Ok(Outcome::NotSent);

@@ -74,6 +74,12 @@ impl StorageBackend for VaultFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        // What is written to a file without a name is lost when it is closed: it must not be acknowledged.
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::other(
+                "it was removed or replaced while it was open; restart sfvaultd",
+            ));
+        }
         self.redb.sync_data().inspect_err(|_| {
             // A failed sync can leave pages in the cache that look written and are not on disk. Recovery
             // must see what the disk has; if the kernel does not take the advice, nothing more can be done.

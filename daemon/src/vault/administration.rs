@@ -43,6 +43,7 @@ impl Vault {
     pub async fn initialize(self: &Arc<Self>, passphrase: Passphrase) -> Result<PathBuf, Error> {
         check_passphrase(&passphrase)?;
         self.administer(move |vault| {
+            vault.look_again()?;
             if !matches!(*vault.read(), Phase::Missing) {
                 return Err(Error::VaultExists(vault.path.clone()));
             }
@@ -61,6 +62,7 @@ impl Vault {
     pub async fn unlock(self: &Arc<Self>, passphrase: Passphrase) -> Result<(usize, bool), Error> {
         check_passphrase(&passphrase)?;
         self.administer(move |vault| {
+            vault.look_again()?;
             let store = match &*vault.read() {
                 Phase::Missing => return Err(Error::VaultMissing(vault.path.clone())),
                 Phase::Locked(store) => Arc::clone(store),
@@ -234,6 +236,16 @@ impl Vault {
         });
         done.await
             .map_err(|_| Error::Internal("administration broke off"))?
+    }
+
+    /// Where there was no vault file, somebody may have put a backup, or another daemon may have made one.
+    fn look_again(&self) -> Result<(), Error> {
+        if matches!(*self.read(), Phase::Missing)
+            && let Some(store) = Store::open(&self.path)?
+        {
+            *self.write() = Phase::Locked(Arc::new(store));
+        }
+        Ok(())
     }
 
     fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {

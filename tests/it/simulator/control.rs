@@ -86,6 +86,10 @@ async fn the_line_tells_where_everything_is_and_stop_ends_it() {
     ] {
         assert!(line[key].as_str().unwrap().starts_with(start), "{key}");
     }
+    assert_eq!(line["my_domain_url"], line["instance_url"]);
+    assert!(line["consumer_key"].is_string() && line["consumer_secret"].is_string());
+    let key = std::fs::read_to_string(line["private_key_file"].as_str().unwrap()).unwrap();
+    assert!(key.starts_with("-----BEGIN PRIVATE KEY-----"));
     let ca_file = line["ca_file"].as_str().unwrap().to_owned();
     assert!(
         std::fs::read_to_string(&ca_file)
@@ -136,6 +140,42 @@ async fn the_control_port_changes_what_it_is_asked_to_and_names_what_is_wrong() 
             assert!(answer["error"].is_string());
         }
     }
+    terminate(&program);
+    assert_eq!(program.ends_with(0).await, "");
+}
+
+#[tokio::test]
+async fn the_control_port_administers_apps_approvals_and_dates() {
+    let program = Program::start(&["--rotate", "--date", "2026-11-30"]).await;
+    let user = r#"{"username": "etl@acme.example"}"#;
+    let (status, answer) = program.control("POST", "/approve", user).await;
+    assert_eq!(status, 200);
+    assert!(answer["refresh_token"].is_string());
+    for (path, body, expected) in [
+        ("/revoke-approvals", user, 200),
+        (
+            "/app",
+            r#"{"rotates": false, "jwt_tokens": true, "session_seconds": 900, "run_as": null,
+                "admin_approved": null, "external": true, "scope": "api", "callbacks": []}"#,
+            200,
+        ),
+        ("/app", r#"{"admin_approved": ["etl@acme.example"]}"#, 200),
+        ("/app", r#"{"consumer_key": "unknown"}"#, 400),
+        ("/app", r#"{"rotate": true}"#, 400),
+        ("/approve", r#"{"username": "nobody"}"#, 400),
+        ("/date", r#"{"date": "2027-06-01"}"#, 200),
+        ("/date", r#"{"date": "2027-02-29"}"#, 400),
+        ("/retirement", r#"{"announced": true}"#, 200),
+        ("/reset-token", user, 200),
+    ] {
+        let (status, answer) = program.control("POST", path, body).await;
+        assert_eq!(status, expected, "{path} {body}: {answer}");
+    }
+    let (_, mail) = program.control("GET", "/mail", "").await;
+    let body = mail["etl@acme.example"][0]["body"].as_str().unwrap();
+    assert!(body.contains("Security token"), "{body}");
+    let (_, flows) = program.control("GET", "/flows", "").await;
+    assert_eq!(flows, json!({ "etl@acme.example": {} }));
     terminate(&program);
     assert_eq!(program.ends_with(0).await, "");
 }

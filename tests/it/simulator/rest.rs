@@ -123,7 +123,20 @@ async fn userinfo_says_whose_the_session_is() {
     assert_eq!(info["organization_id"], "00Dxx0000001gPLEAY");
     assert_eq!(info["user_id"], "005xx000001Sv6AAAS");
     assert_eq!(info["preferred_username"], USERNAME);
-    let identity = "/id/00Dxx0000001gPLEAY/005xx000001Sv6AAAS";
-    assert_eq!(get(&sim, &id, identity).await.json(), info);
+    let own = "/id/00Dxx0000001gPLEAY/005xx000001Sv6AAAS";
+    assert_eq!(
+        info["sub"],
+        format!("https://login.salesforce.com{own}").as_str()
+    );
+    let identity = get(&sim, &id, own).await.json();
+    assert_eq!(identity["id"], info["sub"]);
+    assert_eq!(identity["username"], USERNAME);
+    for (path, text) in [
+        ("/id/00Dyy0000009ZZZEA2/005xx000001Sv6AAAS", "Wrong_Org"),
+        ("/id/00Dxx0000001gPLEAY/005xx000001Sv6BAAS", "Bad_Id"),
+    ] {
+        let answer = get(&sim, &id, path).await;
+        assert_eq!((answer.status, answer.body.as_str()), (403, text));
+    }
     sim.finish().unwrap();
 }

@@ -7,13 +7,17 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
+    time::SystemTime,
 };
 
 use clap::Parser;
 use serde_json::json;
 use sfvault_tests::{
     clock::ManualClock,
-    simulator::{Options, Org, Simulator, Unexpected, User, control::Control},
+    simulator::{
+        App, CONSUMER_KEY, CONSUMER_SECRET, Options, Org, Retirement, Simulator, Unexpected, User,
+        control::{Control, midnight},
+    },
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -40,6 +44,27 @@ struct Arguments {
     /// default the instance's own address
     #[arg(long, default_value = "")]
     instance_url: String,
+    /// The consumer key of the app
+    #[arg(long, default_value = CONSUMER_KEY)]
+    consumer_key: String,
+    /// The app's consumer secret: test data, not a secret
+    #[arg(long, default_value = CONSUMER_SECRET)]
+    consumer_secret: String,
+    /// Where the app's browser logins may return to; may be repeated
+    #[arg(long = "callback")]
+    callbacks: Vec<String>,
+    /// Let the app's refresh tokens rotate
+    #[arg(long)]
+    rotate: bool,
+    /// Give the app access tokens in JWT format
+    #[arg(long)]
+    jwt_tokens: bool,
+    /// The day at which the clock stands still, such as 2026-12-01; by default it runs with the machine's
+    #[arg(long, value_parser = |day: &str| midnight(day).ok_or("no such day"))]
+    date: Option<SystemTime>,
+    /// End the old logins on the days that Salesforce announced
+    #[arg(long)]
+    retirement: bool,
     /// Rows in a page of query results
     #[arg(long, default_value_t = 2000)]
     batch_size: usize,
@@ -64,12 +89,20 @@ async fn run(arguments: Arguments) -> io::Result<Result<(), Unexpected>> {
     // Before anything is printed: whoever reads the line may send a signal at once.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let clock = ManualClock::running();
+    if let Some(date) = arguments.date {
+        clock.set(date);
+    }
     let options = Options {
-        clock: ManualClock::running(),
+        clock,
         org: Org {
             sandbox: arguments.sandbox,
             instance_url: arguments.instance_url.trim_end_matches('/').to_owned(),
             batch_size: arguments.batch_size,
+            retirement: match arguments.retirement {
+                true => Retirement::announced(),
+                false => Retirement::never(),
+            },
             ..Org::default()
         },
         users: vec![User::new(
@@ -77,6 +110,7 @@ async fn run(arguments: Arguments) -> io::Result<Result<(), Unexpected>> {
             &arguments.password,
             &arguments.token,
         )],
+        apps: vec![app(&arguments)],
         ..Options::default()
     };
     let simulator = Arc::new(Simulator::try_start(options).await?);
@@ -90,6 +124,10 @@ async fn run(arguments: Arguments) -> io::Result<Result<(), Unexpected>> {
         "username": arguments.user,
         "password": arguments.password,
         "security_token": arguments.token,
+        "my_domain_url": simulator.instance_url(),
+        "consumer_key": arguments.consumer_key,
+        "consumer_secret": arguments.consumer_secret,
+        "private_key_file": simulator.private_key_file(),
     });
     writeln!(io::stdout(), "{addresses}")?;
     let (lifeline, stdin_ends) = oneshot::channel::<()>();
@@ -114,6 +152,18 @@ async fn run(arguments: Arguments) -> io::Result<Result<(), Unexpected>> {
         true => Ok(()),
         false => Err(Unexpected(unexpected)),
     })
+}
+
+fn app(arguments: &Arguments) -> App {
+    let mut app = App::new(
+        &arguments.consumer_key,
+        &arguments.consumer_secret,
+        &arguments.user,
+    );
+    app.callbacks.extend(arguments.callbacks.iter().cloned());
+    app.rotates = arguments.rotate;
+    app.jwt_tokens = arguments.jwt_tokens;
+    app
 }
 
 fn complain(error: &dyn std::error::Error) -> ExitCode {

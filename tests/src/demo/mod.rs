@@ -6,6 +6,8 @@ mod steps;
 
 use std::{env, io, process::ExitCode};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 /// Runs the demo, or the job that the demo runs under `sfvault exec`.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -25,9 +27,10 @@ pub fn main() -> ExitCode {
     {
         [] => runtime.block_on(async {
             tokio::select! {
-                shown = script::show() => shown,
+                biased;
                 // Dropping the script stops the daemon and removes its files.
-                _ = tokio::signal::ctrl_c() => Err(io::Error::other("interrupted")),
+                interrupted = interrupted() => Err(interrupted),
+                shown = script::show() => shown,
             }
         }),
         ["job"] => runtime.block_on(job::run()),
@@ -37,6 +40,25 @@ pub fn main() -> ExitCode {
         }
     };
     result.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Ends when somebody wants the demo to end.
+async fn interrupted() -> io::Error {
+    let wanted = async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        Ok::<(), io::Error>(())
+    };
+    wanted
+        .await
+        .err()
+        .unwrap_or_else(|| io::Error::other("interrupted"))
 }
 
 fn fail(error: &io::Error) -> ExitCode {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::steps::{Steps, expect};
 use crate::{
+    binaries::Binaries,
     installation::Installation,
     simulator::{LoginCount, Options, PASSWORD, SECURITY_TOKEN, Simulator, USERNAME},
 };
@@ -45,6 +46,8 @@ struct Demo {
 impl Demo {
     async fn start() -> io::Result<Self> {
         let mut steps = Steps::new();
+        Binaries::build()?;
+        steps.done("the real `sfvaultd` and `sfvault` are built")?;
         let simulator = Simulator::start(Options::default()).await;
         let mut sfvault = Installation::new(&simulator)?;
         steps.done(&format!(
@@ -120,6 +123,11 @@ impl Demo {
         self.succeed(&["lock"]).await?;
         self.succeed(&["unlock", "--passphrase-file", &self.path("passphrase")])
             .await?;
+        let shown: Value =
+            serde_json::from_slice(&self.succeed(&["show", "prod", "--json"]).await?.stdout)?;
+        expect(shown["session_issued_at"].is_null(), || {
+            "the daemon still has a session".to_owned()
+        })?;
         self.steps
             .done("`sfvault lock` and `unlock`: the session has left the daemon's memory")?;
         self.crowd(&["get", "prod"], 0).await?;
@@ -151,7 +159,7 @@ impl Demo {
             .await?;
         self.logins_are(3, 1)?;
         self.steps.done(&format!(
-            "the security token was reset at Salesforce, {CROWD} clients asked: one rejected login, {CROWD} clear errors"
+            "the security token was reset at Salesforce, {CROWD} clients asked: one rejected login, no second try"
         ))?;
         self.sfvault.kill()?;
         self.sfvault.start()?;

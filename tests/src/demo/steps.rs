@@ -33,7 +33,7 @@ impl Steps {
         let took = self.began.elapsed();
         writeln!(
             io::stdout(),
-            "{:>3}  {sentence:<92} {:>6} ms",
+            "{:>3}  {sentence:<104} {:>6} ms",
             self.number,
             took.as_millis()
         )?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{gate::Gate, soap::fault::Fault};
+use super::{gate::Gate, oauth::OAuthError, soap::fault::Fault};
 
 /// One scripted answer. `GET /services/data/` never takes one.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,12 +17,20 @@ pub enum Answer {
     Hold(Gate),
 
     // The request has no effect from here on.
-    /// A fault; an error with status 403 where the request is not SOAP.
+    /// A fault; at an OAuth endpoint an error with status 400, elsewhere in REST one with status 403.
     Fault(Fault),
+    /// An error of the token endpoint, which REST and SOAP send as a fault.
+    OAuth(OAuthError),
     /// Any other answer.
     Http {
         status: u16,
         content_type: ContentType,
+        body: String,
+    },
+    /// Any other answer, with no other content type than that among the headers.
+    Raw {
+        status: u16,
+        headers: Vec<(String, String)>,
         body: String,
     },
     /// Status 420 of the edge: "We are setting things up".
@@ -41,7 +49,7 @@ pub enum Answer {
     EntityBomb,
     /// A login result whose session id is an entity at a third host, where nothing is expected ever to arrive.
     ExternalEntity,
-    /// A fault of the parser that repeats the first half of the password.
+    /// A fault of the parser, or an OAuth error, that repeats the first half of the password.
     EchoedPassword,
     /// Status 200, headers, and no byte of a body.
     Silence,
@@ -57,6 +65,8 @@ pub enum Answer {
     // The request has its effect from here on, and the answer suffers.
     /// The connection is closed in place of the answer.
     CloseProcessed,
+    /// A gateway gave up on the answer and says so with this status, in HTML.
+    Gateway(u16),
     /// The connection breaks in the middle of the body.
     Cut,
     /// A body that ends in the middle, in a complete HTTP message.
@@ -67,13 +77,13 @@ pub enum Answer {
     Gzip,
     /// `text/html` above the right body.
     WrongContentType,
-    /// Another `sessionId` behind the right one.
+    /// Another `sessionId` or `access_token` behind the right one.
     TwoSessionIds,
-    /// A `sessionId` with a line break and a header in it.
+    /// A `sessionId` or `access_token` with a line break and a header in it.
     SessionIdWithNewline,
-    /// A `serverUrl` at this address instead of `https://HOST`.
+    /// A `serverUrl` or `instance_url` at this address instead of `https://HOST`.
     ServerUrl(String),
-    /// A `userInfo` of another org than the session's.
+    /// A `userInfo` or identity of another org than the session's.
     OtherOrg,
     /// A text in the body is another.
     Edited { from: String, to: String },
@@ -148,7 +158,10 @@ impl Answer {
             Self::CloseUnread => Delivery::CloseUnread,
             Self::Usual
             | Self::Fault(_)
+            | Self::OAuth(_)
             | Self::Http { .. }
+            | Self::Raw { .. }
+            | Self::Gateway(_)
             | Self::SettingUp
             | Self::NotAcceptable
             | Self::Unavailable

@@ -1,8 +1,18 @@
 //! The control port of the simulator program: small JSON over HTTP on loopback.
 //!
-//! `GET /counts` `GET /requests` `GET /unexpected`, and with a JSON object as body
+//! `GET /counts` `GET /flows` `GET /requests` `GET /unexpected` `GET /mail`, and with a JSON object as body
 //! `POST /expire-sessions {"username"}` `POST /reset-token {"username"}` `POST /advance {"seconds"}`
 //! `POST /script {"place", "answers", "ever"}` `POST /stop {}`.
+//!
+//! For OAuth: `POST /approve {"username"}` gives a refresh token, `POST /revoke-approvals {"username"}` ends
+//! all; `POST /app {"rotates", "jwt_tokens", "external", "session_seconds", "scope", "run_as",
+//! "admin_approved", "callbacks"}` changes what it names. All three take a `consumer_key`; by default it is
+//! that of the first app.
+//!
+//! For the retirement: `POST /date {"date": "2026-12-01"}` stops the clock at a day's begin, `POST
+//! /retirement {"announced": true}` lets the announced days count, which at first they do not.
+
+mod administer;
 
 use std::{
     io,
@@ -19,6 +29,8 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+
+pub use administer::midnight;
 
 use super::{Answer, Place, Simulator, journal, server};
 
@@ -139,12 +151,14 @@ fn act(
         ("GET", "/requests") => Ok(simulator.requests().iter().map(describe).collect()),
         ("GET", "/unexpected") => Ok(json!(simulator.take_unexpected())),
         ("POST", "/expire-sessions") => {
-            let OfUser { username } = read_user(simulator, body)?;
+            let OfUser { username } = read(body)?;
+            check_user(simulator, &username)?;
             simulator.expire_sessions(&username);
             Ok(json!({}))
         }
         ("POST", "/reset-token") => {
-            let OfUser { username } = read_user(simulator, body)?;
+            let OfUser { username } = read(body)?;
+            check_user(simulator, &username)?;
             let token = simulator.reset_security_token(&username);
             Ok(json!({ "security_token": token }))
         }
@@ -169,25 +183,26 @@ fn act(
             stop.notify_one();
             Ok(json!({}))
         }
-        _ => {
+        (method, path) => administer::act(simulator, method, path, body).unwrap_or_else(|| {
             let problem = format!("no {method} {path} here");
             Err(Problem(StatusCode::NOT_FOUND, problem))
-        }
+        }),
     }
 }
 
-fn read_user(simulator: &Simulator, body: &[u8]) -> Result<OfUser, Problem> {
-    let user: OfUser = read(body)?;
-    if simulator.has_user(&user.username) {
-        return Ok(user);
+fn check_user(simulator: &Simulator, username: &str) -> Result<(), Problem> {
+    match simulator.has_user(username) {
+        true => Ok(()),
+        false => Err(bad(format!("no user `{username}`"))),
     }
-    let problem = format!("no user `{}`", user.username);
-    Err(Problem(StatusCode::BAD_REQUEST, problem))
+}
+
+fn bad(problem: String) -> Problem {
+    Problem(StatusCode::BAD_REQUEST, problem)
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem(StatusCode::BAD_REQUEST, error.to_string()))
+    serde_json::from_slice(body).map_err(|error| bad(error.to_string()))
 }
 
 fn describe(request: &journal::Request) -> Value {
@@ -202,6 +217,7 @@ fn describe(request: &journal::Request) -> Value {
         "method": request.method,
         "path": request.path,
         "operation": request.operation,
+        "flow": request.flow,
         "user": request.user,
         "status": request.status,
         "outcome": request.outcome,

@@ -33,12 +33,22 @@ pub(super) fn session_id(org: &str) -> String {
     format!("{org}!{}", random_text(96, 64))
 }
 
+/// A refresh token.
+pub(super) fn refresh_token() -> String {
+    format!("5Aep861{}", random_text(80, 64))
+}
+
+/// An authorization code: it ends with what a URL has to escape.
+pub(super) fn authorization_code() -> String {
+    format!("aPrx{}==", random_text(60, 64))
+}
+
 /// The hash that a refusal shows in place of the session id.
 pub(super) fn session_hash() -> String {
     random_text(44, 62)
 }
 
-fn random_text(length: usize, letters: u64) -> String {
+pub(super) fn random_text(length: usize, letters: u64) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
     // A fresh RandomState per text: its keys come from the system's randomness.
     let state = RandomState::new();

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{reply::Outcome, server::Listener};
+use super::{flow::Flow, reply::Outcome, server::Listener};
 
 /// A request that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub struct Request {
     pub method: String,
     /// Without the query.
     pub path: String,
-    /// The SOAP call, if it was one.
+    /// The SOAP call or the OAuth grant, if it was one.
     pub operation: Option<String>,
+    /// The flow, if it was a login.
+    pub flow: Option<Flow>,
     /// The user whom it named or whose session it brought.
     pub user: Option<String>,
     /// The HTTP status of the answer, if there was one.
@@ -29,11 +31,18 @@ pub struct Request {
     pub outcome: Outcome,
 }
 
+/// A login that a request tries, whatever becomes of it.
+pub(super) struct Attempt {
+    pub(super) flow: Flow,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+}
+
 /// How often a user logged in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LoginCount {
     pub accepted: u64,
-    /// Refused by `login()` itself.
+    /// Refused by `login()` or the token endpoint itself.
     pub rejected: u64,
     /// These two, and those that met a scripted answer.
     pub total: u64,
@@ -56,7 +65,8 @@ impl std::error::Error for Unexpected {}
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     requests: VecDeque<Request>,
-    logins: BTreeMap<String, LoginCount>,
+    /// By user in lower case, and by flow.
+    logins: BTreeMap<String, BTreeMap<Flow, LoginCount>>,
     unexpected: Vec<String>,
 }
 
@@ -66,8 +76,9 @@ impl Journal {
             let Request { method, path, .. } = &request;
             self.complain(format!("{complaint} ({method} {path})"));
         }
-        if let (Some("login"), Some(user)) = (request.operation.as_deref(), &request.user) {
-            let count = self.logins.entry(user.to_ascii_lowercase()).or_default();
+        if let (Some(flow), Some(user)) = (request.flow, &request.user) {
+            let flows = self.logins.entry(user.to_ascii_lowercase()).or_default();
+            let count = flows.entry(flow).or_default();
             count.total += 1;
             match request.outcome {
                 Outcome::LoginAccepted => count.accepted += 1,
@@ -94,17 +105,34 @@ impl Journal {
     }
 
     pub(super) fn logins(&self, user: &str) -> LoginCount {
-        let count = self.logins.get(&user.to_ascii_lowercase());
-        count.copied().unwrap_or_default()
+        sum(&self.logins_by_flow(user))
+    }
+
+    pub(super) fn logins_by_flow(&self, user: &str) -> BTreeMap<Flow, LoginCount> {
+        let flows = self.logins.get(&user.to_ascii_lowercase());
+        flows.cloned().unwrap_or_default()
     }
 
     pub(super) fn all_logins(&self) -> BTreeMap<String, LoginCount> {
-        self.logins.clone()
+        let users = self.logins.iter();
+        users
+            .map(|(user, flows)| (user.clone(), sum(flows)))
+            .collect()
     }
 
     pub(super) fn take_unexpected(&mut self) -> Vec<String> {
         std::mem::take(&mut self.unexpected)
     }
+}
+
+fn sum(flows: &BTreeMap<Flow, LoginCount>) -> LoginCount {
+    let mut sum = LoginCount::default();
+    for count in flows.values() {
+        sum.accepted += count.accepted;
+        sum.rejected += count.rejected;
+        sum.total += count.total;
+    }
+    sum
 }
 
 /// Enough for any test, and an end for a simulator that runs for days.

@@ -6,12 +6,15 @@
 //! **Simulated.** `login()` at both SOAP APIs with its version rules, org switches, permissions, login
 //! hours, address rules, lockout, login rate and address block; sessions that idle out, are shared by all
 //! who log in, logged out for all, or barred; `getUserInfo`, `getServerTimestamp`, `logout`,
-//! `setPassword`; REST version list, queries and limits; `userinfo`; every API's way to refuse a session;
-//! and [`Answer`], the noise on demand.
+//! `setPassword` and the mail that follows it; REST version list, queries and limits; OAuth by client
+//! credentials, JWT bearer, password, refresh token and browser, with introspection, revocation, `userinfo`
+//! and identity, for [`App`]s and approvals of all kinds; every API's way to refuse a session; the days on
+//! which the old logins end ([`Retirement`]); and [`Answer`], the noise on demand.
 //!
-//! **Not simulated.** OAuth token endpoints; Bulk beyond its refusals; more SOQL than a list of fields;
-//! login hours by weekday and time zone; MFA codes in the password; sessions that live on although their
-//! user is frozen; success in XML from REST.
+//! **Not simulated.** The device, hybrid and token exchange flows; the person at the authorize page, whose
+//! [`Browser`] answers at once; keys to verify access tokens in JWT format; a My Domain that moves; Bulk
+//! beyond its refusals; more SOQL than a list of fields; login hours by weekday and time zone; MFA codes in
+//! the password; sessions that live on although their user is frozen; success in XML from REST.
 //!
 //! **Uncertain**, because nobody outside has settled it. Each is a field to turn: where permission and
 //! address checks stand ([`Org::policy_checks`]), the detail element and prefix of faults
@@ -21,27 +24,34 @@
 //! ([`Org::token_from_trusted_ok`]), whether a login that returns a living session is activity
 //! ([`Org::login_restamps`]) and always returns it ([`Org::distinct_sessions`]), whether a new password
 //! ends sessions ([`Org::password_change_ends_sessions`]), and REST's status for an expired password
-//! ([`Org::expired_password_status`]).
+//! ([`Org::expired_password_status`]); and for OAuth whatever [`OAuthPolicy`] marks so.
 //!
 //! **Unexpected requests** are those that no good client makes: an unknown path, malformed SOAP, another
-//! call than `login()` at the login host, an `Authorization` header on `login()`, a redirect followed.
+//! call than `login()` at the login host, an `Authorization` header on `login()`, a redirect followed, a
+//! secret in a query, a refresh token or an authorization code used again, an assertion kept for later.
 //! They are answered as Salesforce would, and [`Simulator::finish`] or the drop of the simulator fails.
 
 mod answer;
 mod body;
 pub mod control;
+mod credentials;
+mod flow;
+mod form;
 mod gate;
 mod gzip;
 pub mod id;
 mod identity;
 mod journal;
+mod mail;
 mod noise;
+mod oauth;
 mod options;
 mod org;
 mod proxy;
 mod query;
 mod reply;
 mod rest;
+mod retirement;
 mod router;
 mod script;
 mod server;
@@ -65,11 +75,18 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 pub use answer::{Answer, ContentType};
+pub use flow::Flow;
 pub use gate::Gate;
 pub use journal::{LoginCount, Request, Unexpected};
-pub use options::{Options, PASSWORD, SECURITY_TOKEN, USERNAME};
+pub use mail::Mail;
+pub use oauth::{
+    App, Browser, OAUTH_ERRORS, OAuthError, OAuthPolicy, PRIVATE_KEY, PermittedUsers, StateSent,
+    certificate,
+};
+pub use options::{CONSUMER_KEY, CONSUMER_SECRET, Options, PASSWORD, SECURITY_TOKEN, USERNAME};
 pub use org::{FaultStyle, IpRange, Org, PolicyChecks};
 pub use reply::Outcome;
+pub use retirement::Retirement;
 pub use script::Place;
 pub use server::Listener;
 pub use soap::fault::{Detail, Fault};
@@ -95,7 +112,7 @@ impl Simulator {
     /// Starts a simulator in tasks of this runtime.
     ///
     /// # Panics
-    /// If it can't listen on loopback or write its CA file.
+    /// If it can't listen on loopback or write its files.
     pub async fn start(options: Options) -> Self {
         match Self::try_start(options).await {
             Ok(simulator) => simulator,
@@ -106,11 +123,12 @@ impl Simulator {
     /// Starts a simulator in tasks of this runtime.
     ///
     /// # Errors
-    /// If it can't listen on loopback or write its CA file.
+    /// If it can't listen on loopback or write its files.
     pub async fn try_start(options: Options) -> io::Result<Self> {
         let (pem, config) = tls::issue(options.certificate)?;
         let directory = TempDir::with_prefix("sfvault-simulator-")?;
         tokio::fs::write(directory.path().join(CA_FILE), pem).await?;
+        tokio::fs::write(directory.path().join(KEY_FILE), PRIVATE_KEY).await?;
         let (login, instance) = (listen().await?, listen().await?);
         let (elsewhere, proxy) = (listen().await?, listen().await?);
         let login_address = login.local_addr()?;
@@ -121,7 +139,7 @@ impl Simulator {
         if org.instance_url.is_empty() {
             org.instance_url = local_url(instance_address);
         }
-        let state = Arc::new(State::new(options.clock, org, options.users));
+        let state = Arc::new(State::new(options.clock, org, options.users, options.apps));
         let mut tasks = JoinSet::new();
         for (socket, listener) in [
             (login, Listener::Login),
@@ -175,6 +193,12 @@ impl Simulator {
         self.directory.path().join(CA_FILE)
     }
 
+    /// [`PRIVATE_KEY`], in PEM.
+    #[must_use]
+    pub fn private_key_file(&self) -> PathBuf {
+        self.directory.path().join(KEY_FILE)
+    }
+
     /// A directory that lives as long as the simulator.
     #[must_use]
     pub fn directory(&self) -> &Path {
@@ -206,6 +230,13 @@ impl Simulator {
         self.state.with(|world| world.place_of(username).is_some())
     }
 
+    /// The names of all users.
+    #[must_use]
+    pub fn usernames(&self) -> Vec<String> {
+        self.state
+            .with(|world| world.users.iter().map(|u| u.username.clone()).collect())
+    }
+
     /// Adds a user; its id becomes its own if another user has it.
     pub fn add_user(&self, mut user: User) {
         self.state.with(|world| {
@@ -221,8 +252,9 @@ impl Simulator {
     /// # Panics
     /// If there is no such user.
     pub fn reset_security_token(&self, username: &str) -> String {
-        self.user(username, |user| {
-            user.security_token = id::security_token();
+        self.at(username, |world, place| {
+            let user = &mut world.users[place];
+            user.reset_security_token(world.now);
             user.security_token.clone()
         })
     }
@@ -237,6 +269,15 @@ impl Simulator {
             world.set_password(place, password);
             world.users[place].security_token.clone()
         })
+    }
+
+    /// What Salesforce has written to a user.
+    ///
+    /// # Panics
+    /// If there is no such user.
+    #[must_use]
+    pub fn mail(&self, username: &str) -> Vec<Mail> {
+        self.user(username, |user| user.mails.clone())
     }
 
     /// Ends a user's sessions.
@@ -346,3 +387,4 @@ fn local_url(address: SocketAddr) -> String {
 }
 
 const CA_FILE: &str = "ca.pem";
+const KEY_FILE: &str = "app.key.pem";

@@ -28,6 +28,14 @@ impl Answer {
                 content_type,
                 body,
             } => Reply::new(*status, content_type.as_str(), body.clone()),
+            Self::Raw {
+                status,
+                headers,
+                body,
+            } => headers.iter().fold(
+                Reply::new(*status, "", body.clone()),
+                |reply, (name, value)| reply.header(name, value),
+            ),
             Self::SettingUp => Reply::html(420, SETTING_UP),
             Self::NotAcceptable => Reply::new(406, "", Bytes::new()),
             Self::Unavailable => {
@@ -46,12 +54,16 @@ impl Answer {
             Self::Silence | Self::Hang | Self::CloseUnread | Self::CloseRead => {
                 Reply::xml(200, String::new())
             }
+            Self::Flood if scene.path.starts_with("/services/oauth2/") => {
+                Reply::new(200, ContentType::Json.as_str(), "{")
+            }
             Self::Flood => Reply::xml(200, FLOOD.to_owned()),
-            // These two depend on what kind of request it is: the caller makes a fault of them.
-            Self::Fault(_) | Self::EchoedPassword => return None,
+            // These depend on what kind of request it is: the caller makes a fault of them.
+            Self::Fault(_) | Self::OAuth(_) | Self::EchoedPassword => return None,
             Self::Usual
             | Self::Hold(_)
             | Self::CloseProcessed
+            | Self::Gateway(_)
             | Self::Cut
             | Self::Truncated
             | Self::Drip { .. }
@@ -71,6 +83,9 @@ impl Answer {
         if let Self::Fault(fault) = self {
             return Some(fault.clone());
         }
+        if let Self::OAuth(error) = self {
+            return Some(Fault::unexpected(&error.error, &error.description));
+        }
         if !matches!(self, Self::EchoedPassword) {
             return None;
         }
@@ -83,23 +98,43 @@ impl Answer {
 
     /// Spoils the usual answer.
     pub(super) fn spoil(&self, reply: &mut Reply, org: &Org) {
+        let is_json = reply.body.starts_with(b"{");
         let edit = |from: &str, to: &str| {
             let text = String::from_utf8_lossy(&reply.body);
             Bytes::from(text.replacen(from, to, 1))
         };
         match self {
+            Self::Gateway(status) => {
+                reply.status = *status;
+                reply.content_type = ContentType::Html.as_str();
+                reply.body = Bytes::from_static(GATEWAY.as_bytes());
+            }
             Self::Truncated => reply.body.truncate(reply.body.len() / 2),
             Self::Gzip => {
                 reply.body = gzip::stored(&reply.body).into();
-                reply.headers.push(("Content-Encoding", "gzip".to_owned()));
+                reply
+                    .headers
+                    .push(("Content-Encoding".to_owned(), "gzip".to_owned()));
             }
             Self::WrongContentType => reply.content_type = ContentType::Html.as_str(),
+            Self::TwoSessionIds if is_json => {
+                let second = format!("\"access_token\":\"{}!second\",\"id\"", org.id);
+                reply.body = edit("\"id\"", &second);
+            }
             Self::TwoSessionIds => {
                 let second = format!("</sessionId><sessionId>{}!second</sessionId>", org.id);
                 reply.body = edit("</sessionId>", &second);
             }
+            Self::SessionIdWithNewline if is_json => {
+                let start = "\"access_token\":\"";
+                reply.body = edit(start, &format!("{start}X\\r\\nX-Injected: 1"));
+            }
             Self::SessionIdWithNewline => {
                 reply.body = edit("</sessionId>", "\r\nX-Injected: 1</sessionId>");
+            }
+            Self::ServerUrl(url) if is_json => {
+                let from = format!("\"instance_url\":\"{}", org.instance_url);
+                reply.body = edit(&from, &format!("\"instance_url\":\"{url}"));
             }
             Self::ServerUrl(url) => {
                 let from = format!("<serverUrl>{}", org.instance_url);
@@ -110,7 +145,9 @@ impl Answer {
             Self::Usual
             | Self::Hold(_)
             | Self::Fault(_)
+            | Self::OAuth(_)
             | Self::Http { .. }
+            | Self::Raw { .. }
             | Self::SettingUp
             | Self::NotAcceptable
             | Self::Unavailable
@@ -154,6 +191,7 @@ fn with_doctype(entities: &str) -> String {
 const SETTING_UP: &str = "<html><head><title>Salesforce</title></head><body><h1>We are setting things \
                           up</h1><p>Please wait a moment.</p></body></html>";
 const UNAVAILABLE: &str = "<html><body><h1>We are down for maintenance</h1></body></html>";
+const GATEWAY: &str = "<html><body><h1>The server did not answer in time</h1></body></html>";
 const METHOD_NOT_ALLOWED: &str =
     "<html><body>HTTP method POST is not supported by this URL</body></html>";
 const LOGIN_PAGE: &str = "<!DOCTYPE html><html><head><title>Login | Salesforce</title></head><body><form \

@@ -7,7 +7,11 @@ use std::{
 
 use super::{
     id,
+    oauth::OAuthPolicy,
+    retirement::Retirement,
+    server::Listener,
     soap::fault::{Detail, Fault},
+    user::User,
 };
 
 /// The state of the simulated org. Every field can be changed while the simulator runs.
@@ -51,14 +55,19 @@ pub struct Org {
     pub max_login_version: u32,
     /// "SOAP API login()", off by default in orgs created since Winter '26.
     pub soap_login_enabled: bool,
-    /// Whether `login()` needs the user permission "Use Any API Auth".
+    /// Whether `login()` needs the user permission "Use Any API Auth" already.
     pub any_api_auth_enforced: bool,
+    /// When Salesforce ends what of this.
+    pub retirement: Retirement,
     /// "Prevent SOAP API login from login.salesforce.com".
     pub my_domain_only: bool,
     /// The answer to that. Uncertain.
     pub my_domain_fault: Fault,
     /// Where the permission, hours and address checks stand. Uncertain.
     pub policy_checks: PolicyChecks,
+
+    /// What concerns OAuth.
+    pub oauth: OAuthPolicy,
 
     /// The address that all requests seem to come from.
     pub caller: IpAddr,
@@ -99,6 +108,24 @@ impl Org {
         matches!(host, "localhost" | "127.0.0.1") || own == Some(host)
     }
 
+    /// Whether a request to this host, without port, is to another environment or to another org.
+    pub(super) fn is_elsewhere(&self, listener: Listener, host: &str) -> bool {
+        match host {
+            "login.salesforce.com" => self.sandbox,
+            "test.salesforce.com" => !self.sandbox,
+            _ => listener == Listener::Instance && !self.is_at(host),
+        }
+    }
+
+    /// The URL of a user's identity, which is always at a login host.
+    pub(super) fn identity_url(&self, user: &User) -> String {
+        let host = match self.sandbox {
+            true => "test.salesforce.com",
+            false => "login.salesforce.com",
+        };
+        format!("https://{host}/id/{}/{}", self.id_18(), user.id_18())
+    }
+
     pub(super) fn trusts_caller(&self) -> bool {
         self.trusted.iter().any(|range| range.contains(self.caller))
     }
@@ -127,9 +154,11 @@ impl Default for Org {
             max_login_version: 64,
             soap_login_enabled: true,
             any_api_auth_enforced: true,
+            retirement: Retirement::announced(),
             my_domain_only: false,
             my_domain_fault: Fault::restricted_domain(),
             policy_checks: PolicyChecks::AfterPassword,
+            oauth: OAuthPolicy::default(),
             caller: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
             trusted: Vec::new(),
             token_from_trusted_ok: true,

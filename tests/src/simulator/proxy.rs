@@ -69,6 +69,7 @@ impl Proxy {
                 method: method.to_owned(),
                 path: target.to_owned(),
                 operation: None,
+                flow: None,
                 user: None,
                 status: Some(if known { 200 } else { 403 }),
                 outcome: Outcome::Answered,

@@ -11,7 +11,7 @@ use super::body::Body;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Bytes,
     pub(super) outcome: Outcome,
     pub(super) user: Option<String>,
@@ -23,9 +23,9 @@ pub(super) struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// `login()` opened or reused a session.
+    /// A login opened or reused a session.
     LoginAccepted,
-    /// `login()` did not; this is what the login history would say.
+    /// A login did not; this is what the login history would say.
     LoginRefused(&'static str),
     /// The request's session is not good.
     SessionRefused,
@@ -60,8 +60,8 @@ impl Reply {
         Self::new(status, "text/html; charset=UTF-8", body)
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 

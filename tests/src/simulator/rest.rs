@@ -4,6 +4,7 @@ use http::{HeaderMap, Method, header, request::Parts};
 use serde_json::{Value, json};
 
 use super::{
+    form::Form,
     org::NEWEST_VERSION,
     query::{QueryError, Reader},
     reply::{Outcome, Reply},
@@ -133,8 +134,11 @@ fn serve(
             let limits = json!({ "DailyApiRequests": { "Max": max, "Remaining": left } });
             return Reply::json(200, &limits);
         }
-        ["query" | "queryAll"] => match parameter(request.query, "q") {
-            Some(soql) => world.cursors.run(&soql, &reader),
+        ["query" | "queryAll"] => match Form::parse(request.query)
+            .as_ref()
+            .and_then(|form| form.get("q"))
+        {
+            Some(soql) => world.cursors.run(soql, &reader),
             None => Err(QueryError {
                 code: "MALFORMED_QUERY",
                 message: "A query string has to be specified".to_owned(),
@@ -241,44 +245,4 @@ pub(super) fn error(request: &Request<'_>, status: u16, code: &str, message: &st
          <message>{message}</message></Error></Errors>"
     );
     Reply::new(status, "application/xml;charset=UTF-8", body)
-}
-
-/// The decoded value of a parameter.
-fn parameter(query: &str, name: &str) -> Option<String> {
-    let value = query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))?;
-    let mut bytes = Vec::new();
-    let mut rest = value.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            _ => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_decoded_or_absent() {
-        for (query, value) in [
-            ("q=SELECT+Id%2CName", Some("SELECT Id,Name")),
-            ("a=1&q=%C3%A9", Some("é")),
-            ("q=%", None),
-            ("q=%C3", None),
-            ("q=%zz", None),
-            ("", None),
-        ] {
-            assert_eq!(parameter(query, "q").as_deref(), value, "{query}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use http::{Method, header, request::Parts};
 
 use super::{
-    identity,
+    identity, oauth,
     reply::Reply,
     rest::{self, Request},
     server::Listener,
@@ -38,6 +38,11 @@ pub(super) fn is_soap(parts: &Parts) -> bool {
     parts.uri.path().starts_with("/services/Soap/")
 }
 
+/// Whether the request goes to an OAuth endpoint that answers in JSON.
+pub(super) fn is_oauth(parts: &Parts) -> bool {
+    parts.uri.path().starts_with("/services/oauth2/")
+}
+
 /// Whether the request is the harmless question which versions there are.
 pub(super) fn asks_versions(parts: &Parts) -> bool {
     parts.method == Method::GET && matches!(parts.uri.path(), "/services/data" | "/services/data/")
@@ -62,10 +67,23 @@ fn route(world: &mut World, listener: Listener, parts: &Parts, body: &[u8]) -> R
         };
         return soap::answer(world, &context, body);
     }
+    if let ["services", "oauth2", endpoint] = path.as_slice() {
+        let request = oauth::Request::of(listener, parts, body);
+        if let Some(reply) = oauth::answer(world, endpoint, &request) {
+            return reply;
+        }
+    }
+    let request = Request::of(parts);
+    let asks_identity = matches!(
+        path.as_slice(),
+        ["services", "oauth2", "userinfo"] | ["id", _, _]
+    );
+    if asks_identity && parts.method == Method::GET {
+        return identity::answer(world, listener, &request, &path);
+    }
     if listener == Listener::Login {
         return Reply::html(404, NOT_FOUND).complaint("no path of a login host");
     }
-    let request = Request::of(parts);
     match path.as_slice() {
         ["services", "data", version, rest @ ..] => rest::answer(
             world,
@@ -74,9 +92,6 @@ fn route(world: &mut World, listener: Listener, parts: &Parts, body: &[u8]) -> R
             rest.strip_suffix(&[""]).unwrap_or(rest),
         ),
         ["services", "async", _, ..] => rest::bulk(world, &request),
-        ["services", "oauth2", "userinfo"] | ["id", _, _] if parts.method == Method::GET => {
-            identity::answer(world, &request)
-        }
         _ => Reply::html(404, NOT_FOUND).complaint("an unknown path"),
     }
 }

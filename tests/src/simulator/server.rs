@@ -16,13 +16,15 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     answer::{Answer, Delivery},
     body::Body,
+    flow::Flow,
     journal,
     noise::Scene,
+    oauth::{self, OAuthError},
     reply::{Outcome, Reply},
     rest, router,
     script::Place,
-    soap::{Api, envelope::Call},
-    state::State,
+    soap::{self, Api, envelope::Call, fault::Fault},
+    state::{State, World},
 };
 
 /// A port on which the simulator listens.
@@ -133,22 +135,20 @@ impl Server {
         let call = router::is_soap(parts)
             .then(|| Call::parse(body).ok())
             .flatten();
-        let scene = Scene {
-            path: parts.uri.path(),
-            password: call.as_ref().and_then(|call| call.field("password")),
-            elsewhere: &self.elsewhere,
-        };
         let reply = self.state.with(|world| {
-            let scripted = match answer.fault(&scene) {
-                Some(fault) if router::is_soap(parts) => {
-                    let xml = fault.to_xml(Api::of_path(scene.path), world.org.fault_style);
-                    Some(Reply::xml(500, xml))
-                }
-                Some(fault) => {
-                    let request = rest::Request::of(parts);
-                    Some(rest::error(&request, 403, &fault.code, &fault.message))
-                }
-                None => answer.replacement(&scene),
+            let attempt = match &call {
+                Some(call) => soap::attempt(call),
+                None => oauth::attempt(world, parts, body),
+            };
+            let scene = Scene {
+                path: parts.uri.path(),
+                password: attempt.as_ref().and_then(|a| a.password.as_deref()),
+                elsewhere: &self.elsewhere,
+            };
+            let scripted = match (answer, answer.fault(&scene)) {
+                (Answer::OAuth(error), _) if router::is_oauth(parts) => Some(error.to_json(world)),
+                (_, Some(fault)) => Some(refusal(world, parts, &fault)),
+                (_, None) => answer.replacement(&scene),
             };
             let mut reply = match scripted {
                 Some(reply) => reply.outcome(Outcome::Noise),
@@ -157,16 +157,18 @@ impl Server {
                 None => router::answer(world, self.listener, parts, body),
             };
             answer.spoil(&mut reply, &world.org);
-            let login = call.as_ref().filter(|call| call.operation == "login");
-            let user = login.and_then(|call| call.field("username"));
+            let flow = attempt.as_ref().map(|attempt| attempt.flow);
+            let user = attempt.and_then(|attempt| attempt.user);
+            let operation = call.as_ref().map(|call| call.operation.as_str());
             let request = journal::Request {
                 at: world.now,
                 listener: self.listener,
                 host: router::host(parts).to_owned(),
                 method: parts.method.to_string(),
                 path: parts.uri.path().to_owned(),
-                operation: call.as_ref().map(|call| call.operation.clone()),
-                user: reply.user.clone().or_else(|| user.map(str::to_owned)),
+                operation: operation.or(flow.map(Flow::operation)).map(str::to_owned),
+                flow,
+                user: reply.user.clone().or(user),
                 status: answer.delivery().has_status().then_some(reply.status),
                 outcome: reply.outcome,
             };
@@ -184,6 +186,19 @@ impl Server {
             .with(|world| world.journal.complain(complaint.to_owned()));
         self.state.announce();
     }
+}
+
+/// A scripted fault, in the words of the API that it meets.
+fn refusal(world: &mut World, parts: &Parts, fault: &Fault) -> Reply {
+    if router::is_soap(parts) {
+        let api = Api::of_path(parts.uri.path());
+        return Reply::xml(500, fault.to_xml(api, world.org.fault_style));
+    }
+    if router::is_oauth(parts) {
+        return OAuthError::new(&fault.code, &fault.message).to_json(world);
+    }
+    let request = rest::Request::of(parts);
+    rest::error(&request, 403, &fault.code, &fault.message)
 }
 
 /// Accepts connections and runs each in a task of its own, until it is dropped.

@@ -12,22 +12,45 @@ use super::id;
 pub(super) struct Session {
     pub(super) id: String,
     pub(super) username: String,
+    pub(super) origin: Origin,
     /// Good for nothing but `setPassword`.
     pub(super) password_expired: bool,
     pub(super) address: IpAddr,
     timeout: Duration,
     /// The activity that the timeout is counted from.
     stamp: SystemTime,
+    /// Whether activity does not prolong it: a token in JWT format names its own end.
+    fixed: bool,
+}
+
+/// What a session was opened through. One living session is shared by all that have the same origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    Soap,
+    /// The username-password flow: such sessions can't be introspected.
+    Password {
+        consumer_key: String,
+    },
+    App {
+        consumer_key: String,
+        /// The approval whose end is the session's too.
+        approval: Option<u64>,
+    },
 }
 
 impl Session {
+    /// When it was last prolonged, and when it ends without more activity.
+    pub(super) fn span(&self) -> (SystemTime, SystemTime) {
+        (self.stamp, self.stamp + self.timeout)
+    }
+
     fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.stamp).unwrap_or_default()
     }
 
     /// Salesforce writes no activity down in the first half of the timeout (help article 000383251).
     fn touch(&mut self, now: SystemTime) {
-        if self.age(now) >= self.timeout / 2 {
+        if !self.fixed && self.age(now) >= self.timeout / 2 {
             self.stamp = now;
         }
     }
@@ -37,6 +60,7 @@ impl Session {
 pub(super) struct Wanted<'a> {
     pub(super) org_id: &'a str,
     pub(super) username: &'a str,
+    pub(super) origin: Origin,
     pub(super) password_expired: bool,
     pub(super) address: IpAddr,
     pub(super) timeout: Duration,
@@ -54,6 +78,8 @@ impl Sessions {
         self.bury(now);
         let living = self.0.iter_mut().find(|session| {
             !wanted.distinct
+                && !session.fixed
+                && session.origin == wanted.origin
                 && session.username.eq_ignore_ascii_case(wanted.username)
                 && session.password_expired == wanted.password_expired
                 && session.address == wanted.address
@@ -64,17 +90,15 @@ impl Sessions {
             }
             return session.id.clone();
         }
-        let session = Session {
-            id: id::session_id(wanted.org_id),
-            username: wanted.username.to_owned(),
-            password_expired: wanted.password_expired,
-            address: wanted.address,
-            timeout: wanted.timeout,
-            stamp: now,
-        };
-        let id = session.id.clone();
-        self.0.push(session);
+        let id = id::session_id(wanted.org_id);
+        self.add(id.clone(), wanted, false, now);
         id
+    }
+
+    /// A new session whose id is a token that names its own end.
+    pub(super) fn open_fixed(&mut self, token: String, wanted: &Wanted<'_>, now: SystemTime) {
+        self.bury(now);
+        self.add(token, wanted, true, now);
     }
 
     /// The living session of this id.
@@ -108,6 +132,14 @@ impl Sessions {
             .retain(|session| !session.username.eq_ignore_ascii_case(username));
     }
 
+    /// Ends all sessions of an approval.
+    pub(super) fn close_all_through(&mut self, ended: u64) {
+        self.0.retain(|session| match session.origin {
+            Origin::App { approval, .. } => approval != Some(ended),
+            Origin::Soap | Origin::Password { .. } => true,
+        });
+    }
+
     /// The ids of a user's living sessions.
     pub(super) fn of(&mut self, username: &str, now: SystemTime) -> Vec<String> {
         self.bury(now);
@@ -116,6 +148,19 @@ impl Sessions {
             .filter(|session| session.username.eq_ignore_ascii_case(username))
             .map(|session| session.id.clone())
             .collect()
+    }
+
+    fn add(&mut self, id: String, wanted: &Wanted<'_>, fixed: bool, now: SystemTime) {
+        self.0.push(Session {
+            id,
+            username: wanted.username.to_owned(),
+            origin: wanted.origin.clone(),
+            password_expired: wanted.password_expired,
+            address: wanted.address,
+            timeout: wanted.timeout,
+            stamp: now,
+            fixed,
+        });
     }
 
     fn bury(&mut self, now: SystemTime) {

@@ -10,7 +10,13 @@ use sfvaultd::clock::Clock as _;
 use tokio::sync::watch;
 
 use super::{
-    id, journal::Journal, org::Org, query::Cursors, script::Scripts, session::Sessions, user::User,
+    journal::Journal,
+    oauth::{App, OAuth},
+    org::Org,
+    query::Cursors,
+    script::Scripts,
+    session::Sessions,
+    user::User,
 };
 use crate::clock::ManualClock;
 
@@ -30,6 +36,7 @@ pub(super) struct World {
     pub(super) org: Org,
     pub(super) users: Vec<User>,
     pub(super) sessions: Sessions,
+    pub(super) oauth: OAuth,
     pub(super) cursors: Cursors,
     /// When logins from the caller's address failed in the last hour.
     pub(super) recent_failures: VecDeque<SystemTime>,
@@ -40,12 +47,13 @@ pub(super) struct World {
 }
 
 impl State {
-    pub(super) fn new(clock: ManualClock, org: Org, users: Vec<User>) -> Self {
+    pub(super) fn new(clock: ManualClock, org: Org, users: Vec<User>, apps: Vec<App>) -> Self {
         let world = World {
             now: clock.now(),
             org,
             users,
             sessions: Sessions::default(),
+            oauth: OAuth::new(apps),
             cursors: Cursors::default(),
             recent_failures: VecDeque::new(),
             api_calls: 0,
@@ -139,11 +147,13 @@ impl World {
     pub(super) fn set_password(&mut self, place: usize, password: &str) {
         let user = &mut self.users[place];
         user.password = password.to_owned();
-        user.security_token = id::security_token();
+        user.reset_security_token(self.now);
         user.password_expired = false;
         user.failed_logins = 0;
+        let username = user.username.clone();
         if self.org.password_change_ends_sessions {
-            self.sessions.close_all_of(&user.username);
+            self.sessions.close_all_of(&username);
         }
+        self.password_changed(&username);
     }
 }

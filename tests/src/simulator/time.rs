@@ -18,6 +18,32 @@ pub(super) fn iso(time: SystemTime) -> String {
     )
 }
 
+/// Seconds since 1970.
+pub(super) fn whole_seconds(time: SystemTime) -> u64 {
+    milliseconds(time) / 1000
+}
+
+/// Milliseconds since 1970.
+pub(super) fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Days from 1970 until a date such as `2026-12-01`. `None`: there is no such day.
+pub(super) fn days_until(text: &str) -> Option<u64> {
+    let mut numbers = text.splitn(3, '-').map(str::parse::<u64>);
+    let year = numbers
+        .next()?
+        .ok()
+        .filter(|year| (1970..10_000).contains(year))?;
+    let (month, day) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let first = (year - 1970) * 365;
+    // Behind it come the leap days, fewer than 2,000, and the days of the year.
+    (first..first + 366 + 2000).find(|days| date(*days) == (year, month, day))
+}
+
 /// The date of a day since 1970, counted in years that start in March: so the leap day is the last.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
@@ -44,6 +70,24 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn days_are_counted_from_1970_and_some_do_not_exist() {
+        for (text, days) in [
+            ("1970-01-01", Some(0)),
+            ("2000-02-29", Some(11_016)),
+            ("2026-12-01", Some(20_788)),
+            ("9999-12-31", Some(2_932_896)),
+            ("2026-02-29", None),
+            ("2026-13-01", None),
+            ("1969-12-31", None),
+            ("2026-12", None),
+            ("2026-12-01-1", None),
+            ("+", None),
+        ] {
+            assert_eq!(days_until(text), days, "{text}");
+        }
+    }
 
     #[test]
     fn leap_days_and_year_ends_are_right() {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{id, org::IpRange, org::Org, soap::fault::Fault};
+use super::{id, mail::Mail, org::IpRange, org::Org, soap::fault::Fault};
 
 /// The state of a simulated user. Every field can be changed while the simulator runs.
 #[derive(Debug, Clone)]
@@ -37,8 +37,10 @@ pub struct User {
     /// Failed logins since the last good one.
     pub failed_logins: u32,
     pub lock: Option<Lock>,
-    /// What the next logins are answered with, whatever they bring.
+    /// What the next `login()` calls are answered with, whatever they bring.
     pub next_faults: VecDeque<Fault>,
+    /// What Salesforce has written to the user.
+    pub mails: Vec<Mail>,
     /// When the logins of the last hour came.
     pub(super) recent_logins: VecDeque<SystemTime>,
 }
@@ -80,6 +82,7 @@ impl User {
             failed_logins: 0,
             lock: None,
             next_faults: VecDeque::new(),
+            mails: Vec::new(),
             recent_logins: VecDeque::new(),
         }
     }
@@ -88,6 +91,16 @@ impl User {
     #[must_use]
     pub fn id_18(&self) -> String {
         id::eighteen(&self.id)
+    }
+
+    /// Gives the user a new security token, and mails it. Who has login IP ranges gets no mail: inside them
+    /// nobody needs a token (help article 000182450).
+    pub(super) fn reset_security_token(&mut self, now: SystemTime) {
+        self.security_token = id::security_token();
+        if self.login_ips.is_empty() {
+            let mail = Mail::of_new_token(&self.username, &self.security_token, now);
+            self.mails.push(mail);
+        }
     }
 
     /// Compares what a login sent with the password, alone and with the token behind it.

@@ -246,6 +246,28 @@ fn an_operator_may_release_a_latch() {
 }
 
 #[test]
+fn a_policy_before_a_rejection_does_not_make_it_look_like_a_lockout() {
+    let mut machine = machine();
+    log_in(
+        &mut machine,
+        Want::default(),
+        at(0),
+        rejected(Class::AccessPolicy),
+    );
+    machine.release();
+    log_in(
+        &mut machine,
+        Want::default(),
+        at(1),
+        rejected(Class::BadCredentials),
+    );
+    let Refusal::Latched { failure, .. } = refusal(&mut machine, Want::default(), at(2)) else {
+        panic!()
+    };
+    assert_eq!(failure.class, Class::BadCredentials);
+}
+
+#[test]
 fn two_unanswered_logins_end_the_budget_of_a_quarter_of_an_hour() {
     let mut machine = machine();
     log_in(
@@ -288,11 +310,12 @@ fn the_budget_holds_over_a_restart_and_counts_a_login_whose_answer_was_lost() {
 }
 
 #[test]
-fn transient_failures_double_the_pause_up_to_five_minutes() {
+fn transient_failures_triple_the_pause_up_to_five_minutes_and_no_two_minutes_see_more_than_three() {
     let mut machine = machine();
     let mut now = at(0);
-    let mut pauses = Vec::new();
+    let (mut pauses, mut sent) = (Vec::new(), Vec::new());
     for _ in 0..8 {
+        sent.push(now);
         log_in(
             &mut machine,
             Want::default(),
@@ -305,7 +328,10 @@ fn transient_failures_double_the_pause_up_to_five_minutes() {
         pauses.push(until.duration_since(now).unwrap().as_secs());
         now = until;
     }
-    assert_eq!(pauses, [10, 20, 40, 80, 160, 300, 300, 300]);
+    assert_eq!(pauses, [10, 30, 90, 270, 300, 300, 300, 300]);
+    for four in sent.windows(4) {
+        assert!(four[3].duration_since(four[0]).unwrap() > Duration::from_mins(2));
+    }
 }
 
 #[test]

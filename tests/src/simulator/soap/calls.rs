@@ -28,8 +28,10 @@ pub(super) fn answer(
     }
     let session = call.session_id().unwrap_or_default();
     let strange_org = context.endpoint.org.is_some_and(|id| id != world.org.id);
+    // SOAP knows no token in JWT format, however alive it is.
+    let known_format = !session.starts_with("eyJ");
     let visit = Visit {
-        session,
+        session: if known_format { session } else { "" },
         host: if strange_org { "" } else { context.host },
         password_may_be_expired: operation == "setPassword",
     };

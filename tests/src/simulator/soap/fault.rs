@@ -159,6 +159,12 @@ impl Fault {
         )
     }
 
+    /// The message that carries it, as the partner API sends it.
+    #[must_use]
+    pub fn to_message(&self) -> String {
+        self.to_xml(Api::Partner, FaultStyle::default())
+    }
+
     pub(in crate::simulator) fn to_xml(&self, api: Api, style: FaultStyle) -> String {
         let (code, message) = (escape(&self.code), escape(&self.message));
         let of_transport = self.code.contains(':');

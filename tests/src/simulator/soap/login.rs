@@ -1,18 +1,20 @@
 //! `login()`: the order of its checks, and what each refusal looks like.
 //!
 //! The order is a guess that fits what is known: the org's switch answers before credentials are looked
-//! at, and every cause around the credentials gets the same fault. [`PolicyChecks`] moves the rest.
+//! at, and every cause around the credentials gets the same fault. [`Org::policy_checks`] moves the rest.
 
 use http::header;
 
 use super::{Context, Fault, Reply, envelope, envelope::Call, fault_reply, result};
 use crate::simulator::{
-    org::{Org, PolicyChecks},
+    credentials::{self, Cause},
+    flow::Flow,
+    org::Org,
     reply::Outcome,
+    retirement::has_come,
     server::Listener,
-    session::Wanted,
+    session::{Origin, Wanted},
     state::World,
-    user::{Judged, User, forget_older_than_an_hour},
 };
 
 /// Why a login was refused: what the caller sees, and what the login history would say.
@@ -63,82 +65,29 @@ fn decide(
     username: &str,
     password: &str,
 ) -> Result<String, Refusal> {
-    let World {
-        org,
-        users,
-        sessions,
-        recent_failures,
-        now,
-        ..
-    } = world;
-    let now = *now;
-    check_endpoint(org, context)?;
-    forget_older_than_an_hour(recent_failures, now);
-    let too_many = |max| recent_failures.len() >= max;
-    if org.failures_per_address.is_some_and(too_many) {
-        return Err(invalid("the caller's address is blocked"));
-    }
-    let Some(user) = users
-        .iter_mut()
-        .find(|user| user.username.eq_ignore_ascii_case(username))
-    else {
-        recent_failures.push_back(now);
-        return Err(invalid("no such user"));
-    };
-    if let Some(fault) = user.next_faults.pop_front() {
-        return Err(refuse(fault, "as scripted"));
-    }
-    if user.exceeds_rate(org.logins_per_hour, now) {
-        return Err(refuse(org.rate_fault.clone(), "login rate exceeded"));
-    }
-    if !user.active {
-        return Err(invalid("the user is inactive"));
-    }
-    if user.frozen {
-        return Err(invalid("the user is frozen"));
-    }
-    if user.is_locked(now) {
-        return Err(invalid("the user is locked"));
-    }
-    if org.policy_checks == PolicyChecks::BeforePassword {
-        check_policies(world.now, org, user)?;
-    }
-    match user.judge(password, org) {
-        Judged::Wrong => {
-            user.count_failure(org, now);
-            recent_failures.push_back(now);
-            return Err(invalid("wrong password or security token"));
-        }
-        Judged::TokenMissing => {
-            if org.missing_token_counts {
-                user.count_failure(org, now);
-                recent_failures.push_back(now);
-            }
-            let fault = Fault::must_use_security_token();
-            return Err(refuse(fault, "security token required"));
-        }
-        Judged::Right => {}
-    }
-    if org.policy_checks == PolicyChecks::AfterPassword {
-        check_policies(world.now, org, user)?;
-    }
-    user.failed_logins = 0;
+    check_endpoint(world, context)?;
+    let place = credentials::judge_password(world, Flow::SoapLogin, username, password)
+        .map_err(|cause| refusal(&world.org, cause))?;
+    let (org, user) = (&world.org, &world.users[place]);
     let wanted = Wanted {
         org_id: &org.id,
         username: &user.username,
+        origin: Origin::Soap,
         password_expired: user.password_expired,
         address: org.caller,
         timeout: org.session_timeout,
         distinct: org.distinct_sessions,
         restamp: org.login_restamps,
     };
-    let session = sessions.open(&wanted, now);
+    let session = world.sessions.open(&wanted, world.now);
     Ok(result::login_result(org, user, context.endpoint, &session))
 }
 
-fn check_endpoint(org: &Org, context: &Context<'_>) -> Result<(), Refusal> {
+fn check_endpoint(world: &World, context: &Context<'_>) -> Result<(), Refusal> {
+    let org = &world.org;
     let version = context.endpoint.version.unwrap_or_default();
-    if version > org.max_login_version {
+    let retired = has_come(org.retirement.soap_login, world.now);
+    if retired || version > org.max_login_version {
         let fault = by_policy(Fault::no_login_in_version(version), org);
         return Err(refuse(fault, "no login() in this version"));
     }
@@ -150,30 +99,31 @@ fn check_endpoint(org: &Org, context: &Context<'_>) -> Result<(), Refusal> {
         let fault = by_policy(org.my_domain_fault.clone(), org);
         return Err(refuse(fault, "restricted domain"));
     }
-    let elsewhere = match context.host {
-        "login.salesforce.com" => org.sandbox,
-        "test.salesforce.com" => !org.sandbox,
-        _ => context.listener == Listener::Instance && !org.is_at(context.host),
-    };
-    if elsewhere {
-        return Err(invalid("the user belongs elsewhere"));
+    if org.is_elsewhere(context.listener, context.host) {
+        let fault = Fault::invalid_login();
+        return Err(refuse(fault, "the user belongs elsewhere"));
     }
     Ok(())
 }
 
-fn check_policies(now: std::time::SystemTime, org: &Org, user: &User) -> Result<(), Refusal> {
-    let (fault, cause) = if user.is_outside_login_ips(org) {
-        (Fault::restricted_domain(), "restricted IP")
-    } else if user.is_outside_login_hours(now) {
-        (Fault::restricted_time(), "restricted time")
-    } else if !user.api_enabled {
-        (Fault::api_disabled(), "API Enabled is missing")
-    } else if org.any_api_auth_enforced && !user.use_any_api_auth {
-        (Fault::any_api_auth_missing(), "Use Any API Auth is missing")
-    } else {
-        return Ok(());
+fn refusal(org: &Org, cause: Cause) -> Refusal {
+    let history = cause.history();
+    let fault = match cause {
+        Cause::AddressBlocked
+        | Cause::NoSuchUser
+        | Cause::Inactive
+        | Cause::Frozen
+        | Cause::Locked
+        | Cause::WrongPassword => Fault::invalid_login(),
+        Cause::Scripted(fault) => fault,
+        Cause::RateExceeded => org.rate_fault.clone(),
+        Cause::TokenMissing => Fault::must_use_security_token(),
+        Cause::RestrictedIp => by_policy(Fault::restricted_domain(), org),
+        Cause::RestrictedTime => by_policy(Fault::restricted_time(), org),
+        Cause::ApiDisabled => by_policy(Fault::api_disabled(), org),
+        Cause::AnyApiAuthMissing => by_policy(Fault::any_api_auth_missing(), org),
     };
-    Err(refuse(by_policy(fault, org), cause))
+    refuse(fault, history)
 }
 
 fn by_policy(fault: Fault, org: &Org) -> Fault {
@@ -181,10 +131,6 @@ fn by_policy(fault: Fault, org: &Org) -> Fault {
         detail: org.fault_style.policy_detail.unwrap_or(fault.detail),
         ..fault
     }
-}
-
-fn invalid(cause: &'static str) -> Refusal {
-    refuse(Fault::invalid_login(), cause)
 }
 
 fn refuse(fault: Fault, cause: &'static str) -> Refusal {

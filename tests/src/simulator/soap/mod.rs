@@ -9,6 +9,8 @@ mod result;
 use http::{HeaderMap, header};
 
 use super::{
+    flow::Flow,
+    journal::Attempt,
     org::NEWEST_VERSION,
     reply::{Outcome, Reply},
     server::Listener,
@@ -95,6 +97,15 @@ pub(super) struct Context<'a> {
     pub(super) host: &'a str,
     pub(super) headers: &'a HeaderMap,
     pub(super) endpoint: Endpoint<'a>,
+}
+
+/// The login that a call is, if it is one.
+pub(super) fn attempt(call: &Call) -> Option<Attempt> {
+    (call.operation == "login").then(|| Attempt {
+        flow: Flow::SoapLogin,
+        user: call.field("username").map(str::to_owned),
+        password: call.field("password").map(str::to_owned),
+    })
 }
 
 /// Answers a SOAP request.
