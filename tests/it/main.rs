@@ -4,6 +4,7 @@ mod crowd;
 mod grpc;
 mod layers;
 mod main_job;
+mod memory;
 mod restart;
 mod scene;
 mod secrecy;

@@ -5,4 +5,5 @@ pub mod clock;
 pub mod demo;
 pub mod https;
 pub mod installation;
+pub mod memory;
 pub mod simulator;

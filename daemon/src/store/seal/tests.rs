@@ -140,7 +140,7 @@ fn keys_and_nonces_are_never_the_same() {
     let one = keys(1, 2).seal(PLACE, b"hunter2").unwrap();
     let two = keys(1, 2).seal(PLACE, b"hunter2").unwrap();
     assert_ne!(one[8..20], two[8..20], "nonces");
-    assert_ne!(*random_key().unwrap(), *random_key().unwrap());
+    assert_ne!(random_key().unwrap().bytes(), random_key().unwrap().bytes());
     assert_ne!(random::<16>().unwrap(), random::<16>().unwrap());
 }
 
