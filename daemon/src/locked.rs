@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn it_holds_what_was_put_in_at_any_length() {
-        for length in [0, 1, 32, 4095, 4096, 4097, 70_000] {
+        for length in [0_usize, 1, 32, 4095, 4096, 4097, 70_000] {
             let bytes: Vec<u8> = (0..length).map(|n| n.to_le_bytes()[0]).collect();
             let locked = Locked::copy_of(&bytes);
             assert_eq!(locked.as_ref(), bytes.as_slice());

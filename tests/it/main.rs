@@ -2,6 +2,7 @@
 
 mod crowd;
 mod grpc;
+mod hardening;
 mod layers;
 mod main_job;
 mod memory;

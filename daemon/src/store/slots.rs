@@ -269,7 +269,11 @@ mod tests {
             wrapped_key: [0; WRAPPED_LEN],
         };
         let key = slot.stretch(&passphrase("right")).unwrap();
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = key
+            .bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         assert_eq!(
             hex,
             "096c860ee8142a475e39c3dac7abb80e8d8ad8fe2aff86fb6bfe4d73e5a24d42"
