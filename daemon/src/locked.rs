@@ -17,8 +17,8 @@ use zeroize::Zeroize as _;
 
 /// Bytes that are wiped when dropped and, where the kernel allows it, never written to swap.
 pub struct Locked {
-    // Declared first, so that wiped pages are unlocked, and unlocked pages freed.
-    lock: Option<LockGuard>,
+    // Declared first: `drop` wipes the pages, then they are unlocked, then freed.
+    _lock: Option<LockGuard>,
     buffer: Vec<u8>,
     content: Range<usize>,
 }
@@ -37,7 +37,7 @@ impl Locked {
             _ if length == 0 => {}
             Some(Ok(lock)) => {
                 return Self {
-                    lock: Some(lock),
+                    _lock: Some(lock),
                     buffer,
                     content: start..start + length,
                 };
@@ -48,7 +48,7 @@ impl Locked {
         buffer.truncate(length);
         buffer.shrink_to_fit();
         Self {
-            lock: None,
+            _lock: None,
             buffer,
             content: 0..length,
         }
@@ -58,14 +58,21 @@ impl Locked {
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Self {
         let mut this = Self::zeroed(bytes.len());
-        this.as_mut().copy_from_slice(bytes);
+        this.bytes_mut().copy_from_slice(bytes);
         this
     }
 
-    /// Whether it is kept out of swap.
+    /// What it holds.
     #[must_use]
-    pub fn is_locked(&self) -> bool {
-        self.lock.is_some()
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.content.clone()).unwrap_or_default()
+    }
+
+    /// What it holds, to be changed in place.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.buffer
+            .get_mut(self.content.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -75,23 +82,9 @@ pub fn warning() -> Option<&'static str> {
     FAILED.load(Ordering::Relaxed).then_some(WARNING)
 }
 
-impl AsRef<[u8]> for Locked {
-    fn as_ref(&self) -> &[u8] {
-        self.buffer.get(self.content.clone()).unwrap_or_default()
-    }
-}
-
-impl AsMut<[u8]> for Locked {
-    fn as_mut(&mut self) -> &mut [u8] {
-        self.buffer
-            .get_mut(self.content.clone())
-            .unwrap_or_default()
-    }
-}
-
 impl Drop for Locked {
     fn drop(&mut self) {
-        self.as_mut().zeroize();
+        self.bytes_mut().zeroize();
     }
 }
 
@@ -120,8 +113,8 @@ mod tests {
         for length in [0_usize, 1, 32, 4095, 4096, 4097, 70_000] {
             let bytes: Vec<u8> = (0..length).map(|n| n.to_le_bytes()[0]).collect();
             let locked = Locked::copy_of(&bytes);
-            assert_eq!(locked.as_ref(), bytes.as_slice());
-            assert_eq!(Locked::zeroed(length).as_ref(), vec![0; length].as_slice());
+            assert_eq!(locked.bytes(), bytes.as_slice());
+            assert_eq!(Locked::zeroed(length).bytes(), vec![0; length].as_slice());
         }
     }
 
@@ -130,7 +123,7 @@ mod tests {
         let mut values: Vec<Locked> = (0..8).map(|n| Locked::copy_of(&[n; 40])).collect();
         let kept = values.swap_remove(4);
         drop(values);
-        assert_eq!(kept.as_ref(), [4; 40]);
+        assert_eq!(kept.bytes(), [4; 40]);
     }
 
     #[test]

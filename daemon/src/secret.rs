@@ -28,7 +28,7 @@ macro_rules! secret_text {
             #[must_use]
             pub fn expose(&self) -> &str {
                 // It was text when it came, so it still is.
-                std::str::from_utf8(self.0.as_ref().as_ref()).unwrap_or_default()
+                std::str::from_utf8(self.0.bytes()).unwrap_or_default()
             }
 
             /// Whether both are the same text, in a time that depends on neither.
@@ -70,7 +70,7 @@ impl Passphrase {
     /// The secret itself. The caller says in a comment who receives it.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
-        self.0.as_ref().as_ref()
+        self.0.bytes()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What root finds in the memory of the real daemon: sessions in use, and nothing else that is secret.
 
 use rustix::process::geteuid;
+use sfvault::{AdminClient, Passphrase, Places, RecordName, SessionRequest, SessionsClient};
 use sfvault_tests::{
     installation::Installation,
     memory::Memory,
@@ -96,6 +97,37 @@ async fn memory_holds_only_sessions_in_use_and_nothing_once_locked() {
     let all: Vec<Canary> = credentials.into_iter().chain(passphrases).collect();
     gone(&scene, "lock", &all);
     gone(&scene, "lock", &[first, other, vault_key]);
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
+    if !is_root() {
+        return;
+    }
+    let scene = scene().await;
+    scene
+        .ok(&["init", "--passphrase-file", "@passphrase"])
+        .await;
+    scene.ok(&["lock"]).await;
+    let places = Places::at(&scene.sfvault.path("run"));
+    let admin = AdminClient::connect(&places).await.unwrap();
+    let passphrase = Passphrase::new(PASSPHRASE.as_bytes().to_vec());
+    admin.unlock(passphrase).await.unwrap();
+    add(&scene, "first", USERNAME, "@password", "@token").await;
+    let jobs = SessionsClient::connect(&places).await.unwrap();
+    let request = SessionRequest::new(RecordName::parse("first").unwrap());
+    let session = jobs.session(&request).await.unwrap();
+    // EXPOSE: to this test.
+    let secret = session.session_id.expose().split_once('!').unwrap().1;
+    let canaries = [
+        Canary::new("session", secret),
+        Canary::new("passphrase", PASSPHRASE),
+    ];
+    assert!(memory(&scene).find(secret.as_bytes()).is_some());
+    scene.ok(&["lock"]).await;
+    drop((admin, jobs));
+    gone(&scene, "the connections closed", &canaries);
     scene.finish().await;
 }
 

@@ -39,11 +39,11 @@ pub(super) struct Secret32(Locked);
 
 impl Secret32 {
     pub(super) fn bytes(&self) -> &[u8] {
-        self.0.as_ref()
+        self.0.bytes()
     }
 
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        self.0.as_mut()
+        self.0.bytes_mut()
     }
 }
 
