@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_one_value_stay_locked_when_its_neighbours_go() {
+    fn a_value_is_whole_when_its_neighbours_are_gone() {
         let mut values: Vec<Locked> = (0..8).map(|n| Locked::copy_of(&[n; 40])).collect();
         let kept = values.swap_remove(4);
         drop(values);
