@@ -12,6 +12,7 @@ pub mod harden;
 pub mod host;
 pub mod ledger;
 pub mod listen;
+pub mod locked;
 pub mod paths;
 pub mod record;
 pub mod salesforce;

@@ -1,6 +1,7 @@
 //! `sfvaultd`: parses nothing but `--help` and `--version`, hardens itself, and serves.
 
 use std::{
+    alloc::System,
     env,
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
@@ -21,6 +22,11 @@ use sfvaultd::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed: the only way to reach the buffers of HTTP, TLS and gRPC, which hold secrets in passing.
+#[global_allocator]
+static HEAP: ZeroAlloc<System> = ZeroAlloc(System);
 
 const HELP: &str = "\
 sfvaultd keeps sealed Salesforce logins and gives short-lived sessions to local jobs.

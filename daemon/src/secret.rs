@@ -1,4 +1,4 @@
-//! Memory that holds a secret: wiped when dropped, never printed, never serialised.
+//! Memory that holds a secret: kept out of swap, wiped when dropped, never printed, never serialised.
 //!
 //! Each kind of secret is a type of its own, so that one can't be passed for another. `expose` is the
 //! only way in; every call says who receives the bytes.
@@ -8,29 +8,33 @@ use std::{fmt, sync::Arc};
 use ring::digest;
 use zeroize::Zeroizing;
 
+use crate::locked::Locked;
+
 macro_rules! secret_text {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
         #[derive(Clone)]
-        pub struct $name(Arc<Zeroizing<String>>);
+        pub struct $name(Arc<Locked>);
 
         impl $name {
-            /// Takes the text over: its allocation moves and is wiped when the last clone goes.
+            /// Takes the text over: it moves to locked memory, and where it was is wiped.
             #[must_use]
             pub fn new(text: String) -> Self {
-                Self(Arc::new(Zeroizing::new(text)))
+                let text = Zeroizing::new(text);
+                Self(Arc::new(Locked::copy_of(text.as_bytes())))
             }
 
             /// The secret itself. The caller says in a comment who receives it.
             #[must_use]
             pub fn expose(&self) -> &str {
-                &self.0
+                // It was text when it came, so it still is.
+                std::str::from_utf8(self.0.bytes()).unwrap_or_default()
             }
 
             /// Whether both are the same text, in a time that depends on neither.
             #[must_use]
             pub fn matches(&self, other: &Self) -> bool {
-                same_bytes(self.0.as_bytes(), other.0.as_bytes())
+                same_bytes(self.expose().as_bytes(), other.expose().as_bytes())
             }
         }
 
@@ -53,19 +57,20 @@ secret_text! {
 
 /// What opens a passphrase key slot.
 #[derive(Clone)]
-pub struct Passphrase(Arc<Zeroizing<Vec<u8>>>);
+pub struct Passphrase(Arc<Locked>);
 
 impl Passphrase {
-    /// Takes the bytes over: their allocation moves and is wiped when the last clone goes.
+    /// Takes the bytes over: they move to locked memory, and where they were is wiped.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Zeroizing::new(bytes)))
+        let bytes = Zeroizing::new(bytes);
+        Self(Arc::new(Locked::copy_of(&bytes)))
     }
 
     /// The secret itself. The caller says in a comment who receives it.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        self.0.bytes()
     }
 }
 

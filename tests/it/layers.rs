@@ -11,7 +11,7 @@ struct Rule {
     allowed: &'static [&'static str],
 }
 
-const DAEMON: [Rule; 9] = [
+const DAEMON: [Rule; 10] = [
     Rule {
         word: "tonic",
         allowed: &["api/"],
@@ -39,6 +39,10 @@ const DAEMON: [Rule; 9] = [
     Rule {
         word: "use ring::",
         allowed: &["store/seal.rs", "store/slots.rs", "secret.rs"],
+    },
+    Rule {
+        word: "region::",
+        allowed: &["locked.rs"],
     },
     Rule {
         word: "task::spawn(",

@@ -140,7 +140,7 @@ async fn who_is_silent_slow_half_closed_or_never_reads_delays_nobody_and_is_clos
 async fn a_flood_of_connections_takes_no_seat_from_another_process() {
     let mut scene = Scene::with_record().await;
     assert!(scene.sfvault.stop().unwrap().success());
-    scene.sfvault.start_with_descriptors(64).unwrap();
+    scene.sfvault.start_after("ulimit -n 64").unwrap();
     scene.unlock().await;
     scene.session(&[]).await;
     let before = Health::of(&scene.sfvault);
@@ -164,7 +164,7 @@ async fn a_flood_of_connections_takes_no_seat_from_another_process() {
 async fn who_finds_all_seats_busy_is_told_to_come_back() {
     let mut scene = Scene::with_record().await;
     assert!(scene.sfvault.stop().unwrap().success());
-    scene.sfvault.start_with_descriptors(64).unwrap();
+    scene.sfvault.start_after("ulimit -n 64").unwrap();
     // The vault is locked: these calls are under way until it is not.
     let waits = head_and_message(b"\x0a\x04prod\x2a\x03\x08\x90\x1c");
     let socket = scene.sfvault.path("run/sfvault.sock");

@@ -4,8 +4,9 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     os::unix::{
-        fs::{OpenOptionsExt as _, PermissionsExt as _},
+        fs::{OpenOptionsExt as _, PermissionsExt as _, chown},
         net::UnixDatagram,
+        process::CommandExt as _,
     },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -26,6 +27,7 @@ pub struct Installation {
     directory: TempDir,
     binaries: &'static Binaries,
     daemon: Option<Child>,
+    owner: Option<u32>,
 }
 
 impl Installation {
@@ -36,10 +38,13 @@ impl Installation {
     pub fn new(simulator: &Simulator) -> io::Result<Self> {
         let installation = Self::without_config()?;
         let hosts = [simulator.login_url(), simulator.instance_url()];
+        // Its own copy, which whoever owns the installation can read.
+        let ca_file = installation.path("config/ca.pem");
+        fs::copy(simulator.ca_file(), &ca_file)?;
         installation.configure(&format!(
             "[salesforce]\nallowed_hosts = {hosts:?}\nca_file = {:?}\nproxy = \"none\"\n\n\
              [vault]\nkdf_memory_mib = 8\nkdf_iterations = 1\n",
-            simulator.ca_file()
+            ca_file
         ))?;
         Ok(installation)
     }
@@ -61,7 +66,17 @@ impl Installation {
             directory,
             binaries,
             daemon: None,
+            owner: None,
         })
+    }
+
+    /// Gives all there is so far to another user, as whom the programs run from now on. Only root can.
+    ///
+    /// # Errors
+    /// If something can't be given away.
+    pub fn give_to(&mut self, uid: u32) -> io::Result<()> {
+        self.owner = Some(uid);
+        self.hand_over(self.directory.path())
     }
 
     /// Writes `config.toml`.
@@ -92,6 +107,7 @@ impl Installation {
             .mode(0o600)
             .open(&path)?;
         writeln!(file, "{text}")?;
+        self.hand_over(&path)?;
         Ok(path)
     }
 
@@ -116,18 +132,17 @@ impl Installation {
         self.start_as(command)
     }
 
-    /// The same where a process may have only so many files open.
+    /// The same through a shell that first does this, such as lowering a limit.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn start_with_descriptors(&mut self, most: u32) -> io::Result<()> {
-        let daemon = self.sfvaultd();
-        let mut shell = Command::new("/bin/sh");
+    pub fn start_after(&mut self, preparation: &str) -> io::Result<()> {
+        let mut shell = self.environment(Command::new("/bin/sh"));
         shell
-            .args(["-c", &format!("ulimit -n {most} && exec \"$0\"")])
-            .arg(daemon.get_program());
-        let mut shell = self.environment(shell);
-        shell.stdin(Stdio::null()).stdout(Stdio::null());
+            .args(["-c", &format!("{preparation} && exec \"$0\"")])
+            .arg(&self.binaries.sfvaultd)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         self.start_as(shell)
     }
 
@@ -141,6 +156,7 @@ impl Installation {
         let listener = UnixDatagram::bind(&ready)?;
         // Whoever the daemon runs as; the directory is private enough.
         fs::set_permissions(&ready, fs::Permissions::from_mode(0o666))?;
+        self.hand_over(&ready)?;
         command.env("NOTIFY_SOCKET", &ready).stderr(self.log()?);
         let mut child = command.spawn()?;
         let mut word = [0; 64];
@@ -185,6 +201,14 @@ impl Installation {
     /// # Errors
     /// If there is none, or it can't be asked.
     pub fn stop(&mut self) -> io::Result<ExitStatus> {
+        self.end(Signal::TERM)
+    }
+
+    /// Sends the daemon a signal that ends it, and waits for that.
+    ///
+    /// # Errors
+    /// If there is none, or it can't be sent one.
+    pub fn end(&mut self, signal: Signal) -> io::Result<ExitStatus> {
         let mut daemon = self
             .daemon
             .take()
@@ -192,7 +216,7 @@ impl Installation {
         let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw);
         kill_process(
             pid.ok_or_else(|| io::Error::other("no process id"))?,
-            Signal::TERM,
+            signal,
         )?;
         daemon.wait()
     }
@@ -241,6 +265,9 @@ impl Installation {
             command.env(variable, self.path(name));
         }
         command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+        if let Some(uid) = self.owner {
+            command.uid(uid).gid(uid);
+        }
         command
     }
 
@@ -248,6 +275,20 @@ impl Installation {
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// To the owner, if that is another user; with all that is in it.
+    fn hand_over(&self, path: &Path) -> io::Result<()> {
+        let Some(uid) = self.owner else {
+            return Ok(());
+        };
+        chown(path, Some(uid), Some(uid))?;
+        if path.is_dir() {
+            for entry in fs::read_dir(path)? {
+                self.hand_over(&entry?.path())?;
+            }
+        }
+        Ok(())
     }
 
     fn log(&self) -> io::Result<File> {

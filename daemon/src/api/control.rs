@@ -10,7 +10,7 @@ use sfvault_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{About, convert, status};
-use crate::{error::Error, secret::Passphrase, vault::Vault};
+use crate::{error::Error, locked, secret::Passphrase, vault::Vault};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
@@ -50,6 +50,16 @@ impl Service {
         })
     }
 
+    fn warnings(&self) -> Vec<String> {
+        let unlocked = locked::warning().map(str::to_owned);
+        self.about
+            .warnings
+            .iter()
+            .cloned()
+            .chain(unlocked)
+            .collect()
+    }
+
     fn status(&self) -> Result<GetStatusResponse, Error> {
         let records = match self.vault.records() {
             Ok(records) => records,
@@ -63,7 +73,7 @@ impl Service {
             vault_path: self.vault.path().display().to_string(),
             vault: convert::lock_state(self.vault.lock_state()).into(),
             records: records.iter().map(convert::record_status).collect(),
-            warnings: self.about.warnings.clone(),
+            warnings: self.warnings(),
         })
     }
 }

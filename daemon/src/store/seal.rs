@@ -19,7 +19,7 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
-use crate::record::RecordId;
+use crate::{locked::Locked, record::RecordId};
 
 /// The vault key, unwrapped, and the vault it belongs to. Wiped when the last clone goes.
 #[derive(Clone)]
@@ -34,8 +34,25 @@ struct VaultKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct VaultId(pub(super) [u8; 16]);
 
-/// A key in memory that is wiped.
-pub(super) type Secret32 = Zeroizing<[u8; 32]>;
+/// A key in locked memory. It lies on the heap, so that moving it leaves no copy on a stack.
+pub(super) struct Secret32(Locked);
+
+impl Secret32 {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.bytes_mut()
+    }
+}
+
+/// Zeros, to be filled in place.
+impl Default for Secret32 {
+    fn default() -> Self {
+        Self(Locked::zeroed(32))
+    }
+}
 
 /// Which of a record's values. The numbers are part of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +140,7 @@ impl Keys {
     }
 
     fn prk(&self) -> Prk {
-        Salt::new(HKDF_SHA256, &self.0.vault.0).extract(&*self.0.key)
+        Salt::new(HKDF_SHA256, &self.0.vault.0).extract(self.0.key.bytes())
     }
 
     /// Each part has a fixed length, so no two places give the same bytes.
@@ -160,7 +177,7 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], CantSeal> {
 /// A new key; it is never anywhere but in wiped memory.
 pub(super) fn random_key() -> Result<Secret32, CantSeal> {
     let mut key = Secret32::default();
-    fill_random(&mut *key)?;
+    fill_random(key.bytes_mut())?;
     Ok(key)
 }
 
@@ -211,7 +228,7 @@ pub(super) fn decrypt(
 
 /// The cipher's key from 32 secret bytes.
 pub(super) fn cipher_key(key: &Secret32) -> Result<LessSafeKey, CantSeal> {
-    UnboundKey::new(&CHACHA20_POLY1305, &**key)
+    UnboundKey::new(&CHACHA20_POLY1305, key.bytes())
         .map(LessSafeKey::new)
         .map_err(|_| CantSeal)
 }

@@ -89,7 +89,7 @@ impl Slot {
         };
         let wrapping = seal::cipher_key(&slot.stretch(passphrase)?)?;
         let mut wrapped = Vec::with_capacity(WRAPPED_LEN);
-        seal::encrypt_onto(&mut wrapped, &wrapping, &slot.binding(vault), &**key)?;
+        seal::encrypt_onto(&mut wrapped, &wrapping, &slot.binding(vault), key.bytes())?;
         slot.wrapped_key = wrapped.try_into().map_err(|_| SlotError::NoResources)?;
         Ok(slot)
     }
@@ -103,10 +103,10 @@ impl Slot {
         let wrapping = seal::cipher_key(&self.stretch(passphrase)?)?;
         let opened = seal::decrypt(&wrapping, &self.binding(vault), &self.wrapped_key)?;
         let mut key = Secret32::default();
-        if opened.len() != key.len() {
+        if opened.len() != key.bytes().len() {
             return Err(SlotError::NotThisPassphrase);
         }
-        key.copy_from_slice(&opened);
+        key.bytes_mut().copy_from_slice(&opened);
         Ok(key)
     }
 
@@ -130,7 +130,7 @@ impl Slot {
                 // EXPOSE: Argon2id, whose working memory is wiped on return
                 passphrase.expose(),
                 &self.salt,
-                &mut *key,
+                key.bytes_mut(),
                 &mut memory[..],
             )
             .map_err(|_| SlotError::NoResources)?;
@@ -217,7 +217,7 @@ mod tests {
         let key = seal::random_key().unwrap();
         let slot = Slot::wrap(VAULT, 0, &passphrase("right"), CHEAP, &key).unwrap();
         let opened = slot.unwrap_key(VAULT, &passphrase("right")).unwrap();
-        assert_eq!(*opened, *key);
+        assert_eq!(opened.bytes(), key.bytes());
         for wrong in ["", "Right", "right ", "wrong"] {
             assert_eq!(
                 slot.unwrap_key(VAULT, &passphrase(wrong)).err(),
@@ -269,7 +269,11 @@ mod tests {
             wrapped_key: [0; WRAPPED_LEN],
         };
         let key = slot.stretch(&passphrase("right")).unwrap();
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = key
+            .bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         assert_eq!(
             hex,
             "096c860ee8142a475e39c3dac7abb80e8d8ad8fe2aff86fb6bfe4d73e5a24d42"

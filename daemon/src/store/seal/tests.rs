@@ -3,7 +3,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn keys(vault: u8, key: u8) -> Keys {
-    Keys::new(VaultId([vault; 16]), Zeroizing::new([key; 32]))
+    Keys::new(VaultId([vault; 16]), secret(&[key; 32]))
+}
+
+fn secret(bytes: &[u8; 32]) -> Secret32 {
+    Secret32(Locked::copy_of(bytes))
 }
 
 fn place(record: u8, field: Field, version: u64) -> Place {
@@ -140,7 +144,7 @@ fn keys_and_nonces_are_never_the_same() {
     let one = keys(1, 2).seal(PLACE, b"hunter2").unwrap();
     let two = keys(1, 2).seal(PLACE, b"hunter2").unwrap();
     assert_ne!(one[8..20], two[8..20], "nonces");
-    assert_ne!(*random_key().unwrap(), *random_key().unwrap());
+    assert_ne!(random_key().unwrap().bytes(), random_key().unwrap().bytes());
     assert_ne!(random::<16>().unwrap(), random::<16>().unwrap());
 }
 
@@ -174,7 +178,7 @@ proptest! {
             3 => vault[at.index(16)] ^= difference,
             _ => key[at.index(32)] ^= difference,
         }
-        let keys = Keys::new(VaultId(vault), Zeroizing::new(key));
+        let keys = Keys::new(VaultId(vault), secret(&key));
         prop_assert_eq!(keys.open(place, &sealed), Err(NotAuthentic));
     }
 

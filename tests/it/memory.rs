@@ -1,0 +1,272 @@
+//! What root finds in the memory of the real daemon: sessions in use, and nothing else that is secret.
+
+use rustix::process::geteuid;
+use sfvault::{AdminClient, Passphrase, Places, RecordName, SessionRequest, SessionsClient};
+use sfvault_tests::{
+    installation::Installation,
+    memory::Memory,
+    simulator::{Answer, Options, Place, Simulator, USERNAME, User},
+};
+
+use crate::scene::Scene;
+
+const PASSWORD: &str = "CANARY<pass&word>-first-4711";
+const TOKEN: &str = "CANARYtokenOfTheFirst4711";
+const OTHER_USER: &str = "other@example.com";
+const OTHER_PASSWORD: &str = "CANARY'pass\"word'-other-4711";
+const OTHER_TOKEN: &str = "CANARYtokenOfTheOther4711";
+const WRONG_PASSWORD: &str = "CANARYwrongpassword4711";
+const PASSPHRASE: &str = "CANARY passphrase of the vault 4711";
+const WRONG_PASSPHRASE: &str = "CANARY wrong passphrase 4711";
+
+/// Looks at the daemon so often at most: a connection whose client has gone is dropped when its turn comes, and a look
+/// gives it time.
+const LOOKS: u32 = 40;
+
+#[tokio::test]
+async fn memory_holds_only_sessions_in_use_and_nothing_once_locked() {
+    if !is_root() {
+        return;
+    }
+    let scene = scene().await;
+    scene
+        .ok(&["init", "--passphrase-file", "@passphrase"])
+        .await;
+    let passphrases = [
+        Canary::new("passphrase", PASSPHRASE),
+        Canary::new("wrong passphrase", WRONG_PASSPHRASE),
+    ];
+    gone(&scene, "init", &passphrases);
+    scene.ok(&["lock"]).await;
+    scene
+        .fails(&["unlock", "--passphrase-file", "@wrong-passphrase"])
+        .await;
+    gone(&scene, "a wrong passphrase", &passphrases);
+    scene.unlock().await;
+    gone(&scene, "unlock", &passphrases);
+    let vault_key = vault_key(&scene);
+
+    add(&scene, "first", USERNAME, "@password", "@token").await;
+    add(
+        &scene,
+        "other",
+        OTHER_USER,
+        "@wrong-password",
+        "@other-token",
+    )
+    .await;
+    let credentials = [
+        Canary::new("password", PASSWORD),
+        Canary::new("token", TOKEN),
+        Canary::new("other password", OTHER_PASSWORD),
+        Canary::new("other token", OTHER_TOKEN),
+        Canary::new("wrong password", WRONG_PASSWORD),
+        Canary::new("joined", &format!("{PASSWORD}{TOKEN}")),
+    ];
+    gone(&scene, "add", &credentials);
+    scene.fails(&["get", "other"]).await;
+    gone(&scene, "a rejected login", &credentials);
+    scene
+        .ok(&["set", "other", "--password-file", "@other-password"])
+        .await;
+    gone(&scene, "set", &credentials);
+    for answer in [
+        Answer::EchoedPassword,
+        Answer::Truncated,
+        Answer::TwoSessionIds,
+        Answer::CloseRead,
+    ] {
+        scene.simulator.script(Place::Login, [answer]);
+        scene.fails(&["check", "first", "--release"]).await;
+    }
+    scene.ok(&["check", "first", "--release"]).await;
+    gone(&scene, "failed logins", &credentials);
+
+    let first = session(&scene, "first").await;
+    let other = session(&scene, "other").await;
+    gone(&scene, "get", &credentials);
+    gone(&scene, "get", &passphrases);
+    assert!(memory(&scene).find(first.raw.as_bytes()).is_some());
+    assert!(memory(&scene).find(other.raw.as_bytes()).is_some());
+
+    scene.ok(&["remove", "first", "--yes"]).await;
+    gone(&scene, "remove", std::slice::from_ref(&first));
+    assert!(memory(&scene).find(other.raw.as_bytes()).is_some());
+
+    scene.ok(&["lock"]).await;
+    let all: Vec<Canary> = credentials.into_iter().chain(passphrases).collect();
+    gone(&scene, "lock", &all);
+    gone(&scene, "lock", &[first, other, vault_key]);
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
+    if !is_root() {
+        return;
+    }
+    let scene = scene().await;
+    scene
+        .ok(&["init", "--passphrase-file", "@passphrase"])
+        .await;
+    scene.ok(&["lock"]).await;
+    let places = Places::at(&scene.sfvault.path("run"));
+    let admin = AdminClient::connect(&places).await.unwrap();
+    let passphrase = Passphrase::new(PASSPHRASE.as_bytes().to_vec());
+    admin.unlock(passphrase).await.unwrap();
+    add(&scene, "first", USERNAME, "@password", "@token").await;
+    let jobs = SessionsClient::connect(&places).await.unwrap();
+    let request = SessionRequest::new(RecordName::parse("first").unwrap());
+    let session = jobs.session(&request).await.unwrap();
+    // EXPOSE: to this test.
+    let secret = session.session_id.expose().split_once('!').unwrap().1;
+    let canaries = [
+        Canary::new("session", secret),
+        Canary::new("passphrase", PASSPHRASE),
+    ];
+    assert!(memory(&scene).find(secret.as_bytes()).is_some());
+    scene.ok(&["lock"]).await;
+    drop((admin, jobs));
+    // The connections' tasks are on this thread: they close while it waits.
+    scene.ok(&["status"]).await;
+    gone(&scene, "the connections closed", &canaries);
+    scene.finish().await;
+}
+
+/// A secret in all the forms in which it may lie about.
+struct Canary {
+    name: &'static str,
+    raw: String,
+    forms: Vec<Vec<u8>>,
+}
+
+impl Canary {
+    fn new(name: &'static str, text: &str) -> Self {
+        let escaped = text
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;")
+            .replace('\'', "&apos;");
+        let mut forms = Self::of_bytes(name, text.as_bytes()).forms;
+        forms.extend(pieces(escaped.as_bytes()));
+        Self {
+            name,
+            raw: text.to_owned(),
+            forms,
+        }
+    }
+
+    fn of_bytes(name: &'static str, bytes: &[u8]) -> Self {
+        Self {
+            name,
+            raw: String::new(),
+            forms: [pieces(bytes), pieces(&base64(bytes))].concat(),
+        }
+    }
+}
+
+/// The two halves: an allocator that writes its own notes over the start of freed memory must not hide the rest.
+fn pieces(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let (head, tail) = bytes.split_at(bytes.len() / 2);
+    vec![head.to_owned(), tail.to_owned()]
+}
+
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes
+        .chunks_exact(3)
+        .flat_map(|three| {
+            let bits = three
+                .iter()
+                .fold(0_usize, |bits, b| bits << 8 | usize::from(*b));
+            [18, 12, 6, 0].map(|shift| DIGITS[bits >> shift & 63])
+        })
+        .collect()
+}
+
+#[track_caller]
+fn gone(scene: &Scene, after: &str, canaries: &[Canary]) {
+    let mut found = Vec::new();
+    for _ in 0..LOOKS {
+        let memory = memory(scene);
+        found = canaries
+            .iter()
+            .filter_map(|canary| {
+                let place = canary.forms.iter().find_map(|form| memory.find(form))?;
+                Some(format!("{}: {place}", canary.name))
+            })
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+    }
+    panic!("after {after}:\n{}", found.join("\n"));
+}
+
+fn memory(scene: &Scene) -> Memory {
+    Memory::of(scene.sfvault.pid().unwrap()).unwrap()
+}
+
+/// In a vault that was just unlocked, the vault key is all that is kept out of swap.
+fn vault_key(scene: &Scene) -> Canary {
+    let memory = memory(scene);
+    let locked: Vec<&[u8]> = memory
+        .locked()
+        .map(|mapping| mapping.bytes.trim_ascii_end())
+        .collect();
+    let [page] = locked.as_slice() else {
+        panic!("{} mappings are locked", locked.len());
+    };
+    let key = page.get(..32).unwrap();
+    assert!(page[32..].iter().all(|b| *b == 0), "more than a key");
+    assert!(key.iter().filter(|b| **b != 0).count() > 16);
+    Canary::of_bytes("vault key", key)
+}
+
+async fn session(scene: &Scene, name: &str) -> Canary {
+    let id = scene.ok(&["get", name]).await;
+    // What comes before `!` is the org's id, which is no secret.
+    let secret = id.trim().split_once('!').unwrap().1;
+    Canary::new("session", secret)
+}
+
+async fn scene() -> Scene {
+    let simulator = Simulator::start(Options {
+        users: vec![
+            User::new(USERNAME, PASSWORD, TOKEN),
+            User::new(OTHER_USER, OTHER_PASSWORD, OTHER_TOKEN),
+        ],
+        ..Options::default()
+    })
+    .await;
+    let mut sfvault = Installation::new(&simulator).unwrap();
+    for (name, text) in [
+        ("passphrase", PASSPHRASE),
+        ("wrong-passphrase", WRONG_PASSPHRASE),
+        ("password", PASSWORD),
+        ("token", TOKEN),
+        ("other-password", OTHER_PASSWORD),
+        ("other-token", OTHER_TOKEN),
+        ("wrong-password", WRONG_PASSWORD),
+    ] {
+        sfvault.secret_file(name, text).unwrap();
+    }
+    sfvault.start_in(&[("RUST_LOG", "trace")]).unwrap();
+    Scene { simulator, sfvault }
+}
+
+async fn add(scene: &Scene, name: &str, username: &str, password: &str, token: &str) {
+    let url = scene.simulator.login_url();
+    let record = ["add", name, "--username", username, "--login-url", &url];
+    let secrets = ["--password-file", password, "--token-file", token];
+    scene.ok(&[&record[..], &secrets].concat()).await;
+}
+
+fn is_root() -> bool {
+    let root = geteuid().is_root();
+    if !root {
+        eprintln!("SKIPPED: only root can read the memory of the daemon");
+    }
+    root
+}

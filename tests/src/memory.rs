@@ -1,0 +1,96 @@
+//! What lies in the memory of another process, as root reads it.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt as _,
+};
+
+use memchr::memmem;
+
+/// A snapshot of everything in a process that can hold a secret: what is writable, and what belongs to no file.
+#[derive(Debug)]
+pub struct Memory(Vec<Mapping>);
+
+/// A piece of address space.
+#[derive(Debug)]
+pub struct Mapping {
+    /// Such as `[heap]`; empty for memory without a name.
+    pub name: String,
+    pub start: u64,
+    /// Whether it is kept out of swap.
+    pub locked: bool,
+    pub bytes: Vec<u8>,
+}
+
+impl Memory {
+    /// Reads the memory of a process.
+    ///
+    /// # Errors
+    /// If this process may not: it needs to be root, or to have the capability to trace.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        let memory = File::open(format!("/proc/{pid}/mem"))?;
+        let mut mappings = Vec::new();
+        let mut of_interest = None;
+        for line in fs::read_to_string(format!("/proc/{pid}/smaps"))?.lines() {
+            if let Some(flags) = line.strip_prefix("VmFlags:") {
+                let Some((start, length, name)) = of_interest.take() else {
+                    continue;
+                };
+                let mut bytes = vec![0; length];
+                // The kernel's own pages can't be read, and a mapping may have gone meanwhile.
+                if memory.read_exact_at(&mut bytes, start).is_ok() {
+                    mappings.push(Mapping {
+                        name,
+                        start,
+                        locked: flags.split_whitespace().any(|flag| flag == "lo"),
+                        bytes,
+                    });
+                }
+            } else if let Some(found) = header(line) {
+                of_interest = found;
+            }
+        }
+        Ok(Self(mappings))
+    }
+
+    /// Where these bytes lie, with what is around them; `None` if nowhere.
+    #[must_use]
+    pub fn find(&self, needle: &[u8]) -> Option<String> {
+        let finder = memmem::Finder::new(needle);
+        self.0.iter().find_map(|mapping| {
+            let at = finder.find(&mapping.bytes)?;
+            let around = at.saturating_sub(64)..(at + needle.len() + 64).min(mapping.bytes.len());
+            Some(format!(
+                "{:x} in `{}` at {:x}: {}",
+                mapping.start + u64::try_from(at).unwrap_or_default(),
+                mapping.name,
+                mapping.start,
+                mapping.bytes.get(around)?.escape_ascii()
+            ))
+        })
+    }
+
+    /// The mappings that are kept out of swap.
+    pub fn locked(&self) -> impl Iterator<Item = &Mapping> {
+        self.0.iter().filter(|mapping| mapping.locked)
+    }
+}
+
+/// Start, length and name of a mapping that can hold a secret, `Some(None)` for any other; `None` if the line begins none.
+fn header(line: &str) -> Option<Option<(u64, usize, String)>> {
+    let mut words = line.split_whitespace();
+    let (start, end) = words.next()?.split_once('-')?;
+    let start = u64::from_str_radix(start, 16).ok()?;
+    let end = u64::from_str_radix(end, 16).ok()?;
+    let rights = words.next()?;
+    let inode = words.nth(2)?;
+    let name = words.collect::<Vec<_>>().join(" ");
+    let interesting = rights.starts_with('r') && (rights.contains('w') || inode == "0");
+    Some(
+        usize::try_from(end - start)
+            .ok()
+            .filter(|_| interesting)
+            .map(|length| (start, length, name)),
+    )
+}
