@@ -218,7 +218,10 @@ fn started(
 }
 
 fn private() -> Result<TempDir, Failed> {
-    Ok(TempDir::with_prefix("sfv-peer-")?)
+    // Some agents refuse a directory that others can read.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    let mut builder = tempfile::Builder::new();
+    Ok(builder.prefix("sfv-peer-").permissions(mode).tempdir()?)
 }
 
 fn has(programs: &[&str]) -> bool {
