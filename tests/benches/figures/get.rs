@@ -1,0 +1,122 @@
+//! `sfvault get` as a whole process against the least client there can be, and against oidc-agent's.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::{
+    stage::{Failed, RECORD, Stage},
+    stopwatch::{Pairs, time},
+    table::{Goal, head, row, skipped},
+};
+
+const ROUNDS: usize = 400;
+const WARM_UP: usize = 20;
+/// The account of a running oidc-agent that `oidc-token` is to be asked for.
+const OIDC_ACCOUNT: &str = "OIDC_ACCOUNT";
+
+pub(crate) async fn run() -> Result<(), Failed> {
+    let programs = Programs::build()?;
+    let stage = Stage::with_records(1).await?;
+    let socket = stage.socket().display().to_string();
+    let ours = || {
+        stage
+            .sfvault
+            .environment(command(&programs.sfvault, &["get", RECORD]))
+    };
+    let bare = || command(&programs.bare, &[&socket, RECORD]);
+
+    head("`sfvault get` as packaged, a whole process, microseconds");
+    let line = |what, reference: &dyn Fn() -> Command, goal| -> Result<(), Failed> {
+        let mut pairs = Pairs::default();
+        for round in 0..ROUNDS + WARM_UP {
+            let (one, other) = (whole(ours())?, whole(reference())?);
+            if round >= WARM_UP {
+                pairs.add(one, other);
+            }
+        }
+        row(what, pairs.ours(), pairs.reference(), pairs.ratio(), goal);
+        Ok(())
+    };
+    line(
+        "clap, tonic, one call, linked alike",
+        &bare,
+        Goal::AtMost(1.15),
+    )?;
+    match (env::var("OIDC_SOCK"), env::var(OIDC_ACCOUNT)) {
+        (Ok(_), Ok(account)) => {
+            let token = || command(Path::new("oidc-token"), &[&account]);
+            line("oidc-token", &token, Goal::AtMost(0.8))?;
+        }
+        _ => skipped(
+            "oidc-token",
+            "no account; run oidc-agent, name one in OIDC_ACCOUNT",
+        ),
+    }
+    stage.simulator.finish()?;
+    Ok(())
+}
+
+/// Both clients as they are shipped: optimised alike and linked statically.
+struct Programs {
+    sfvault: PathBuf,
+    bare: PathBuf,
+}
+
+impl Programs {
+    fn build() -> Result<Self, Failed> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .ok_or("no workspace")?;
+        // What cargo tells a bench would make another cargo build everything anew.
+        let cargo = env::vars_os().map(|(name, _)| name).filter(|name| {
+            let name = name.to_string_lossy();
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
+                .iter()
+                .any(|start| name.starts_with(start))
+        });
+        let mut build = Command::new(workspace.join("packaging/build"));
+        build.args(["client", "--quiet", "--example", "bare-get"]);
+        for name in cargo {
+            build.env_remove(name);
+        }
+        if !build.status()?.success() {
+            return Err("packaging/build failed".into());
+        }
+        let rustc = Command::new("rustc").arg("-vV").output()?.stdout;
+        let host = String::from_utf8(rustc)?
+            .lines()
+            .find_map(|line| line.strip_prefix("host: ").map(ToOwned::to_owned))
+            .ok_or("rustc names no host")?;
+        // .../target/release/deps/figures-….
+        let own = env::current_exe()?;
+        let target = own.ancestors().nth(3).ok_or("no target directory")?;
+        let built = target.join(host).join("release");
+        Ok(Self {
+            sfvault: built.join("sfvault"),
+            bare: built.join("examples/bare-get"),
+        })
+    }
+}
+
+fn command(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Microseconds from before it starts until it has ended.
+fn whole(mut command: Command) -> Result<f64, Failed> {
+    let (took, status) = time(|| command.status());
+    if status?.success() {
+        Ok(took.as_secs_f64() * 1e6)
+    } else {
+        Err(format!("{:?} failed", command.get_program()).into())
+    }
+}

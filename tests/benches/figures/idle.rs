@@ -1,0 +1,40 @@
+//! An idle daemon sleeps: what the kernel counted in a minute.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{
+    process::switches,
+    stage::{Failed, Stage},
+    table::{Goal, head, single},
+};
+
+const MINUTE: Duration = Duration::from_mins(1);
+/// Threads for slow work end 10 s after their last one.
+const SETTLED_WITHIN: u32 = 60;
+
+pub(crate) async fn run() -> Result<(), Failed> {
+    head("an idle minute of an unlocked daemon with a session and 100 records");
+    let stage = Stage::with_records(100).await?;
+    let mut looks = 0;
+    while switches(stage.pid)?.0 > 1 {
+        if looks == SETTLED_WITHIN {
+            return Err("the daemon keeps threads that do nothing".into());
+        }
+        looks += 1;
+        sleep(Duration::from_secs(1)).await;
+    }
+    let (_, before) = switches(stage.pid)?;
+    sleep(MINUTE).await;
+    let (threads, after) = switches(stage.pid)?;
+    let woken = u32::try_from(after - before)?;
+    single("wake-ups", f64::from(woken), Goal::AtMost(0.0));
+    single(
+        "threads",
+        f64::from(u32::try_from(threads)?),
+        Goal::AtMost(1.0),
+    );
+    stage.simulator.finish()?;
+    Ok(())
+}

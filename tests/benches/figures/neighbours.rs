@@ -1,0 +1,160 @@
+//! One bad client: what becomes of the others, here and at the other agents of this host.
+
+use std::{convert::Infallible, process::Command, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
+use tower::ServiceExt as _;
+
+use crate::{
+    peers::{self, Agent},
+    process,
+    stage::{Failed, RECORD, Stage, channel},
+};
+
+const MIB: usize = 1 << 20;
+const HUGE: usize = 300;
+const FEW_DESCRIPTORS: u64 = 64;
+const CROWD: usize = 100;
+/// How long a write may take to an agent that reads no more.
+const STUCK: Duration = Duration::from_secs(2);
+
+pub(crate) async fn run() -> Result<(), Failed> {
+    println!("\none bad client: what becomes of the others");
+    line(
+        "",
+        "one is silent",
+        "a request of 300 MiB without end",
+        "100 connections, 64 descriptors",
+    );
+    let stage = Stage::with_records(1).await?;
+    let ours = daemon(&stage);
+    let silence = silent(&ours).await?;
+    let flood = huge(&ours).await?;
+    let call = call(&ours).await?;
+    line("sfvaultd", &silence, &flood, &crowd(&ours).await?);
+    line("  the same in gRPC", "", &call, "");
+    drop(stage);
+    for (name, start) in peers::all() {
+        let Some(start) = start else {
+            println!("  {name:<22} not installed");
+            continue;
+        };
+        // A new one each time, so that no trial meets what another left.
+        let silence = silent(&start()?).await?;
+        let flood = huge(&start()?).await?;
+        line(name, &silence, &flood, &crowd(&start()?).await?);
+    }
+    Ok(())
+}
+
+fn line(name: &str, silence: &str, flood: &str, crowd: &str) {
+    println!("  {name:<22} {silence:<14} {flood:<50} {crowd}");
+}
+
+fn daemon(stage: &Stage) -> Agent {
+    let like = stage.sfvault.sfvault(["get", RECORD]);
+    let program = like.get_program().to_owned();
+    let runtime = stage.sfvault.path("run");
+    // HTTP/2's preface, empty settings, and the head of a frame that goes on for ever.
+    let opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\xff\xff\xff\0\0\0\0\0\x01";
+    Agent::running(stage.pid, stage.socket(), opening, move || {
+        let mut get = Command::new(&program);
+        get.args(["get", RECORD, "--no-autostart"])
+            .env("SFVAULT_RUNTIME_DIR", &runtime);
+        get
+    })
+}
+
+async fn silent(agent: &Agent) -> Result<String, Failed> {
+    let silent = UnixStream::connect(&agent.socket).await?;
+    let answered = agent.answers().await?;
+    drop(silent);
+    Ok(if answered { "ok" } else { "hung" }.to_owned())
+}
+
+async fn huge(agent: &Agent) -> Result<String, Failed> {
+    let before = process::peak(agent.pid).unwrap_or_default();
+    let mut client = UnixStream::connect(&agent.socket).await?;
+    let mut sent = 0;
+    let mut end = "all taken";
+    let chunk = vec![b'x'; MIB];
+    if client.write_all(agent.opening).await.is_ok() {
+        while sent < HUGE {
+            match timeout(STUCK, client.write_all(&chunk)).await {
+                Ok(Ok(())) => sent += 1,
+                Ok(Err(_)) => {
+                    end = "refused";
+                    break;
+                }
+                Err(_) => {
+                    end = "read no more";
+                    break;
+                }
+            }
+        }
+    }
+    aftermath(agent, &format!("{end} after {sent} MiB"), before).await
+}
+
+/// A call whose message claims 300 MiB and comes in parts.
+async fn call(agent: &Agent) -> Result<String, Failed> {
+    let before = process::peak(agent.pid).unwrap_or_default();
+    let head = Bytes::from_static(&[0, 0x12, 0xc0, 0, 0]);
+    let part = Bytes::from(vec![b'x'; MIB]);
+    let parts = std::iter::once(head).chain(std::iter::repeat_n(part, HUGE));
+    let body = tokio_stream::iter(parts.map(|part| Ok::<_, Infallible>(Frame::data(part))));
+    let call = http::Request::post("http://localhost/sfvault.v1.Sessions/GetSession")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(tonic::body::Body::new(StreamBody::new(body)))?;
+    let channel = channel(&agent.socket).await?;
+    let end = match timeout(STUCK, channel.oneshot(call)).await {
+        Ok(Ok(answer)) => match tonic::Status::from_header_map(answer.headers()) {
+            Some(status) => format!("{:?}", status.code()),
+            None => "answered".to_owned(),
+        },
+        Ok(Err(_)) => "refused".to_owned(),
+        Err(_) => "read no more".to_owned(),
+    };
+    aftermath(agent, &end, before).await
+}
+
+async fn aftermath(agent: &Agent, end: &str, before: f64) -> Result<String, Failed> {
+    let answers = agent.answers().await?;
+    let state = match (process::lives(agent.pid), answers) {
+        (true, true) => "ok",
+        (true, false) => "others hang",
+        (false, _) => "agent gone",
+    };
+    let grown = (process::peak(agent.pid).unwrap_or(before) - before) / 1024.0;
+    Ok(format!("{state}; {end}, +{grown:.0} MiB"))
+}
+
+async fn crowd(agent: &Agent) -> Result<String, Failed> {
+    let pid = i32::try_from(agent.pid).ok().and_then(Pid::from_raw);
+    let few = Rlimit {
+        current: Some(FEW_DESCRIPTORS),
+        maximum: Some(FEW_DESCRIPTORS),
+    };
+    prlimit(pid, Resource::Nofile, few)?;
+    let mut clients = Vec::new();
+    for _ in 0..CROWD {
+        // A full queue is one of the ways in which this may end.
+        if let Ok(client) = UnixStream::connect(&agent.socket).await {
+            clients.push(client);
+        }
+    }
+    let meanwhile = agent.answers().await?;
+    drop(clients);
+    let afterwards = process::lives(agent.pid) && agent.answers().await?;
+    Ok(match (process::lives(agent.pid), meanwhile, afterwards) {
+        (false, _, _) => "agent gone".to_owned(),
+        (true, true, true) => "ok".to_owned(),
+        (true, false, true) => "others wait; recovers".to_owned(),
+        (true, _, false) => "does not recover".to_owned(),
+    })
+}
