@@ -59,6 +59,10 @@ impl Refresher {
         mut want: Want,
     ) -> Result<Arc<Session>, Error> {
         for _ in 0..MOST_FLIGHTS {
+            let unsaved = entry.lock().unsaved;
+            if unsaved {
+                entry.save(&self.store, &self.keys).await?;
+            }
             let mut landing = {
                 let mut state = entry.lock();
                 if let Some(error) = &state.closed {
@@ -154,13 +158,12 @@ impl Flight {
                 Some(Step::LogIn) => match self.log_in().await {
                     Ok(outcome) => outcome,
                     Err(error) => {
-                        self.land(Outcome::NotSent).await;
+                        self.land(Outcome::NotSent).await?;
                         return Err(error);
                     }
                 },
             };
-            self.land(outcome).await;
-            return Ok(());
+            return self.land(outcome).await;
         }
     }
 
@@ -195,6 +198,10 @@ impl Flight {
             (Arc::clone(&state.record), generation)
         };
         self.entry.save(&refresher.store, &refresher.keys).await?;
+        // Twice: saving may find another credential in the store, and reading one takes time.
+        if !self.entry.lock().machine.is_current(self.stamp) {
+            return Ok(Outcome::NotSent);
+        }
         let request = self.request(record).await?;
         if !self.entry.lock().machine.is_current(self.stamp) {
             return Ok(Outcome::NotSent);
@@ -258,7 +265,11 @@ impl Flight {
     }
 
     /// Gives the result to the machine and makes it durable before any caller hears of it.
-    async fn land(&self, outcome: Outcome) {
+    ///
+    /// If it can't be made durable, a session is served all the same: on disk the login stays entered as unanswered,
+    /// which is the careful reading. But a latch or a generation that is in memory only is told to nobody: after a
+    /// crash it would not be true.
+    async fn land(&self, outcome: Outcome) -> Result<(), Error> {
         match &outcome {
             Outcome::LoginFailed(failure)
             | Outcome::ProofFailed(failure)
@@ -281,7 +292,7 @@ impl Flight {
             | Outcome::ProofFailed(_)
             | Outcome::Unproven { .. } => None,
         };
-        let must_save = {
+        let (must_save, must_last) = {
             let mut state = self.entry.lock();
             let before = state.machine.ledger().clone();
             let taken = state
@@ -296,7 +307,9 @@ impl Flight {
             if state.closed.is_some() {
                 state.machine.forget_sessions();
             }
-            before != *state.machine.ledger()
+            let after = state.machine.ledger();
+            let must_last = before.latch != after.latch || before.generation != after.generation;
+            (before != *after, must_last)
         };
         if must_save
             && let Err(error) = self
@@ -304,9 +317,13 @@ impl Flight {
                 .save(&self.refresher.store, &self.refresher.keys)
                 .await
         {
-            // Memory has it; on disk the login stays entered as unanswered, which is the careful reading.
             warn!(record = %self.name(), %error, "the result of a login could not be saved");
+            if must_last {
+                self.entry.lock().unsaved = true;
+                return Err(error);
+            }
         }
+        Ok(())
     }
 
     fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<crate::failure::Failure> {
