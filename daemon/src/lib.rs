@@ -7,6 +7,8 @@ pub mod config;
 pub mod daemon;
 pub mod error;
 pub mod failure;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod harden;
 pub mod host;
 pub mod ledger;

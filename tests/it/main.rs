@@ -1,6 +1,8 @@
 //! The one integration test binary.
 
+mod crash;
 mod crowd;
+mod fuzz_replay;
 mod grpc;
 mod layers;
 mod main_job;

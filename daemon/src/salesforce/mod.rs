@@ -10,6 +10,7 @@ mod client;
 mod connector;
 mod envelope;
 mod fault;
+pub(crate) mod fuzz;
 pub mod hosts;
 mod http;
 mod id;

@@ -306,7 +306,17 @@ impl World {
             | Error::LoginBudgetSpent { .. }
             | Error::LoginFailed { .. }
             | Error::SessionRefusedAgain { .. } => None,
-            error => panic!("{name}: {error:?}"),
+            Error::Denied
+            | Error::HostNotAllowed(_)
+            | Error::Internal(_)
+            | Error::InvalidArgument { .. }
+            | Error::MinTtlTooLong { .. }
+            | Error::ShuttingDown
+            | Error::Store(_)
+            | Error::UnexpectedOrg { .. }
+            | Error::VaultExists(_)
+            | Error::VaultLocked
+            | Error::VaultMissing(_) => panic!("{name}: {error:?}"),
         }
     }
 
