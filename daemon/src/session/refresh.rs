@@ -59,7 +59,10 @@ impl Refresher {
         mut want: Want,
     ) -> Result<Arc<Session>, Error> {
         for _ in 0..MOST_FLIGHTS {
-            let unsaved = entry.lock().unsaved;
+            let unsaved = {
+                let state = entry.lock();
+                state.unsaved && state.closed.is_none()
+            };
             if unsaved {
                 entry.save(&self.store, &self.keys).await?;
             }
@@ -318,8 +321,10 @@ impl Flight {
                 .await
         {
             warn!(record = %self.name(), %error, "the result of a login could not be saved");
-            if must_last {
-                self.entry.lock().unsaved = true;
+            let mut state = self.entry.lock();
+            // Who waits for a closed entry hears why it is closed.
+            if must_last && state.closed.is_none() {
+                state.unsaved = true;
                 return Err(error);
             }
         }

@@ -2,6 +2,7 @@
 
 mod crash;
 mod dice;
+mod doubt;
 mod model;
 mod org;
 mod world;

@@ -178,7 +178,7 @@ impl World {
         assert!(self.vault.settle(std::time::Duration::from_mins(1)).await);
     }
 
-    async fn add(&mut self, name: &'static str) -> Result<(), Error> {
+    pub(super) async fn add(&mut self, name: &'static str) -> Result<(), Error> {
         let (username, password) = (self.new_username(name), self.new_password());
         let new = NewRecord {
             name: RecordName::parse(name).unwrap(),
@@ -193,7 +193,7 @@ impl World {
         self.changed(name, Some((username, password)), result.map(drop))
     }
 
-    async fn set(&mut self, name: &'static str) -> Result<(), Error> {
+    pub(super) async fn set(&mut self, name: &'static str) -> Result<(), Error> {
         let password = self.new_password();
         let known = self.known(name).map(|(username, _)| username);
         let new = NewSecrets {
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    async fn remove(&mut self, name: &'static str) -> Result<(), Error> {
+    pub(super) async fn remove(&mut self, name: &'static str) -> Result<(), Error> {
         let result = self.vault.remove(RecordName::parse(name).unwrap()).await;
         self.changed(name, None, result)
     }
@@ -254,7 +254,7 @@ impl World {
         Ok(())
     }
 
-    async fn lock_and_unlock(&mut self) -> Result<(), Error> {
+    pub(super) async fn lock_and_unlock(&mut self) -> Result<(), Error> {
         self.vault.lock().await?;
         let mut result = self.vault.unlock(passphrase()).await;
         if result.is_err() {
