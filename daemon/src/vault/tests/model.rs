@@ -55,8 +55,15 @@ impl Model {
         self.possible[name].iter().any(Option::is_some)
     }
 
-    /// After a recovery: what was found must have been possible, and is certain now.
-    pub(super) fn found(&mut self, name: &'static str, known: Known, generation: u64) {
+    /// What was found must have been possible. Where all of it is on the platter, it is certain now; what a failed
+    /// sync left in the cache is read like the rest, but the next power cut may take it.
+    pub(super) fn found(
+        &mut self,
+        name: &'static str,
+        known: Known,
+        generation: u64,
+        durable: bool,
+    ) {
         assert!(
             self.possible[name].contains(&known),
             "`{name}` is {known:?}; possible were {:?}",
@@ -69,7 +76,9 @@ impl Model {
                 "`{name}`: generation {generation} after {before}"
             );
         }
-        self.done(name, known);
+        if durable {
+            self.done(name, known);
+        }
     }
 
     /// After a disk that lied, anything goes that was once so.

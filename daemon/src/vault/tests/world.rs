@@ -324,7 +324,8 @@ impl World {
     fn observe(&mut self) {
         for name in NAMES {
             let (known, generation) = self.stored(name);
-            self.model.found(name, known, generation);
+            let durable = self.disk.pending() == 0;
+            self.model.found(name, known, generation, durable);
         }
     }
 
