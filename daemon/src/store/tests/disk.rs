@@ -46,7 +46,8 @@ pub(crate) struct Fault {
     pub(crate) kind: io::ErrorKind,
     /// Only that operation fails, or all that follow too.
     pub(crate) once: bool,
-    /// The failing write leaves half of its bytes.
+    /// The failing write leaves half of its bytes; the failing sync forgets what it should have written, though reads
+    /// still show it. So does Linux: it marks the pages clean, and no later sync writes them.
     pub(crate) short: bool,
     pub(crate) reads_too: bool,
 }
@@ -78,6 +79,12 @@ impl Disk {
             .fault
             .take()
             .is_none_or(|fault| fault.after == 0)
+    }
+
+    /// Whether a power cut would lose nothing.
+    pub(crate) fn is_durable(&self) -> bool {
+        let inner = self.inner();
+        inner.live == inner.durable
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -185,11 +192,18 @@ impl StorageBackend for Disk {
         let mut inner = self.inner();
         inner.counts.syncs += 1;
         if let Some(fault) = inner.strike(false) {
+            if fault.short {
+                inner.pending.clear();
+            }
             return Err(fault.kind.into());
         }
         if !inner.lying {
-            inner.durable = inner.live.clone();
-            inner.pending.clear();
+            let Inner {
+                durable, pending, ..
+            } = &mut *inner;
+            for change in pending.drain(..) {
+                change.apply(durable);
+            }
         }
         Ok(())
     }

@@ -324,7 +324,7 @@ impl World {
     fn observe(&mut self) {
         for name in NAMES {
             let (known, generation) = self.stored(name);
-            let durable = self.disk.pending() == 0;
+            let durable = self.disk.is_durable();
             self.model.found(name, known, generation, durable);
         }
     }
