@@ -13,12 +13,15 @@ use sfvaultd::{
 };
 use tokio::time::sleep;
 
-use crate::scene::{Ended, Scene, ended};
+use crate::{
+    dice::Dice,
+    scene::{Ended, Scene, ended},
+};
 
 const ROUNDS: u64 = 12;
 /// The longest that a daemon lives on after a command began: a command of a debug build takes some 50 ms on an idle
 /// machine, one with a login 100.
-const LONGEST_LIFE_US: u64 = 250_000;
+const LONGEST_LIFE_US: usize = 250_000;
 
 /// What the vault may hold for one name, as far as the answers tell.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
     let (mut acknowledged, mut logins_before) = (0, 0);
     for round in 0..rounds {
         let what = dice.below(8);
-        let life = Duration::from_micros(dice.below(LONGEST_LIFE_US));
+        let life = Duration::from_micros(dice.below(LONGEST_LIFE_US) as u64);
         let command = command(&scene, &model, what);
         let ended = killed_after(&mut scene, &command, life).await;
         let place =
@@ -99,7 +102,7 @@ async fn a_vault_is_made_whole_or_not_at_all() {
             std::fs::remove_file(&path).unwrap();
         }
         scene.sfvault.start().unwrap();
-        let life = Duration::from_micros(dice.below(LONGEST_LIFE_US));
+        let life = Duration::from_micros(dice.below(LONGEST_LIFE_US) as u64);
         let ended = killed_after(&mut scene, &init, life).await;
         match Store::open(&path).unwrap() {
             Some(store) => drop(store.unlock(&passphrase()).unwrap()),
@@ -146,7 +149,7 @@ impl Model {
 }
 
 /// The next command: one that can succeed, mostly.
-fn command(scene: &Scene, model: &Model, what: u64) -> Vec<String> {
+fn command(scene: &Scene, model: &Model, what: usize) -> Vec<String> {
     let url = scene.simulator.login_url();
     let there = model.possible[0].is_some();
     let words: &[&str] = match what {
@@ -216,17 +219,4 @@ fn passphrase() -> Passphrase {
 
 fn variable(name: &str) -> Option<u64> {
     Some(env::var(name).ok()?.parse().unwrap())
-}
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

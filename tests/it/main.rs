@@ -2,6 +2,7 @@
 
 mod crash;
 mod crowd;
+mod dice;
 mod fuzz_replay;
 mod grpc;
 mod layers;
