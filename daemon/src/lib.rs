@@ -8,6 +8,8 @@ pub mod daemon;
 pub mod descriptors;
 pub mod error;
 pub mod failure;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod harden;
 pub mod host;
 pub mod ledger;

@@ -3,7 +3,6 @@
 pub mod binaries;
 pub mod clock;
 pub mod demo;
-pub mod fuzz;
 pub mod https;
 pub mod installation;
 pub mod memory;

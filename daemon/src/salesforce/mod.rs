@@ -11,6 +11,7 @@ mod connector;
 mod envelope;
 pub mod environment;
 mod fault;
+pub(crate) mod fuzz;
 pub mod hosts;
 mod http;
 mod id;

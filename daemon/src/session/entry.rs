@@ -13,6 +13,7 @@ use tokio::{sync::watch, task};
 use super::machine::Machine;
 use crate::{
     error::Error,
+    ledger::Ledger,
     record::{Credential, Record, RecordId},
     store::{Keys, Revision, Store, StoreError, StoredRecord},
 };
@@ -25,7 +26,15 @@ pub type Landing = Option<Result<(), Error>>;
 pub struct Entry {
     id: RecordId,
     state: Mutex<State>,
-    row: Arc<tokio::sync::Mutex<Revision>>,
+    row: Arc<tokio::sync::Mutex<Row>>,
+}
+
+/// What is known of the record's row in the store.
+#[derive(Debug)]
+struct Row {
+    revision: Revision,
+    /// A write failed in a way that does not tell whether it was made.
+    in_doubt: bool,
 }
 
 /// What [`Entry::lock`] gives access to.
@@ -35,6 +44,8 @@ pub struct State {
     pub machine: Machine,
     /// Where the callers of the flight under way wait.
     pub landing: Option<watch::Receiver<Landing>>,
+    /// What a flight brought must not be told before it is durable, and its save failed.
+    pub unsaved: bool,
     /// Set when the vault was locked or the record removed: what callers who still hold the entry get.
     pub closed: Option<Error>,
 }
@@ -50,9 +61,13 @@ impl Entry {
                 record: Arc::new(stored.record),
                 machine,
                 landing: None,
+                unsaved: false,
                 closed: None,
             }),
-            row: Arc::new(tokio::sync::Mutex::new(stored.revision)),
+            row: Arc::new(tokio::sync::Mutex::new(Row {
+                revision: stored.revision,
+                in_doubt: false,
+            })),
         }
     }
 
@@ -83,11 +98,13 @@ impl Entry {
         let mut row = Arc::clone(&self.row).lock_owned().await;
         let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
         let written = task::spawn_blocking(move || {
+            entry.settle(&store, &keys, &mut row)?;
             let (record, ledger) = {
                 let state = entry.lock();
                 (Arc::clone(&state.record), state.machine.ledger().clone())
             };
-            *row = store.put(&keys, Some(*row), &record, &ledger, None)?;
+            row.put(&store, &keys, &record, &ledger, None)?;
+            entry.lock().unsaved = false;
             Ok::<(), StoreError>(())
         });
         Ok(written
@@ -107,7 +124,8 @@ impl Entry {
         now: SystemTime,
         change: impl FnOnce(&Credential) -> Result<Credential, Error>,
     ) -> Result<bool, Error> {
-        let row = self.row.blocking_lock();
+        let mut row = self.row.blocking_lock();
+        self.settle(store, keys, &mut row)?;
         let mut record = Record::clone(&self.lock().record);
         let old = store.credential(keys, &record)?;
         let new = change(&old)?;
@@ -129,7 +147,8 @@ impl Entry {
     /// # Errors
     /// If the store can't write; then nothing changed.
     pub fn release(&self, store: &Store, keys: &Keys) -> Result<(), StoreError> {
-        let row = self.row.blocking_lock();
+        let mut row = self.row.blocking_lock();
+        self.settle(store, keys, &mut row)?;
         let record = Record::clone(&self.lock().record);
         self.commit(store, keys, row, record, None, Machine::release)
     }
@@ -138,28 +157,87 @@ impl Entry {
     ///
     /// # Errors
     /// If the store can't write; then the row is still there.
-    pub fn remove(&self, store: &Store) -> Result<(), StoreError> {
-        let row = self.row.blocking_lock();
-        store.remove(self.id, *row)
+    pub fn remove(&self, store: &Store, keys: &Keys) -> Result<(), StoreError> {
+        let mut row = self.row.blocking_lock();
+        match self.settle(store, keys, &mut row) {
+            // An earlier attempt, which was said to have failed, had removed it.
+            Err(StoreError::Changed { .. }) => return Ok(()),
+            settled => settled?,
+        }
+        let removed = store.remove(self.id, row.revision);
+        row.in_doubt = is_in_doubt(&removed);
+        removed
+    }
+
+    /// After a write that may have been made or not, reads which it is. What was made is taken over, though whoever
+    /// asked for it was told that it failed.
+    fn settle(&self, store: &Store, keys: &Keys, row: &mut Row) -> Result<(), StoreError> {
+        if !row.in_doubt {
+            return Ok(());
+        }
+        let stored = store
+            .load(keys)?
+            .into_iter()
+            .find(|stored| stored.record.id == self.id)
+            .ok_or(StoreError::Changed { record: self.id })?;
+        let mut state = self.lock();
+        let version = stored.record.credential_version;
+        if version > state.record.credential_version {
+            let pin = state.record.pin.clone().or(stored.record.pin);
+            state.record = Arc::new(Record {
+                pin,
+                ..stored.record
+            });
+            state.machine.credential_changed(version);
+        }
+        *row = Row {
+            revision: stored.revision,
+            in_doubt: false,
+        };
+        Ok(())
     }
 
     fn commit(
         &self,
         store: &Store,
         keys: &Keys,
-        mut row: tokio::sync::MutexGuard<'_, Revision>,
+        mut row: tokio::sync::MutexGuard<'_, Row>,
         record: Record,
         credential: Option<&Credential>,
         apply: impl Fn(&mut Machine),
     ) -> Result<(), StoreError> {
         let mut trial = self.lock().machine.clone();
         apply(&mut trial);
-        *row = store.put(keys, Some(*row), &record, trial.ledger(), credential)?;
+        row.put(store, keys, &record, trial.ledger(), credential)?;
         let mut state = self.lock();
         // The pin may have been learnt meanwhile; its own save follows.
         let pin = record.pin.clone().or_else(|| state.record.pin.clone());
         state.record = Arc::new(Record { pin, ..record });
         apply(&mut state.machine);
         Ok(())
+    }
+}
+
+impl Row {
+    fn put(
+        &mut self,
+        store: &Store,
+        keys: &Keys,
+        record: &Record,
+        ledger: &Ledger,
+        credential: Option<&Credential>,
+    ) -> Result<(), StoreError> {
+        let put = store.put(keys, Some(self.revision), record, ledger, credential);
+        self.in_doubt = is_in_doubt(&put);
+        self.revision = put?;
+        Ok(())
+    }
+}
+
+/// Whether a write that failed may have been made all the same.
+pub(crate) fn is_in_doubt<T>(result: &Result<T, StoreError>) -> bool {
+    match result {
+        Ok(_) | Err(StoreError::Changed { .. } | StoreError::Refused { .. }) => false,
+        Err(_) => true,
     }
 }

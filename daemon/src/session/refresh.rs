@@ -59,6 +59,13 @@ impl Refresher {
         mut want: Want,
     ) -> Result<Arc<Session>, Error> {
         for _ in 0..MOST_FLIGHTS {
+            let unsaved = {
+                let state = entry.lock();
+                state.unsaved && state.closed.is_none()
+            };
+            if unsaved {
+                entry.save(&self.store, &self.keys).await?;
+            }
             let mut landing = {
                 let mut state = entry.lock();
                 if let Some(error) = &state.closed {
@@ -156,13 +163,12 @@ impl Flight {
                 Some(Step::LogIn) => match self.log_in().await {
                     Ok(outcome) => outcome,
                     Err(error) => {
-                        self.land(Outcome::NotSent).await;
+                        self.land(Outcome::NotSent).await?;
                         return Err(error);
                     }
                 },
             };
-            self.land(outcome).await;
-            return Ok(());
+            return self.land(outcome).await;
         }
     }
 
@@ -201,6 +207,10 @@ impl Flight {
             (Arc::clone(&state.record), generation)
         };
         self.entry.save(&refresher.store, &refresher.keys).await?;
+        // Twice: saving may find another credential in the store, and reading one takes time.
+        if !self.entry.lock().machine.is_current(self.stamp) {
+            return Ok(Outcome::NotSent);
+        }
         let request = self.request(record).await?;
         if !self.entry.lock().machine.is_current(self.stamp) {
             return Ok(Outcome::NotSent);
@@ -264,7 +274,11 @@ impl Flight {
     }
 
     /// Gives the result to the machine and makes it durable before any caller hears of it.
-    async fn land(&self, outcome: Outcome) {
+    ///
+    /// If it can't be made durable, a session is served all the same: on disk the login stays entered as unanswered,
+    /// which is the careful reading. But a latch or a generation that is in memory only is told to nobody: after a
+    /// crash it would not be true.
+    async fn land(&self, outcome: Outcome) -> Result<(), Error> {
         match &outcome {
             Outcome::LoginFailed(failure)
             | Outcome::ProofFailed(failure)
@@ -287,7 +301,7 @@ impl Flight {
             | Outcome::ProofFailed(_)
             | Outcome::Unproven { .. } => None,
         };
-        let must_save = {
+        let (must_save, must_last) = {
             let mut state = self.entry.lock();
             let before = state.machine.ledger().clone();
             let taken = state
@@ -302,7 +316,9 @@ impl Flight {
             if state.closed.is_some() {
                 state.machine.forget_sessions();
             }
-            before != *state.machine.ledger()
+            let after = state.machine.ledger();
+            let must_last = before.latch != after.latch || before.generation != after.generation;
+            (before != *after, must_last)
         };
         if must_save
             && let Err(error) = self
@@ -310,9 +326,15 @@ impl Flight {
                 .save(&self.refresher.store, &self.refresher.keys)
                 .await
         {
-            // Memory has it; on disk the login stays entered as unanswered, which is the careful reading.
             warn!(record = %self.name(), %error, "the result of a login could not be saved");
+            let mut state = self.entry.lock();
+            // Who waits for a closed entry hears why it is closed.
+            if must_last && state.closed.is_none() {
+                state.unsaved = true;
+                return Err(error);
+            }
         }
+        Ok(())
     }
 
     fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<crate::failure::Failure> {

@@ -8,11 +8,14 @@
 //! this instance of it is dropped and the next call starts again at the first step.
 
 use std::{
-    mem,
+    io, mem,
     ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use redb::{
@@ -31,6 +34,8 @@ pub(super) struct Engine {
     /// For messages.
     path: PathBuf,
     state: Mutex<State>,
+    /// A write or sync failed: what is read may be in the system's cache only, never to be written by a later sync.
+    suspect: AtomicBool,
 }
 
 enum State {
@@ -56,6 +61,7 @@ impl Engine {
             disk,
             path,
             state: Mutex::new(State::Closed),
+            suspect: AtomicBool::new(false),
         };
         engine.check_magic()?;
         *engine.lock() = State::Reading(engine.open_overlay()?);
@@ -86,7 +92,13 @@ impl Engine {
         }
         if let State::Reading(_) = *state {
             self.close(&mut state);
+            if self.suspect.load(Ordering::Relaxed) {
+                self.rewrite()
+                    .map_err(|error| StoreError::io(&self.path, "write", &error))?;
+            }
+            self.suspect.store(true, Ordering::Relaxed);
             *state = State::Writing(self.open_redb(Direct(self.disk.clone()))?);
+            self.suspect.store(false, Ordering::Relaxed);
         }
         self.attempt(&mut state, "write", |database| {
             let transaction = database.begin_write()?;
@@ -119,8 +131,27 @@ impl Engine {
             Ok(Err(error)) => StoreError::redb(&self.path, action, &error),
             Err(_) => self.panicked(),
         };
+        if let State::Writing(_) = *state {
+            self.suspect.store(true, Ordering::Relaxed);
+        }
         self.close(state);
         Err(failed)
+    }
+
+    /// Writes every byte as it is read, and syncs. After a failed sync Linux takes the pages for written, so a commit
+    /// that builds on them would be acknowledged and then lost by a power cut.
+    fn rewrite(&self) -> io::Result<()> {
+        let len = self.disk.len()?;
+        let mut buffer = vec![0; REWRITE_LEN];
+        let mut offset = 0;
+        while offset < len {
+            let rest = usize::try_from(len - offset).unwrap_or(REWRITE_LEN);
+            let (piece, _) = buffer.split_at_mut(rest.min(REWRITE_LEN));
+            self.disk.read(offset, piece)?;
+            self.disk.write(offset, piece)?;
+            offset += piece.len() as u64;
+        }
+        self.disk.sync_data()
     }
 
     /// Tells a file that was never a vault from one that is damaged; redb does not.
@@ -192,6 +223,8 @@ const MAGIC: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// A vault of thousands of records fits; the default of 1 GiB would let a daemon's memory grow with its file.
 const CACHE_LEN: usize = 4 * 1024 * 1024;
+/// A few pieces for a vault of thousands of records.
+const REWRITE_LEN: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {

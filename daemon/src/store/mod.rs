@@ -27,6 +27,7 @@ mod encode;
 mod engine;
 mod error;
 mod file;
+pub(crate) mod fuzz;
 mod header;
 mod image;
 mod overlay;
@@ -355,4 +356,4 @@ fn no_resources(path: &Path, action: &'static str) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

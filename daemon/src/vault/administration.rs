@@ -13,7 +13,12 @@ use crate::{
     record::{Credential, Record, RecordName, check_username},
     salesforce::hosts::doubt,
     secret::Passphrase,
-    session::{Session, decision::Want, entry::Entry, refresh::Refresher},
+    session::{
+        Session,
+        decision::Want,
+        entry::{Entry, is_in_doubt},
+        refresh::Refresher,
+    },
     store::{Keys, Store, StoredRecord, new_record_id},
 };
 
@@ -170,7 +175,7 @@ impl Vault {
     pub async fn remove(self: &Arc<Self>, name: RecordName) -> Result<(), Error> {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
-            entry.remove(&refresher.store)?;
+            entry.remove(&refresher.store, &refresher.keys)?;
             if let Phase::Unlocked(open) = &mut *vault.write() {
                 open.records.remove(&name);
             }
@@ -248,7 +253,7 @@ impl Vault {
         Ok(())
     }
 
-    fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
+    pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
         let records = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
@@ -261,7 +266,11 @@ impl Vault {
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
         });
-        *self.write() = Phase::Unlocked(Open { refresher, records });
+        *self.write() = Phase::Unlocked(Open {
+            refresher,
+            records,
+            adds_in_doubt: Vec::new(),
+        });
         self.changed.send_replace(());
     }
 
@@ -275,6 +284,7 @@ impl Vault {
             }
             Arc::clone(&open.refresher)
         };
+        self.undo_adds_in_doubt(&refresher)?;
         let record = Record {
             id: new_record_id()?,
             name: new.name.clone(),
@@ -287,13 +297,19 @@ impl Vault {
             credential_changed_at: now,
         };
         let ledger = Ledger::default();
-        let revision = refresher.store.put(
+        let put = refresher.store.put(
             &refresher.keys,
             None,
             &record,
             &ledger,
             Some(&new.credential),
-        )?;
+        );
+        if is_in_doubt(&put)
+            && let Phase::Unlocked(open) = &mut *self.write()
+        {
+            open.adds_in_doubt.push(record.id);
+        }
+        let revision = put?;
         let entry = Arc::new(Entry::new(StoredRecord {
             record,
             ledger,
@@ -306,6 +322,24 @@ impl Vault {
         }
         self.changed.send_replace(());
         Ok(view)
+    }
+
+    /// An add that was said to have failed may have been made. It is taken back before the next one, or the store
+    /// could hold two records of one name.
+    fn undo_adds_in_doubt(&self, refresher: &Refresher) -> Result<(), Error> {
+        let in_doubt = match &*self.read() {
+            Phase::Unlocked(open) if !open.adds_in_doubt.is_empty() => open.adds_in_doubt.clone(),
+            Phase::Unlocked(_) | Phase::Locked(_) | Phase::Missing => return Ok(()),
+        };
+        for stored in refresher.store.load(&refresher.keys)? {
+            if in_doubt.contains(&stored.record.id) {
+                refresher.store.remove(stored.record.id, stored.revision)?;
+            }
+        }
+        if let Phase::Unlocked(open) = &mut *self.write() {
+            open.adds_in_doubt.clear();
+        }
+        Ok(())
     }
 }
 

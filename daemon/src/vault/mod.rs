@@ -26,10 +26,10 @@ use tokio::{
 use crate::{
     clock::Clock,
     error::Error,
-    record::{RecordName, same_org},
+    record::{RecordId, RecordName, same_org},
     salesforce::Login,
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
-    store::{KdfCost, Store, StoreError},
+    store::{KdfCost, Keys, Store, StoreError},
 };
 
 /// The longest that a call may wait for a record to become usable.
@@ -69,6 +69,8 @@ enum Phase {
 struct Open {
     refresher: Arc<Refresher>,
     records: BTreeMap<RecordName, Arc<Entry>>,
+    /// Adds that failed in a way that does not tell whether they were made.
+    adds_in_doubt: Vec<RecordId>,
 }
 
 /// Whether secrets can be had.
@@ -96,18 +98,35 @@ impl Vault {
     /// # Errors
     /// If there is a file that is no vault of ours, is damaged, or is in use.
     pub fn open(path: &Path, parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let phase = match Store::open(path)? {
-            Some(store) => Phase::Locked(Arc::new(store)),
-            None => Phase::Missing,
-        };
-        Ok(Arc::new(Self {
+        Ok(Self::over(path, Store::open(path)?, parts))
+    }
+
+    /// The vault that a store holds, unlocked.
+    ///
+    /// # Errors
+    /// If its records can't be read.
+    pub(crate) fn unlocked(
+        path: &Path,
+        store: Store,
+        keys: Keys,
+        parts: Parts,
+    ) -> Result<Arc<Self>, StoreError> {
+        let records = store.load(&keys)?;
+        let vault = Self::over(path, None, parts);
+        vault.install(Arc::new(store), keys, records);
+        Ok(vault)
+    }
+
+    fn over(path: &Path, store: Option<Store>, parts: Parts) -> Arc<Self> {
+        let phase = store.map_or(Phase::Missing, |store| Phase::Locked(Arc::new(store)));
+        Arc::new(Self {
             path: path.to_owned(),
             parts,
             phase: RwLock::new(phase),
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
-        }))
+        })
     }
 
     /// The vault file.
@@ -255,3 +274,6 @@ fn is_expected(expected: &str, actual: &str) -> Result<(), Error> {
         actual: actual.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,7 @@ use sfvaultd::{
     host::Host,
     ledger::Ledger,
     record::{Credential, Flow, Record, RecordName},
-    salesforce::{
-        SalesforceLogin,
-        settings::{Environment, Settings},
-    },
+    salesforce::{SalesforceLogin, environment::Environment, settings::Settings},
     secret::{Passphrase, Password, SecurityToken},
     store::{KdfCost, Store, new_record_id},
     vault::{NewRecord, Parts, Vault},

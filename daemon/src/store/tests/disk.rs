@@ -8,7 +8,7 @@ use std::{
 use redb::StorageBackend;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Disk(Arc<Mutex<Inner>>);
+pub(crate) struct Disk(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -19,6 +19,8 @@ struct Inner {
     pending: Vec<Change>,
     counts: Counts,
     fault: Option<Fault>,
+    /// Syncs are acknowledged and not done.
+    lying: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -29,28 +31,29 @@ enum Change {
 
 /// How often each operation was called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) reads: u64,
-    pub(super) writes: u64,
-    pub(super) written: u64,
-    pub(super) set_lens: u64,
-    pub(super) syncs: u64,
+pub(crate) struct Counts {
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+    pub(crate) written: u64,
+    pub(crate) set_lens: u64,
+    pub(crate) syncs: u64,
 }
 
 /// The operation (reads count only if asked to) at which the disk begins to fail.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fault {
-    pub(super) after: u64,
-    pub(super) kind: io::ErrorKind,
+pub(crate) struct Fault {
+    pub(crate) after: u64,
+    pub(crate) kind: io::ErrorKind,
     /// Only that operation fails, or all that follow too.
-    pub(super) once: bool,
-    /// The failing write leaves half of its bytes.
-    pub(super) short: bool,
-    pub(super) reads_too: bool,
+    pub(crate) once: bool,
+    /// The failing write leaves half of its bytes; the failing sync forgets what it should have written, though reads
+    /// still show it. So does Linux: it marks the pages clean, and no later sync writes them.
+    pub(crate) short: bool,
+    pub(crate) reads_too: bool,
 }
 
 impl Disk {
-    pub(super) fn holding(bytes: Vec<u8>) -> Self {
+    pub(crate) fn holding(bytes: Vec<u8>) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             durable: bytes.clone(),
             live: bytes,
@@ -58,36 +61,56 @@ impl Disk {
         })))
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.inner().live.clone()
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.inner().counts
     }
 
-    pub(super) fn arm(&self, fault: Fault) {
+    pub(crate) fn arm(&self, fault: Fault) {
         self.inner().fault = Some(fault);
     }
 
     /// Makes the disk work again; whether the fault had struck.
-    pub(super) fn heal(&self) -> bool {
+    pub(crate) fn heal(&self) -> bool {
         self.inner()
             .fault
             .take()
             .is_none_or(|fault| fault.after == 0)
     }
 
-    pub(super) fn pending(&self) -> usize {
+    /// Whether a power cut would lose nothing.
+    pub(crate) fn is_durable(&self) -> bool {
+        let inner = self.inner();
+        inner.live == inner.durable
+    }
+
+    pub(crate) fn pending(&self) -> usize {
         self.inner().pending.len()
     }
 
+    /// From now on syncs do nothing, and say that they did.
+    pub(crate) fn lie(&self) {
+        self.inner().lying = true;
+    }
+
     /// What a power cut leaves if it keeps the changes whose bits are set.
-    pub(super) fn after_power_cut(&self, kept: u64) -> Vec<u8> {
+    pub(crate) fn after_power_cut(&self, kept: u64) -> Vec<u8> {
+        let mut number = 0;
+        self.after_losing(|| {
+            number += 1;
+            kept >> (number - 1) & 1 == 0
+        })
+    }
+
+    /// What a power cut leaves if it loses the changes for which `lost` is true, asked from the oldest on.
+    pub(crate) fn after_losing(&self, mut lost: impl FnMut() -> bool) -> Vec<u8> {
         let inner = self.inner();
         let mut bytes = inner.durable.clone();
-        for (number, change) in inner.pending.iter().enumerate() {
-            if kept >> number & 1 == 1 {
+        for change in &inner.pending {
+            if !lost() {
                 change.apply(&mut bytes);
             }
         }
@@ -169,10 +192,19 @@ impl StorageBackend for Disk {
         let mut inner = self.inner();
         inner.counts.syncs += 1;
         if let Some(fault) = inner.strike(false) {
+            if fault.short {
+                inner.pending.clear();
+            }
             return Err(fault.kind.into());
         }
-        inner.durable = inner.live.clone();
-        inner.pending.clear();
+        if !inner.lying {
+            let Inner {
+                durable, pending, ..
+            } = &mut *inner;
+            for change in pending.drain(..) {
+                change.apply(durable);
+            }
+        }
         Ok(())
     }
 

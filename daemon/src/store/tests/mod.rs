@@ -3,7 +3,7 @@
 mod contract;
 mod cost;
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod faults;
 mod vectors;
 

@@ -1,11 +1,14 @@
 //! The first octets of a connection, covered before h2 sees them.
 
-use sfvaultd::api::authority::AuthorityMask;
+use crate::api::authority::AuthorityMask;
 
 /// The two octets that the mask writes: the letter X, plain and in Huffman's code.
 const LETTERS: [u8; 2] = [b'X', 0xfc];
 
 /// Whatever a peer sends, and however the socket cuts it, the same octets are covered, with letters, once.
+///
+/// # Panics
+/// If they are not.
 pub fn authority(octets: &[u8]) {
     let whole = covered(octets, |_| usize::MAX);
     assert_eq!(covered(octets, |_| 1), whole);

@@ -1,0 +1,236 @@
+//! A Salesforce that counts every login and remembers which one should not have been made.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard},
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    clock::Clock,
+    failure::{Class, Failure},
+    host::Host,
+    ledger::Ledger,
+    record::Credential,
+    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    secret::SessionId,
+};
+
+/// A clock that is turned by hand.
+#[derive(Debug)]
+pub(super) struct Hand(Mutex<SystemTime>);
+
+impl Hand {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_219_200),
+        ))
+    }
+
+    pub(super) fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// What happens to the next login or proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The credential is not judged.
+    Unavailable,
+    /// The credential is judged, and the answer lost.
+    Unanswered,
+    /// As `Unanswered`, but the silence lasts until the daemon is gone.
+    Hang,
+}
+
+#[derive(Debug)]
+pub(super) struct Org {
+    clock: std::sync::Arc<Hand>,
+    state: Mutex<State>,
+    /// Told when a login hangs.
+    pub(super) hangs: Notify,
+    gone: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    trouble: Option<Trouble>,
+    users: BTreeMap<String, User>,
+    living: BTreeSet<String>,
+    serial: u64,
+    logins: u64,
+    violations: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct User {
+    /// Passwords that no longer count.
+    void: BTreeSet<String>,
+    /// Passwords whose rejection the vault has acknowledged: no login may follow.
+    rejected: BTreeSet<String>,
+    last_password: String,
+    failed_at: Vec<SystemTime>,
+}
+
+impl Org {
+    pub(super) fn new(clock: std::sync::Arc<Hand>) -> Self {
+        Self {
+            clock,
+            state: Mutex::default(),
+            hangs: Notify::new(),
+            gone: Notify::new(),
+        }
+    }
+
+    pub(super) fn trouble(&self, trouble: Option<Trouble>) {
+        self.state().trouble = trouble;
+    }
+
+    pub(super) fn end_sessions(&self) {
+        self.state().living.clear();
+    }
+
+    /// The user gets another password elsewhere: the one last used is wrong from now on.
+    pub(super) fn void_password(&self, username: &str) {
+        let mut state = self.state();
+        let user = state.users.entry(username.to_owned()).or_default();
+        user.void.insert(user.last_password.clone());
+    }
+
+    /// The vault said that it is latched: from now on no login with this password.
+    pub(super) fn rejection_acknowledged(&self, username: &str) {
+        let mut state = self.state();
+        let user = state.users.entry(username.to_owned()).or_default();
+        user.rejected.insert(user.last_password.clone());
+    }
+
+    /// An operator allows one more login.
+    pub(super) fn released(&self, username: &str) {
+        let mut state = self.state();
+        let user = state.users.entry(username.to_owned()).or_default();
+        user.rejected.clear();
+        user.failed_at.clear();
+    }
+
+    /// The daemon that asked is gone.
+    pub(super) fn hang_up(&self) {
+        self.gone.notify_waiters();
+    }
+
+    pub(super) fn logins(&self) -> u64 {
+        self.state().logins
+    }
+
+    /// Logins that should not have been made.
+    pub(super) fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Judges a login; `None` if the answer is lost until the daemon is gone.
+    fn judge(&self, username: &str, password: &str) -> Option<Result<String, Failure>> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let state = &mut *state;
+        state.logins += 1;
+        state.serial += 1;
+        let user = state.users.entry(username.to_owned()).or_default();
+        password.clone_into(&mut user.last_password);
+        if user.rejected.contains(password) {
+            let text = format!("{username}: a login after its rejection was acknowledged");
+            state.violations.push(text);
+        }
+        let recent = |at: &&SystemTime| **at + Ledger::WINDOW > now;
+        if user.failed_at.iter().filter(recent).count() >= Ledger::BUDGET {
+            let text = format!("{username}: more failed logins than the budget");
+            state.violations.push(text);
+        }
+        match state.trouble.take() {
+            Some(Trouble::Unavailable) => return Some(Err(failure(Class::Unavailable))),
+            Some(Trouble::Unanswered) => {
+                user.failed_at.push(now);
+                return Some(Err(failure(Class::Unanswered)));
+            }
+            Some(Trouble::Hang) => {
+                user.failed_at.push(now);
+                return None;
+            }
+            None => {}
+        }
+        if password.starts_with("wrong") || user.void.contains(password) {
+            user.failed_at.push(now);
+            return Some(Err(failure(Class::BadCredentials)));
+        }
+        user.failed_at.clear();
+        let session = format!("00Dxx0000001gPL!{}", state.serial);
+        state.living.insert(session.clone());
+        Some(Ok(session))
+    }
+}
+
+impl Login for Org {
+    fn permit(&self, _: &Host) -> Result<(), HostRefused> {
+        Ok(())
+    }
+
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+        Box::pin(async move {
+            let Credential::SoapLogin { password, .. } = &request.credential;
+            let gone = self.gone.notified();
+            let Some(judgement) = self.judge(&request.username, password.expose()) else {
+                self.hangs.notify_one();
+                gone.await;
+                return Err(failure(Class::Unanswered));
+            };
+            Ok(Grant {
+                session_id: SessionId::new(judgement?),
+                instance: Host::parse("acme.my.salesforce.com").unwrap(),
+                org_id: ORG.to_owned(),
+                user_id: USER.to_owned(),
+                username: request.username.clone(),
+                sandbox: false,
+                timeout: Some(Duration::from_hours(2)),
+            })
+        })
+    }
+
+    fn prove<'a>(&'a self, session_id: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
+        Box::pin(async move {
+            let mut state = self.state();
+            if !state.living.contains(session_id.expose()) {
+                return Err(failure(Class::SessionDead));
+            }
+            if state.trouble.take().is_some() {
+                return Err(failure(Class::Unavailable));
+            }
+            Ok(Proof {
+                org_id: ORG.to_owned(),
+                user_id: USER.to_owned(),
+                timeout: None,
+            })
+        })
+    }
+}
+
+const ORG: &str = "00Dxx0000001gPLEAY";
+const USER: &str = "005xx000001Sv6AAAS";
+
+fn failure(class: Class) -> Failure {
+    Failure {
+        class,
+        code: None,
+        message: "no".to_owned(),
+        pause: None,
+    }
+}
