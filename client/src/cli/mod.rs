@@ -13,6 +13,7 @@ mod credential;
 mod exec;
 mod exit;
 mod failure;
+mod frequent;
 mod get;
 mod help;
 mod hint;
@@ -44,7 +45,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use rustix::process::DumpableBehavior;
 use tokio::{
     runtime::Builder,
@@ -64,6 +65,13 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Options {
     /// Write data as JSON to stdout, and errors as JSON to stderr, one object a line
     #[arg(long, global = true)]
     json: bool,
@@ -143,16 +151,13 @@ fn definition() -> clap::Command {
 }
 
 fn run(arguments: &[OsString]) -> Exit {
-    let cli = match definition()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
+    let cli = match frequent::parse(arguments).map_or_else(|| Cli::try_parse_from(arguments), Ok) {
         Ok(cli) => cli,
         Err(error) => return misread::explain(&error, arguments),
     };
     let context = Context {
-        output: Output::new(cli.json, cli.no_color),
-        autostart: !cli.no_autostart,
+        output: Output::new(cli.options.json, cli.options.no_color),
+        autostart: !cli.options.no_autostart,
     };
     finish(block_on(cli.command.run(&context)), context.output)
 }
