@@ -15,7 +15,6 @@ use super::{
 use crate::{
     failure::{Class, Failure, Next},
     ledger::{Latch, Ledger, Pending},
-    record::Pin,
     salesforce::Grant,
 };
 
@@ -410,21 +409,6 @@ impl Machine {
     fn pause(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
         self.back_off = Some(BackOff::after(self.back_off.as_ref(), failure, now, jitter));
     }
-}
-
-/// Whether a login led to the org and user that the record is pinned to.
-#[must_use]
-pub fn leads_elsewhere(pin: Option<&Pin>, org_id: &str, user_id: &str) -> Option<Failure> {
-    let pin = pin?;
-    (pin.org_id != org_id || pin.user_id != user_id).then(|| Failure {
-        class: Class::PinnedElsewhere,
-        code: None,
-        message: format!(
-            "the login led to org {org_id}, user {user_id}; this record is pinned to org {}, user {}",
-            pin.org_id, pin.user_id
-        ),
-        pause: None,
-    })
 }
 
 #[cfg(test)]

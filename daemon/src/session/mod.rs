@@ -5,6 +5,7 @@ pub mod back_off;
 pub mod decision;
 pub mod entry;
 pub mod machine;
+pub mod pin;
 pub mod refresh;
 pub mod refusals;
 

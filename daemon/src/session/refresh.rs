@@ -20,7 +20,7 @@ use super::{
     Session,
     decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
     entry::{Entry, Landing},
-    machine::leads_elsewhere,
+    pin::leads_elsewhere,
 };
 use crate::{
     clock::Clock,

@@ -623,19 +623,6 @@ fn a_failed_proof_takes_no_good_session_away_and_latches_nothing() {
     served(&mut machine, Want::default(), at(1801));
 }
 
-#[test]
-fn another_org_or_user_than_the_pinned_one_is_told() {
-    let pin = Pin {
-        org_id: "00Dxx0000001gPLEAY".to_owned(),
-        user_id: "005xx000001Sv6AAAS".to_owned(),
-    };
-    assert_eq!(leads_elsewhere(None, "x", "y"), None);
-    assert_eq!(leads_elsewhere(Some(&pin), &pin.org_id, &pin.user_id), None);
-    let elsewhere = leads_elsewhere(Some(&pin), "00Dxx0000009999EAY", &pin.user_id).unwrap();
-    assert_eq!(elsewhere.class, Class::PinnedElsewhere);
-    assert!(leads_elsewhere(Some(&pin), &pin.org_id, "005xx000001Sv6BAAS").is_some());
-}
-
 /// One thing that can happen to a record.
 #[derive(Debug, Clone)]
 enum Event {
