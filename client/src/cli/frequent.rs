@@ -3,37 +3,36 @@
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser};
 
 use super::{Cli, Command, Options, exec::Exec, get::Get};
 
+/// One command, without the flags that print texts.
 #[derive(Debug, Parser)]
-#[command(name = "sfvault")]
-struct Frequent {
-    #[command(subcommand)]
-    command: Job,
+#[command(disable_help_flag = true, disable_version_flag = true)]
+struct Alone<C: Args> {
+    #[command(flatten)]
+    command: C,
 
     #[command(flatten)]
     options: Options,
 }
 
-#[derive(Debug, Subcommand)]
-enum Job {
-    Get(Get),
-    Exec(Exec),
-}
-
 /// The command line, if it is one of these and nothing is wrong with it; whatever else it is, the whole definition
 /// says.
 pub(super) fn parse(arguments: &[OsString]) -> Option<Cli> {
-    let first = arguments.get(1)?;
-    if first != "get" && first != "exec" {
-        return None;
-    }
-    let Frequent { command, options } = Frequent::try_parse_from(arguments).ok()?;
-    let command = match command {
-        Job::Get(get) => Command::Get(get),
-        Job::Exec(exec) => Command::Exec(exec),
+    // The command's name stands where clap expects that of the program.
+    let (_, line) = arguments.split_first()?;
+    let (command, options) = match line.first()?.to_str()? {
+        "get" => {
+            let Alone::<Get> { command, options } = Alone::try_parse_from(line).ok()?;
+            (Command::Get(command), options)
+        }
+        "exec" => {
+            let Alone::<Exec> { command, options } = Alone::try_parse_from(line).ok()?;
+            (Command::Exec(command), options)
+        }
+        _ => return None,
     };
     Some(Cli { command, options })
 }

@@ -1,4 +1,4 @@
-//! Tells a connection's seat of the calls under way on it, and of what their peer owes.
+//! Where every call comes in, before any service: is its peer let in, and which seat does it count on?
 
 use std::{
     pin::Pin,
@@ -11,7 +11,7 @@ use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use super::peer::Origin;
+use super::peer::{Origin, admit};
 use crate::seats::{Call, Caller, Due};
 
 /// Its requests are a stream that the client may keep open for as long as it likes.
@@ -19,23 +19,32 @@ const STREAMED: &str = "/grpc.reflection.";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Puts [`Counted`] around a service.
+/// Puts [`Guarded`] around all services, so that a new one can't be served without it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CallsLayer;
+pub(super) struct CallsLayer {
+    /// Asked once: a system call per call would be felt.
+    pub(super) own_uid: u32,
+}
 
-/// A service whose calls are counted.
+/// A service whose callers are let in, and whose calls are counted.
 #[derive(Debug, Clone)]
-pub(super) struct Counted<S>(S);
+pub(super) struct Guarded<S> {
+    service: S,
+    own_uid: u32,
+}
 
 impl<S> Layer<S> for CallsLayer {
-    type Service = Counted<S>;
+    type Service = Guarded<S>;
 
-    fn layer(&self, service: S) -> Counted<S> {
-        Counted(service)
+    fn layer(&self, service: S) -> Guarded<S> {
+        Guarded {
+            service,
+            own_uid: self.own_uid,
+        }
     }
 }
 
-impl<S, B> Service<Request<Body>> for Counted<S>
+impl<S, B> Service<Request<Body>> for Guarded<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Future: Send + 'static,
@@ -47,21 +56,20 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.service.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = request.extensions_mut().remove::<Origin>();
-        let caller = origin.map(|Origin { peer, caller }| {
-            request.extensions_mut().insert(peer);
-            request.extensions_mut().insert(caller.clone());
-            caller
-        });
-        // Without an origin there is no peer either, and whoever comes next says no.
-        let Some(caller) = caller else {
-            let answer = self.0.call(request);
-            return Box::pin(async { Ok(answer.await?.map(Body::new)) });
+        let Origin { peer, caller } = match admit(origin, self.own_uid) {
+            Ok(origin) => origin,
+            Err(status) => {
+                let refusal = status.into_http();
+                return Box::pin(async { Ok(refusal) });
+            }
         };
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(caller.clone());
         let call = caller.seat.call();
         let request = if request.uri().path().starts_with(STREAMED) {
             request
@@ -75,7 +83,7 @@ where
                 })
             })
         };
-        let answer = self.0.call(request);
+        let answer = self.service.call(request);
         Box::pin(async move {
             Ok(answer.await?.map(|body| {
                 Body::new(Answer {

@@ -20,15 +20,13 @@ use sfvault_proto::v1::{
 };
 use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tonic::{Request, Status, service::InterceptorLayer, transport::Server};
+use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
 
-use self::{
-    calls::CallsLayer,
-    peer::{Connection, only_ours},
-};
+use self::{calls::CallsLayer, peer::Connection};
 use crate::{
+    paths::own_uid,
     seats::Seats,
     vault::{LockState, Vault},
 };
@@ -49,8 +47,6 @@ const LONGEST_FRAME: u32 = 16 << 10;
 const TAKEN_BACK: usize = 20;
 /// Calls that break HTTP/2 and are reset for it, before the connection is closed.
 const BROKEN: usize = 100;
-
-type Guard = fn(Request<()>) -> Result<Request<()>, Status>;
 
 /// What the services tell about the daemon.
 #[derive(Debug, Clone)]
@@ -121,7 +117,7 @@ pub async fn serve_admin(
 ///
 /// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
 /// uses goes when its seat is needed.
-fn server() -> Server<Stack<InterceptorLayer<Guard>, Stack<CallsLayer, Identity>>> {
+fn server() -> Server<Stack<CallsLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(LONGEST_HEAD)
@@ -130,8 +126,7 @@ fn server() -> Server<Stack<InterceptorLayer<Guard>, Stack<CallsLayer, Identity>
         .max_frame_size(LONGEST_FRAME)
         .http2_max_pending_accept_reset_streams(Some(TAKEN_BACK))
         .http2_max_local_error_reset_streams(Some(BROKEN))
-        .layer(CallsLayer)
-        .layer(InterceptorLayer::new(only_ours as Guard))
+        .layer(CallsLayer { own_uid: own_uid() })
 }
 
 fn incoming(

@@ -11,13 +11,12 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::UnixStream,
 };
-use tonic::{Request, Status, transport::server::Connected};
+use tonic::{Status, transport::server::Connected};
 use tracing::debug;
 
 use super::{authority::AuthorityMask, status};
 use crate::{
     error::Error,
-    paths::own_uid,
     seats::{Caller, SeatedStream, Seats},
 };
 
@@ -81,12 +80,11 @@ impl Connection {
 /// mapped to, so root of a container is not root.
 ///
 /// # Errors
-/// The status for everybody else.
-pub fn only_ours(request: Request<()>) -> Result<Request<()>, Status> {
-    match request.extensions().get::<Peer>() {
-        Some(peer) if is_ours(*peer, own_uid()) => Ok(request),
-        Some(_) | None => Err(status::from_error(&Error::Denied)),
-    }
+/// The status for everybody else, and for a connection of which the kernel told nothing.
+pub(super) fn admit(origin: Option<Origin>, own_uid: u32) -> Result<Origin, Status> {
+    origin
+        .filter(|origin| is_ours(origin.peer, own_uid))
+        .ok_or_else(|| status::from_error(&Error::Denied))
 }
 
 fn is_ours(peer: Peer, own_uid: u32) -> bool {
@@ -165,9 +163,9 @@ mod tests {
 
     /// A connection of which the kernel told nothing is nobody's.
     #[test]
-    fn a_request_without_a_peer_is_denied() {
+    fn a_call_without_a_peer_is_denied() {
         assert_eq!(
-            only_ours(Request::new(())).unwrap_err().code(),
+            admit(None, 1000).unwrap_err().code(),
             tonic::Code::PermissionDenied
         );
     }
