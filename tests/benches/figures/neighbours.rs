@@ -43,12 +43,19 @@ pub(crate) async fn run() -> Result<(), Failed> {
             println!("  {name:<22} not installed");
             continue;
         };
-        // A new one each time, so that no trial meets what another left.
-        let silence = silent(&start()?).await?;
-        let flood = huge(&start()?).await?;
-        line(name, &silence, &flood, &crowd(&start()?).await?);
+        match trials(start).await {
+            Ok([silence, flood, crowd]) => line(name, &silence, &flood, &crowd),
+            Err(problem) => println!("  {name:<22} can't be tried: {problem}"),
+        }
     }
     Ok(())
+}
+
+/// A new agent each time, so that no trial meets what another left.
+async fn trials(start: peers::Start) -> Result<[String; 3], Failed> {
+    let silence = silent(&start()?).await?;
+    let flood = huge(&start()?).await?;
+    Ok([silence, flood, crowd(&start()?).await?])
 }
 
 fn line(name: &str, silence: &str, flood: &str, crowd: &str) {

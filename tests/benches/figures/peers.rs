@@ -166,7 +166,9 @@ fn oidc_agent() -> Result<Agent, Failed> {
     let home = private()?;
     let socket = home.path().join("sock");
     let mut command = Command::new("oidc-agent");
-    command.arg("--console").arg("--bind-address").arg(&socket);
+    // Without this directory it ends at once.
+    fs::create_dir(home.path().join(".oidc-agent"))?;
+    command.arg("--console").arg("--socket-path").arg(&socket);
     let at = socket.clone();
     started(
         command,
