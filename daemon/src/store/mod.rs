@@ -5,9 +5,9 @@
 //! are inside the ciphertext; what shows is how many records there are, how often each changed, and how long
 //! each value is.
 //!
-//! Every change is one transaction and one sync of the disk, but for the first after opening, which readies the file, and
-//! those that grow it (redb's one-phase commit: after a crash, checksums
-//! tell whether the last commit is whole, and if not, the one before it counts). The file alone can't show that
+//! Every change is one transaction and one sync of the disk (redb's one-phase commit: after a crash, checksums
+//! tell whether the last commit is whole, and if not, the one before it counts). The first after opening takes
+//! more, because it readies the file, and so does one that grows it. The file alone can't show that
 //! it was replaced by an older copy of itself, or a record's rows by older ones; that needs a memory elsewhere.
 
 use std::{
