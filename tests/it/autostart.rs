@@ -15,6 +15,7 @@ use serde_json::Value;
 use sfvault_tests::installation::Installation;
 
 use crate::{
+    nobody,
     scene::{Scene, ended},
     start::until,
 };
@@ -315,7 +316,7 @@ async fn where_there_is_no_daemon_to_start_the_client_says_so() {
     let sfvault = Installation::without_config().unwrap();
     let model = sfvault.sfvault(["list"]);
     let alone = sfvault.path("sfvault");
-    fs::copy(model.get_program(), &alone).unwrap();
+    nobody::copy_program(Path::new(model.get_program()), &alone);
     let mut command = Command::new(&alone);
     command.arg("list").env("PATH", sfvault.path("config"));
     let ran = ended(sfvault.environment(command).output().unwrap());

@@ -49,7 +49,7 @@ pub(crate) fn runs(installation: &Installation, command: &Command) -> Command {
     fs::create_dir_all(&bin).unwrap();
     let copy = bin.join(program.file_name().unwrap());
     if !copy.exists() {
-        fs::copy(program, &copy).unwrap();
+        copy_program(program, &copy);
     }
     for path in [&bin, &copy] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -64,6 +64,13 @@ pub(crate) fn runs(installation: &Installation, command: &Command) -> Command {
     }
     own.stdin(std::process::Stdio::null());
     own
+}
+
+/// Copies a program so that it can be run at once: while another test forks, a file that this process itself has
+/// open for writing would be open there too, and execve(2) would answer ETXTBSY.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").args([from, to]).status().unwrap();
+    assert!(copied.success());
 }
 
 /// A connection that a process with this uid made.

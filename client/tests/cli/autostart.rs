@@ -22,11 +22,15 @@ impl Installed {
         let sfvault = bin.path().join("sfvault");
         fs::hard_link(env!("CARGO_BIN_EXE_sfvault"), sfvault).unwrap();
         let daemon = bin.path().join("sfvaultd");
-        fs::write(
-            &daemon,
-            format!("#!/bin/sh\ncd \"$SFVAULT_RUNTIME_DIR\"\n{script}\n"),
-        )
-        .unwrap();
+        // Written by another process: open for writing in this one, it would be so in what other tests fork
+        // meanwhile, and execve(2) would answer ETXTBSY.
+        let text = format!("#!/bin/sh\ncd \"$SFVAULT_RUNTIME_DIR\"\n{script}\n");
+        let written = Command::new("sh")
+            .args(["-c", "printf %s \"$1\" > \"$0\""])
+            .args([daemon.as_os_str(), text.as_ref()])
+            .status()
+            .unwrap();
+        assert!(written.success());
         fs::set_permissions(&daemon, Permissions::from_mode(0o755)).unwrap();
         Self { bin }
     }
