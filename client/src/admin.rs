@@ -6,8 +6,8 @@ use sfvault_proto::v1::{self, control_client::ControlClient, records_client::Rec
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
-    Credential, CredentialChange, DaemonStatus, Error, NewRecord, Passphrase, Password, Places,
-    RecordName, RecordStatus, SecurityToken, connect, convert,
+    ConsumerSecret, CredentialChange, DaemonStatus, Error, NewRecord, Passphrase, Password, Places,
+    PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
 };
 
@@ -131,21 +131,13 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
-        let Credential::SoapLogin {
-            password,
-            security_token,
-        } = new.credential;
         let request = v1::AddRecordRequest {
             name: new.name.as_str().to_owned(),
             username: new.username,
             login_url: new.login_url,
-            credential: Some(v1::add_record_request::Credential::SoapLogin(
-                v1::SoapLoginCredential {
-                    password: password.into_wire(),
-                    security_token: security_token
-                        .map_or_else(String::new, SecurityToken::into_wire),
-                },
-            )),
+            consumer_key: new.consumer_key,
+            audience: new.audience,
+            credential: Some(convert::credential(new.credential)),
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
@@ -169,6 +161,9 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             password: change.password.map(Password::into_wire),
             security_token: change.security_token.map(SecurityToken::into_wire),
+            consumer_secret: change.consumer_secret.map(ConsumerSecret::into_wire),
+            private_key: change.private_key.map(PrivateKey::into_wire),
+            refresh_token: change.refresh_token.map(RefreshToken::into_wire),
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.set_credential(r)).await?;

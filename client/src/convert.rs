@@ -9,7 +9,8 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    DaemonStatus, Error, Flow, Reason, RecordState, RecordStatus, Session, SessionId, VaultState,
+    ConsumerSecret, Credential, DaemonStatus, Error, Flow, Reason, RecordState, RecordStatus,
+    SecurityToken, Session, SessionId, VaultState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -55,6 +56,52 @@ pub(crate) fn session(mut wire: v1::GetSessionResponse) -> Result<Session, Error
     })
 }
 
+/// A credential for the wire; what is absent is empty there.
+pub(crate) fn credential(credential: Credential) -> v1::add_record_request::Credential {
+    use v1::add_record_request::Credential as Wire;
+    let token =
+        |token: Option<SecurityToken>| token.map_or_else(String::new, SecurityToken::into_wire);
+    let secret =
+        |secret: Option<ConsumerSecret>| secret.map_or_else(String::new, ConsumerSecret::into_wire);
+    match credential {
+        Credential::SoapLogin {
+            password,
+            security_token,
+        } => Wire::SoapLogin(v1::SoapLoginCredential {
+            password: password.into_wire(),
+            security_token: token(security_token),
+        }),
+        Credential::UsernamePassword {
+            password,
+            security_token,
+            consumer_secret,
+        } => Wire::UsernamePassword(v1::UsernamePasswordCredential {
+            password: password.into_wire(),
+            security_token: token(security_token),
+            consumer_secret: secret(consumer_secret),
+        }),
+        Credential::ClientCredentials { consumer_secret } => {
+            Wire::ClientCredentials(v1::ClientCredentialsCredential {
+                consumer_secret: consumer_secret.into_wire(),
+            })
+        }
+        Credential::JwtBearer {
+            private_key,
+            consumer_secret,
+        } => Wire::JwtBearer(v1::JwtBearerCredential {
+            private_key: private_key.into_wire(),
+            consumer_secret: secret(consumer_secret),
+        }),
+        Credential::RefreshToken {
+            refresh_token,
+            consumer_secret,
+        } => Wire::RefreshToken(v1::RefreshTokenCredential {
+            refresh_token: refresh_token.into_wire(),
+            consumer_secret: secret(consumer_secret),
+        }),
+    }
+}
+
 /// A record that the answer must hold.
 pub(crate) fn required(wire: Option<v1::RecordStatus>) -> Result<RecordStatus, Error> {
     wire.map(record)
@@ -65,6 +112,10 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
     RecordStatus {
         flow: match v1::Flow::try_from(wire.flow) {
             Ok(v1::Flow::SoapLogin) => Flow::SoapLogin,
+            Ok(v1::Flow::UsernamePassword) => Flow::UsernamePassword,
+            Ok(v1::Flow::ClientCredentials) => Flow::ClientCredentials,
+            Ok(v1::Flow::JwtBearer) => Flow::JwtBearer,
+            Ok(v1::Flow::RefreshToken) => Flow::RefreshToken,
             Ok(v1::Flow::Unspecified) | Err(_) => Flow::Unrecognised,
         },
         state: match v1::RecordState::try_from(wire.state) {
@@ -90,6 +141,8 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         session_issued_at: instant(wire.session_issued_at),
         guaranteed_until: instant(wire.guaranteed_until),
         logins: wire.logins,
+        consumer_key: filled(wire.consumer_key),
+        audience: filled(wire.audience),
     }
 }
 

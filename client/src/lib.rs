@@ -36,7 +36,9 @@ pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
     RecordStatus,
 };
-pub use secret::{Passphrase, Password, SecurityToken, SessionId};
+pub use secret::{
+    ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
+};
 pub use session::{Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, VaultState};

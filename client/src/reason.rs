@@ -97,6 +97,10 @@ reasons! {
         Protocol = "PROTOCOL",
         /// The login led to another org or user than the one this record is pinned to.
         PinnedElsewhere = "PINNED_ELSEWHERE",
+        /// The connected app or external client app is not set up for this login.
+        AppConfig = "APP_CONFIG",
+        /// The refresh token is spent, revoked or expired.
+        RefreshTokenDead = "REFRESH_TOKEN_DEAD",
         /// The user's login hours forbid it now.
         RestrictedHours = "RESTRICTED_HOURS",
         /// Salesforce limits the rate of logins or calls.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{Password, Reason, SecurityToken};
+use crate::{ConsumerSecret, Password, PrivateKey, Reason, RefreshToken, SecurityToken};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,10 +58,14 @@ impl fmt::Display for RecordName {
 pub struct NewRecord {
     /// Its name.
     pub name: RecordName,
-    /// The Salesforce user name.
+    /// The Salesforce user name; empty for the flows that send none.
     pub username: String,
     /// Where to log in: `https://` and a Salesforce login host.
     pub login_url: String,
+    /// The consumer key of the app; empty for [`Flow::SoapLogin`].
+    pub consumer_key: String,
+    /// The audience of the assertion for [`Flow::JwtBearer`]; empty for the usual one.
+    pub audience: String,
     /// What to log in with; it decides the flow.
     pub credential: Credential,
 }
@@ -75,6 +79,34 @@ pub enum Credential {
         /// Absent where the org's trusted IP ranges make it needless.
         security_token: Option<SecurityToken>,
     },
+    /// For [`Flow::UsernamePassword`].
+    UsernamePassword {
+        /// The user's password.
+        password: Password,
+        /// Absent where the org's trusted IP ranges make it needless.
+        security_token: Option<SecurityToken>,
+        /// Absent where the app needs none.
+        consumer_secret: Option<ConsumerSecret>,
+    },
+    /// For [`Flow::ClientCredentials`].
+    ClientCredentials {
+        /// The app's secret.
+        consumer_secret: ConsumerSecret,
+    },
+    /// For [`Flow::JwtBearer`].
+    JwtBearer {
+        /// RSA, 2,048 bits or more, not encrypted.
+        private_key: PrivateKey,
+        /// The app's secret, to ask for a session's lifetime.
+        consumer_secret: Option<ConsumerSecret>,
+    },
+    /// For [`Flow::RefreshToken`].
+    RefreshToken {
+        /// The refresh token.
+        refresh_token: RefreshToken,
+        /// Absent where the app needs none.
+        consumer_secret: Option<ConsumerSecret>,
+    },
 }
 
 /// New secrets of a record; what is absent stays.
@@ -84,6 +116,12 @@ pub struct CredentialChange {
     pub password: Option<Password>,
     /// The new security token; an empty one means that none is needed any more.
     pub security_token: Option<SecurityToken>,
+    /// The new consumer secret; an empty one means that none is needed any more.
+    pub consumer_secret: Option<ConsumerSecret>,
+    /// The new private key.
+    pub private_key: Option<PrivateKey>,
+    /// The new refresh token.
+    pub refresh_token: Option<RefreshToken>,
 }
 
 /// How a record logs in.
@@ -91,6 +129,14 @@ pub struct CredentialChange {
 pub enum Flow {
     /// SOAP `login()` with username, password and security token.
     SoapLogin,
+    /// OAuth 2.0 username-password flow.
+    UsernamePassword,
+    /// OAuth 2.0 client credentials flow.
+    ClientCredentials,
+    /// OAuth 2.0 JWT bearer flow.
+    JwtBearer,
+    /// OAuth 2.0 refresh token flow.
+    RefreshToken,
     /// One that this client does not know: the daemon is newer.
     Unrecognised,
 }
@@ -117,7 +163,7 @@ pub enum RecordState {
 pub struct RecordStatus {
     /// Its name.
     pub name: String,
-    /// The Salesforce user name.
+    /// The Salesforce user name; empty until the first login where the flow sends none.
     pub username: String,
     /// Where it logs in.
     pub login_url: String,
@@ -149,6 +195,10 @@ pub struct RecordStatus {
     pub guaranteed_until: Option<SystemTime>,
     /// Logins counted since the record was added, those that failed included.
     pub logins: u64,
+    /// The consumer key of the app that logs in.
+    pub consumer_key: Option<String>,
+    /// The audience of the assertion.
+    pub audience: Option<String>,
 }
 
 #[cfg(test)]

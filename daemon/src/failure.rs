@@ -7,6 +7,8 @@ use std::{fmt, time::Duration};
 pub enum Class {
     /// An IP range, domain, API or client policy forbids it.
     AccessPolicy,
+    /// The connected app or external client app is not set up for this login.
+    AppConfig,
     /// Salesforce does not offer this login in the API version asked for.
     ApiVersion,
     /// The user name, password or security token is wrong, or the user is locked, frozen or inactive.
@@ -25,6 +27,8 @@ pub enum Class {
     Protocol,
     /// The rate of logins or calls is limited.
     RateLimited,
+    /// The refresh token is spent, revoked or expired.
+    RefreshDead,
     /// The user's login hours forbid it now.
     RestrictedHours,
     /// The session is alive, but a policy bars it from this API: a new login would not help.
@@ -52,8 +56,9 @@ pub enum Next {
 
 impl Class {
     /// All classes, in the order of their names.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::AccessPolicy,
+        Self::AppConfig,
         Self::ApiVersion,
         Self::BadCredentials,
         Self::LockedOut,
@@ -63,6 +68,7 @@ impl Class {
         Self::PinnedElsewhere,
         Self::Protocol,
         Self::RateLimited,
+        Self::RefreshDead,
         Self::RestrictedHours,
         Self::SessionBarred,
         Self::SessionDead,
@@ -77,6 +83,7 @@ impl Class {
         match self {
             Self::AccessPolicy => "access-policy",
             Self::ApiVersion => "api-version",
+            Self::AppConfig => "app-config",
             Self::BadCredentials => "bad-credentials",
             Self::LockedOut => "locked-out",
             Self::LoginDisabled => "login-disabled",
@@ -85,6 +92,7 @@ impl Class {
             Self::PinnedElsewhere => "pinned-elsewhere",
             Self::Protocol => "protocol",
             Self::RateLimited => "rate-limited",
+            Self::RefreshDead => "refresh-dead",
             Self::RestrictedHours => "restricted-hours",
             Self::SessionBarred => "session-barred",
             Self::SessionDead => "session-dead",
@@ -106,6 +114,7 @@ impl Class {
         match self {
             Self::AccessPolicy
             | Self::ApiVersion
+            | Self::AppConfig
             | Self::BadCredentials
             | Self::LockedOut
             | Self::LoginDisabled
@@ -113,6 +122,7 @@ impl Class {
             | Self::PasswordExpired
             | Self::PinnedElsewhere
             | Self::Protocol
+            | Self::RefreshDead
             | Self::SessionBarred
             | Self::WrongHost => Next::Latch,
             Self::RateLimited | Self::RestrictedHours | Self::SessionDead | Self::Unavailable => {

@@ -4,6 +4,7 @@ pub mod accept;
 pub mod api;
 pub mod clock;
 pub mod config;
+pub mod credential;
 pub mod daemon;
 pub mod descriptors;
 pub mod error;

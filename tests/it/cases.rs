@@ -293,6 +293,7 @@ async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps(
         let reason = match class {
             Class::AccessPolicy | Class::SessionBarred => "ACCESS_POLICY",
             Class::ApiVersion => "API_VERSION",
+            Class::AppConfig => "APP_CONFIG",
             Class::BadCredentials => "CREDENTIAL_REJECTED",
             Class::LockedOut => "USER_LOCKED_OUT",
             Class::LoginDisabled => "LOGIN_DISABLED",
@@ -301,6 +302,7 @@ async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps(
             Class::PinnedElsewhere => "PINNED_ELSEWHERE",
             Class::Protocol => "PROTOCOL",
             Class::RateLimited => "RATE_LIMITED",
+            Class::RefreshDead => "REFRESH_TOKEN_DEAD",
             Class::RestrictedHours => "RESTRICTED_HOURS",
             Class::SessionDead | Class::Unavailable => "SALESFORCE_UNAVAILABLE",
             Class::Unanswered => "LOGIN_UNANSWERED",

@@ -84,6 +84,8 @@ impl Inside {
             name: RecordName::parse(name).unwrap(),
             username: USERNAME.to_owned(),
             login_url: login_url.to_owned(),
+            consumer_key: String::new(),
+            audience: String::new(),
             credential: Credential::SoapLogin {
                 password: Password::new(PASSWORD.to_owned()),
                 security_token: Some(SecurityToken::new(SECURITY_TOKEN.to_owned())),

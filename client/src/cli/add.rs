@@ -62,6 +62,8 @@ impl Add {
             name: self.name.clone(),
             username: self.username,
             login_url: self.login.url(),
+            consumer_key: String::new(),
+            audience: String::new(),
             credential,
         };
         let stored = client

@@ -114,6 +114,7 @@ impl SecretSource {
             return Ok(CredentialChange {
                 password: secrets.password,
                 security_token: secrets.security_token,
+                ..CredentialChange::default()
             });
         }
         let mut given = CredentialChange::default();

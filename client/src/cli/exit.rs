@@ -61,7 +61,9 @@ impl Exit {
             | Reason::WrongHost
             | Reason::ApiVersion
             | Reason::Protocol
-            | Reason::PinnedElsewhere => Self::HUMAN,
+            | Reason::PinnedElsewhere
+            | Reason::AppConfig
+            | Reason::RefreshTokenDead => Self::HUMAN,
 
             Reason::RestrictedHours
             | Reason::RateLimited

@@ -75,6 +75,13 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::PinnedElsewhere => format!(
             "if that is right, as after a sandbox refresh: `sfvault remove {name}`, then `sfvault add {name}`"
         ),
+        Reason::AppConfig => format!(
+            "under Setup > Apps > App Manager (or External Client App Manager) compare the app with the record: consumer key and \
+             secret, the flow switched on, its run-as user, certificate and permitted users; {release}"
+        ),
+        Reason::RefreshTokenDead => format!(
+            "the user must approve the app again: `sfvault set {name}` with a new refresh token"
+        ),
         Reason::RestrictedHours => {
             "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()
         }

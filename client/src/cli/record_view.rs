@@ -112,6 +112,10 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
 fn flow(flow: Flow) -> &'static str {
     match flow {
         Flow::SoapLogin => "soap-login",
+        Flow::UsernamePassword => "username-password",
+        Flow::ClientCredentials => "client-credentials",
+        Flow::JwtBearer => "jwt-bearer",
+        Flow::RefreshToken => "refresh-token",
         Flow::Unrecognised => "unrecognised",
     }
 }

@@ -6,10 +6,12 @@ use sfvault_proto::v1;
 
 use super::status::failure_reason;
 use crate::{
+    credential::{Credential, Flow, FlowKind},
     error::Error,
     host::Host,
-    record::{Credential, Flow, RecordName},
-    secret::{Password, SecurityToken},
+    record::RecordName,
+    salesforce::hosts::default_audience,
+    secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
     session::{
         Session,
         decision::{Activity, Refusal, Want},
@@ -64,7 +66,6 @@ pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionRes
 }
 
 pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Error> {
-    use v1::add_record_request::Credential as Sent;
     let name = record_name(&request.name)?;
     let login_host = Host::parse(&request.login_url).map_err(|problem| {
         invalid(
@@ -72,18 +73,104 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
             format!("`{}`: {problem}", request.login_url.escape_debug()),
         )
     })?;
-    let credential = match request.credential {
-        Some(Sent::SoapLogin(sent)) => Credential::SoapLogin {
-            password: Password::new(sent.password),
-            security_token: token(sent.security_token),
+    let sent = request
+        .credential
+        .ok_or_else(|| invalid("credential", "is missing"))?;
+    let (flow, credential) = login_of(
+        sent,
+        &login_host,
+        Settings {
+            username: request.username,
+            consumer_key: request.consumer_key,
+            audience: request.audience,
         },
-        None => return Err(invalid("credential", "is missing")),
-    };
+    )?;
     Ok(NewRecord {
         name,
-        username: request.username,
         login_host,
+        flow,
         credential,
+    })
+}
+
+/// What a request says about a flow beside its secrets.
+struct Settings {
+    username: String,
+    consumer_key: String,
+    audience: String,
+}
+
+/// The flow and the credential that a request means. What the flow does not use must not be there.
+fn login_of(
+    sent: v1::add_record_request::Credential,
+    login_host: &Host,
+    settings: Settings,
+) -> Result<(Flow, Credential), Error> {
+    use v1::add_record_request::Credential as Sent;
+    let Settings {
+        username,
+        consumer_key,
+        audience,
+    } = settings;
+    let none = |field, text: &str| match text {
+        "" => Ok(()),
+        _ => Err(invalid(field, "is not used by this flow: leave it out")),
+    };
+    if !matches!(sent, Sent::JwtBearer(_)) {
+        none("audience", &audience)?;
+    }
+    Ok(match sent {
+        Sent::SoapLogin(sent) => {
+            none("consumer_key", &consumer_key)?;
+            let credential = Credential::SoapLogin {
+                password: Password::new(sent.password),
+                security_token: token(sent.security_token),
+            };
+            (Flow::SoapLogin { username }, credential)
+        }
+        Sent::UsernamePassword(sent) => {
+            let credential = Credential::UsernamePassword {
+                password: Password::new(sent.password),
+                security_token: token(sent.security_token),
+                consumer_secret: consumer_secret(sent.consumer_secret),
+            };
+            let flow = Flow::UsernamePassword {
+                username,
+                consumer_key,
+            };
+            (flow, credential)
+        }
+        Sent::ClientCredentials(sent) => {
+            none("username", &username)?;
+            let credential = Credential::ClientCredentials {
+                consumer_secret: ConsumerSecret::new(sent.consumer_secret),
+            };
+            (Flow::ClientCredentials { consumer_key }, credential)
+        }
+        Sent::JwtBearer(sent) => {
+            let credential = Credential::JwtBearer {
+                private_key: PrivateKey::new(sent.private_key),
+                consumer_secret: consumer_secret(sent.consumer_secret),
+            };
+            let audience = match audience.as_str() {
+                "" => default_audience(login_host).to_owned(),
+                _ => audience,
+            };
+            let flow = Flow::JwtBearer {
+                username,
+                consumer_key,
+                audience,
+            };
+            (flow, credential)
+        }
+        Sent::RefreshToken(sent) => {
+            none("username", &username)?;
+            let credential = Credential::RefreshToken {
+                refresh_token: RefreshToken::new(sent.refresh_token),
+                consumer_secret: consumer_secret(sent.consumer_secret),
+            };
+            (Flow::RefreshToken { consumer_key }, credential)
+        }
     })
 }
 
@@ -91,6 +178,9 @@ pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> NewSecrets {
     NewSecrets {
         password: request.password.map(Password::new),
         security_token: request.security_token.map(token),
+        consumer_secret: request.consumer_secret.map(consumer_secret),
+        private_key: request.private_key.map(PrivateKey::new),
+        refresh_token: request.refresh_token.map(RefreshToken::new),
     }
 }
 
@@ -101,9 +191,9 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
     let (org_id, user_id) = pin.map_or_else(Default::default, |pin| (pin.org_id, pin.user_id));
     v1::RecordStatus {
         name: record.name.to_string(),
-        username: record.username.clone(),
+        username: record.username().unwrap_or_default().to_owned(),
         login_url: record.login_host.url(),
-        flow: flow(record.flow).into(),
+        flow: flow(record.flow.kind()).into(),
         state: record_state(&view.activity).into(),
         reason: problem.reason.into(),
         problem: problem.text,
@@ -123,6 +213,14 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             .as_ref()
             .map(|session| session.guaranteed_until().into()),
         logins: view.logins,
+        consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
+        audience: match &record.flow {
+            Flow::JwtBearer { audience, .. } => audience.clone(),
+            Flow::SoapLogin { .. }
+            | Flow::UsernamePassword { .. }
+            | Flow::ClientCredentials { .. }
+            | Flow::RefreshToken { .. } => String::new(),
+        },
     }
 }
 
@@ -200,14 +298,22 @@ fn record_state(activity: &Activity) -> v1::RecordState {
     }
 }
 
-fn flow(flow: Flow) -> v1::Flow {
+fn flow(flow: FlowKind) -> v1::Flow {
     match flow {
-        Flow::SoapLogin => v1::Flow::SoapLogin,
+        FlowKind::SoapLogin => v1::Flow::SoapLogin,
+        FlowKind::UsernamePassword => v1::Flow::UsernamePassword,
+        FlowKind::ClientCredentials => v1::Flow::ClientCredentials,
+        FlowKind::JwtBearer => v1::Flow::JwtBearer,
+        FlowKind::RefreshToken => v1::Flow::RefreshToken,
     }
 }
 
 fn token(text: String) -> Option<SecurityToken> {
     (!text.is_empty()).then(|| SecurityToken::new(text))
+}
+
+fn consumer_secret(text: String) -> Option<ConsumerSecret> {
+    (!text.is_empty()).then(|| ConsumerSecret::new(text))
 }
 
 fn duration(field: &'static str, sent: Option<prost_types::Duration>) -> Result<Duration, Error> {
@@ -293,7 +399,7 @@ mod tests {
             name: "prod".to_owned(),
             username: "u@example.com".to_owned(),
             login_url: login_url.to_owned(),
-            credential: None,
+            ..Default::default()
         };
         let error = new_record(request("https://login.salesforce.com")).unwrap_err();
         assert!(matches!(

@@ -31,6 +31,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
     match class {
         Class::AccessPolicy | Class::SessionBarred => Reason::AccessPolicy,
         Class::ApiVersion => Reason::ApiVersion,
+        Class::AppConfig => Reason::AppConfig,
         Class::BadCredentials => Reason::CredentialRejected,
         Class::LockedOut => Reason::UserLockedOut,
         Class::LoginDisabled => Reason::LoginDisabled,
@@ -39,6 +40,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
         Class::PinnedElsewhere => Reason::PinnedElsewhere,
         Class::Protocol => Reason::Protocol,
         Class::RateLimited => Reason::RateLimited,
+        Class::RefreshDead => Reason::RefreshTokenDead,
         Class::RestrictedHours => Reason::RestrictedHours,
         Class::SessionDead | Class::Unavailable => Reason::SalesforceUnavailable,
         Class::Unanswered => Reason::LoginUnanswered,
@@ -101,12 +103,14 @@ fn code(reason: Reason) -> Code {
         Reason::VaultDamaged | Reason::VaultForeign => Code::DataLoss,
         Reason::AccessPolicy
         | Reason::ApiVersion
+        | Reason::AppConfig
         | Reason::CredentialRejected
         | Reason::LoginDisabled
         | Reason::OrgState
         | Reason::PasswordExpired
         | Reason::PinnedElsewhere
         | Reason::Protocol
+        | Reason::RefreshTokenDead
         | Reason::UnexpectedOrg
         | Reason::UserLockedOut
         | Reason::VaultLocked

@@ -14,9 +14,9 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    credential::{Credential, Flow},
     failure::{Class, Failure},
     host::Host,
-    record::Credential,
     secret::{Password, SecurityToken, SessionId},
 };
 
@@ -39,21 +39,22 @@ impl SalesforceLogin {
 
     async fn soap_login(
         &self,
-        request: &LoginRequest,
+        host: &Host,
+        username: &str,
         password: &Password,
         token: Option<&SecurityToken>,
     ) -> Result<Grant, Failure> {
         self.rules
-            .permit(&request.login_host)
+            .permit(host)
             .map_err(|refused| classify::wrong_host(&refused))?;
-        let body = envelope::login(&request.username, password, token).map_err(unsendable)?;
-        let answer = self.post(&request.login_host, body).await?;
+        let body = envelope::login(username, password, token).map_err(unsendable)?;
+        let answer = self.post(host, body).await?;
         // EXPOSE: `redact`, which keeps them out of what is told about a failure. Joined as well, as they
         // are sent: a piece quoted from the seam is a piece of neither.
         let (password, token) = (password.expose(), token.map_or("", SecurityToken::expose));
         let joined = Zeroizing::new([password, token].concat());
         let secrets = [joined.as_str(), password, token];
-        classify::login(&answer, &request.username, &self.rules, &secrets)
+        classify::login(&answer, username, &self.rules, &secrets)
     }
 
     async fn get_user_info(&self, session_id: &SessionId, host: &Host) -> Result<Proof, Failure> {
@@ -103,13 +104,20 @@ impl Login for SalesforceLogin {
 
     fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
         Box::pin(async move {
-            let Credential::SoapLogin {
-                password,
-                security_token,
-            } = &request.credential;
-            let result = self
-                .soap_login(request, password, security_token.as_ref())
-                .await;
+            let host = &request.login_host;
+            let result = match (&request.flow, &request.credential) {
+                (
+                    Flow::SoapLogin { username },
+                    Credential::SoapLogin {
+                        password,
+                        security_token,
+                    },
+                ) => {
+                    self.soap_login(host, username, password, security_token.as_ref())
+                        .await
+                }
+                _ => Err(classify::failure(Class::Protocol, "no such flow")),
+            };
             log("login", &request.login_host, &result);
             result
         })

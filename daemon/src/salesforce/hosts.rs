@@ -72,6 +72,27 @@ impl HostKind {
     }
 }
 
+/// The audience of an assertion for this login host, unless the operator says another: the login host shared by all
+/// orgs of its kind ("OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration", Salesforce Help).
+#[must_use]
+pub fn default_audience(host: &Host) -> &'static str {
+    let china = host.name().ends_with(".sfcrmproducts.cn");
+    match (HostKind::of(host), china) {
+        (HostKind::Sandbox | HostKind::MyDomain { sandbox: true }, false) => {
+            "https://test.salesforce.com"
+        }
+        (HostKind::Sandbox | HostKind::MyDomain { sandbox: true }, true) => {
+            "https://test.sfcrmproducts.cn"
+        }
+        (HostKind::Production | HostKind::MyDomain { .. } | HostKind::Other, true) => {
+            "https://login.sfcrmproducts.cn"
+        }
+        (HostKind::Production | HostKind::MyDomain { .. } | HostKind::Other, false) => {
+            "https://login.salesforce.com"
+        }
+    }
+}
+
 /// What looks wrong about logging in as this user at this host; a reason to ask, never to refuse.
 ///
 /// A sandbox appends `.` and its own name to the user names copied from production ("Sandbox Setup

@@ -31,7 +31,12 @@ pub use envelope::API_VERSION;
 
 use std::{fmt, future::Future, pin::Pin as Boxed, time::Duration};
 
-use crate::{failure::Failure, host::Host, record::Credential, secret::SessionId};
+use crate::{
+    credential::{Credential, Flow},
+    failure::Failure,
+    host::Host,
+    secret::{RefreshToken, SessionId},
+};
 
 /// One exchange with Salesforce, running.
 pub type Exchange<'a, T> = Boxed<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
@@ -62,8 +67,9 @@ pub struct HostRefused {
 /// What a login needs.
 #[derive(Debug, Clone)]
 pub struct LoginRequest {
-    pub username: String,
     pub login_host: Host,
+    pub flow: Flow,
+    /// Of that flow.
     pub credential: Credential,
 }
 
@@ -81,6 +87,9 @@ pub struct Grant {
     pub sandbox: bool,
     /// The session's idle timeout, if Salesforce told it.
     pub timeout: Option<Duration>,
+    /// The refresh token that replaces the one that was sent. It is the only valid one from now on: it must be
+    /// durable before the session is used.
+    pub rotated: Option<RefreshToken>,
 }
 
 /// What a session that was just used told about itself.

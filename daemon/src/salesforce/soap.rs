@@ -129,6 +129,7 @@ pub(super) fn grant(
         username: of_info("userName")?.unwrap_or(username).to_owned(),
         sandbox: flag(result, "sandbox")?.unwrap_or_default(),
         timeout: info.map_or(Ok(None), timeout)?,
+        rotated: None,
     })
 }
 

@@ -12,9 +12,10 @@ use tokio::{sync::watch, task};
 
 use super::machine::Machine;
 use crate::{
+    credential::Credential,
     error::Error,
     ledger::Ledger,
-    record::{Credential, Record, RecordId},
+    record::{Record, RecordId},
     store::{Keys, Revision, Store, StoreError, StoredRecord},
 };
 

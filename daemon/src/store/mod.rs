@@ -19,8 +19,9 @@ use std::{
 use redb::{ReadableTable, StorageBackend};
 
 use crate::{
+    credential::Credential,
     ledger::Ledger,
-    record::{Credential, Record, RecordId},
+    record::{Record, RecordId},
     secret::Passphrase,
 };
 
@@ -232,7 +233,7 @@ impl Store {
         credential: Option<&Credential>,
     ) -> Result<Revision, StoreError> {
         self.check_owner(keys)?;
-        if credential.is_some_and(|credential| credential.flow() != record.flow) {
+        if credential.is_some_and(|credential| credential.flow() != record.flow.kind()) {
             return Err(StoreError::Refused {
                 problem: "a credential would be stored with a record of another flow",
             });

@@ -7,10 +7,11 @@ use tracing::info;
 
 use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential};
 use crate::{
+    credential::{Credential, Flow},
     error::Error,
     host::Host,
     ledger::Ledger,
-    record::{Credential, Record, RecordName, check_username},
+    record::{Record, RecordName},
     salesforce::hosts::doubt,
     secret::Passphrase,
     session::{
@@ -26,8 +27,9 @@ use crate::{
 #[derive(Debug)]
 pub struct NewRecord {
     pub name: RecordName,
-    pub username: String,
     pub login_host: Host,
+    pub flow: Flow,
+    /// Of that flow.
     pub credential: Credential,
 }
 
@@ -118,16 +120,15 @@ impl Vault {
     /// # Errors
     /// If the name is taken, a field is wrong, the host may see no credential, or it can't be written.
     pub async fn add(self: &Arc<Self>, new: NewRecord) -> Result<(RecordView, Vec<String>), Error> {
-        check_username(&new.username).map_err(|problem| Error::InvalidArgument {
-            field: "username",
-            problem: problem.to_owned(),
-        })?;
+        credential::check_flow(&new.flow)?;
         credential::check(&new.credential)?;
         self.parts
             .login
             .permit(&new.login_host)
             .map_err(Error::HostNotAllowed)?;
-        let warnings = doubt(&new.username, &new.login_host)
+        let username = new.flow.username();
+        let warnings = username
+            .and_then(|username| doubt(username, &new.login_host))
             .into_iter()
             .chain(credential::doubts(&new.credential))
             .collect();
@@ -144,8 +145,8 @@ impl Vault {
         name: RecordName,
         new: NewSecrets,
     ) -> Result<(RecordView, bool, Vec<String>), Error> {
-        if new.password.is_none() && new.security_token.is_none() {
-            let problem = "give a password, a security token, or both".to_owned();
+        if new.is_empty() {
+            let problem = "give a secret to change".to_owned();
             return Err(Error::InvalidArgument {
                 field: "password",
                 problem,
@@ -156,7 +157,7 @@ impl Vault {
             let now = vault.parts.clock.now();
             let mut warnings = Vec::new();
             let changed = entry.set_credential(&refresher.store, &refresher.keys, now, |old| {
-                let merged = credential::merge(old, new);
+                let merged = credential::merge(old, new)?;
                 credential::check(&merged)?;
                 warnings = credential::doubts(&merged);
                 Ok(merged)
@@ -288,9 +289,8 @@ impl Vault {
         let record = Record {
             id: new_record_id()?,
             name: new.name.clone(),
-            username: new.username,
             login_host: new.login_host,
-            flow: new.credential.flow(),
+            flow: new.flow,
             pin: None,
             credential_version: 1,
             created_at: now,

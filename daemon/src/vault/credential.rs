@@ -1,59 +1,86 @@
 //! What an operator enters: whether it can be a credential, and what looks odd about it.
 
 use crate::{
+    credential::{Credential, Flow, FlowKind},
     error::Error,
-    record::Credential,
-    secret::{Password, SecurityToken},
+    record::check_username,
+    secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
 };
 
 /// Secrets to set; what is `None` stays.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct NewSecrets {
     pub password: Option<Password>,
     /// `Some(None)`: from now on there is no token.
     pub security_token: Option<Option<SecurityToken>>,
+    /// `Some(None)`: from now on there is no secret.
+    pub consumer_secret: Option<Option<ConsumerSecret>>,
+    pub private_key: Option<PrivateKey>,
+    pub refresh_token: Option<RefreshToken>,
+}
+
+impl NewSecrets {
+    pub(super) fn is_empty(&self) -> bool {
+        self.password.is_none()
+            && self.security_token.is_none()
+            && self.consumer_secret.is_none()
+            && self.private_key.is_none()
+            && self.refresh_token.is_none()
+    }
 }
 
 /// Salesforce passwords have at most 16,000 characters; nobody has more than this. XML 1.0, which carries them, has no
 /// control characters.
 const LONGEST_SECRET: usize = 1024;
+/// A key of 8,192 bits, the most that ring signs with is half of that, has less than 7,000 characters as PEM.
+const LONGEST_KEY: usize = 8 * 1024;
+
+pub(super) fn check_flow(flow: &Flow) -> Result<(), Error> {
+    if let Some(username) = flow.username() {
+        check_username(username).map_err(|problem| invalid("username", problem))?;
+    }
+    if let Some(key) = flow.consumer_key() {
+        check_word("consumer_key", key)?;
+    }
+    if let Flow::JwtBearer { audience, .. } = flow {
+        check_word("audience", audience)?;
+        if !audience.starts_with("https://") {
+            return Err(invalid("audience", "does not start with `https://`"));
+        }
+    }
+    Ok(())
+}
 
 pub(super) fn check(credential: &Credential) -> Result<(), Error> {
-    let Credential::SoapLogin {
-        password,
-        security_token,
-    } = credential;
-    let check = |field, text: &str| {
-        let problem = if text.len() > LONGEST_SECRET {
-            "is longer than 1,024 bytes"
-        } else if text.chars().any(char::is_control) {
-            "has a control character; was it read from the wrong file?"
-        } else {
-            return Ok(());
-        };
-        Err(Error::InvalidArgument {
-            field,
-            problem: problem.to_owned(),
-        })
-    };
-    // EXPOSE: to the checks above, which quote nothing.
-    if password.expose().is_empty() {
-        return Err(Error::InvalidArgument {
-            field: "password",
-            problem: "is empty".to_owned(),
-        });
+    // EXPOSE: to these checks, which quote nothing.
+    let text = |field, text: Option<&str>| text.map_or(Ok(()), |text| check_text(field, text));
+    text("password", credential.password().map(Password::expose))?;
+    text(
+        "consumer_secret",
+        credential.consumer_secret().map(ConsumerSecret::expose),
+    )?;
+    text(
+        "refresh_token",
+        credential.refresh_token().map(RefreshToken::expose),
+    )?;
+    if let Some(token) = credential.security_token() {
+        check_characters("security_token", token.expose())?;
     }
-    check("password", password.expose())?;
-    // EXPOSE: as above.
-    security_token
-        .as_ref()
-        .map_or(Ok(()), |token| check("security_token", token.expose()))
+    if let Some(key) = credential.private_key() {
+        check_key(key.expose())?;
+    }
+    Ok(())
 }
 
 /// What looks odd about a credential. Published tokens have 24 letters and digits, but Salesforce promises no length.
 pub(super) fn doubts(credential: &Credential) -> Vec<String> {
-    let Credential::SoapLogin { security_token, .. } = credential;
-    let Some(token) = security_token else {
+    match credential.flow() {
+        FlowKind::SoapLogin | FlowKind::UsernamePassword => {}
+        FlowKind::ClientCredentials | FlowKind::JwtBearer | FlowKind::RefreshToken => {
+            return Vec::new();
+        }
+    }
+    let Some(token) = credential.security_token() else {
         return vec![
             "without a security token the login works only from the org's trusted IP ranges"
                 .to_owned(),
@@ -69,13 +96,116 @@ pub(super) fn doubts(credential: &Credential) -> Vec<String> {
     }
 }
 
-pub(super) fn merge(old: &Credential, new: NewSecrets) -> Credential {
-    let Credential::SoapLogin {
-        password,
-        security_token,
-    } = old;
-    Credential::SoapLogin {
-        password: new.password.unwrap_or_else(|| password.clone()),
-        security_token: new.security_token.unwrap_or_else(|| security_token.clone()),
+/// The old credential with what is new.
+///
+/// # Errors
+/// If a new secret is none of this flow's.
+pub(super) fn merge(old: &Credential, new: NewSecrets) -> Result<Credential, Error> {
+    let flow = old.flow();
+    let foreign = |field| {
+        invalid(
+            field,
+            &format!("is no secret of the flow `{}`", flow.name()),
+        )
+    };
+    let given = [
+        ("password", new.password.is_some()),
+        ("security_token", new.security_token.is_some()),
+        ("consumer_secret", new.consumer_secret.is_some()),
+        ("private_key", new.private_key.is_some()),
+        ("refresh_token", new.refresh_token.is_some()),
+    ];
+    let own: &[&str] = match flow {
+        FlowKind::SoapLogin => &["password", "security_token"],
+        FlowKind::UsernamePassword => &["password", "security_token", "consumer_secret"],
+        FlowKind::ClientCredentials => &["consumer_secret"],
+        FlowKind::JwtBearer => &["private_key", "consumer_secret"],
+        FlowKind::RefreshToken => &["refresh_token", "consumer_secret"],
+    };
+    for (field, _) in given.into_iter().filter(|(_, given)| *given) {
+        if !own.contains(&field) {
+            return Err(foreign(field));
+        }
+    }
+    Ok(match old.clone() {
+        Credential::SoapLogin {
+            password,
+            security_token,
+        } => Credential::SoapLogin {
+            password: new.password.unwrap_or(password),
+            security_token: new.security_token.unwrap_or(security_token),
+        },
+        Credential::UsernamePassword {
+            password,
+            security_token,
+            consumer_secret,
+        } => Credential::UsernamePassword {
+            password: new.password.unwrap_or(password),
+            security_token: new.security_token.unwrap_or(security_token),
+            consumer_secret: new.consumer_secret.unwrap_or(consumer_secret),
+        },
+        Credential::ClientCredentials { consumer_secret } => Credential::ClientCredentials {
+            consumer_secret: match new.consumer_secret {
+                Some(Some(secret)) => secret,
+                Some(None) => return Err(invalid("consumer_secret", "is empty")),
+                None => consumer_secret,
+            },
+        },
+        Credential::JwtBearer {
+            private_key,
+            consumer_secret,
+        } => Credential::JwtBearer {
+            private_key: new.private_key.unwrap_or(private_key),
+            consumer_secret: new.consumer_secret.unwrap_or(consumer_secret),
+        },
+        Credential::RefreshToken {
+            refresh_token,
+            consumer_secret,
+        } => Credential::RefreshToken {
+            refresh_token: new.refresh_token.unwrap_or(refresh_token),
+            consumer_secret: new.consumer_secret.unwrap_or(consumer_secret),
+        },
+    })
+}
+
+fn check_text(field: &'static str, text: &str) -> Result<(), Error> {
+    if text.is_empty() {
+        return Err(invalid(field, "is empty"));
+    }
+    check_characters(field, text)
+}
+
+fn check_characters(field: &'static str, text: &str) -> Result<(), Error> {
+    if text.len() > LONGEST_SECRET {
+        Err(invalid(field, "is longer than 1,024 bytes"))
+    } else if text.chars().any(char::is_control) {
+        let problem = "has a control character; was it read from the wrong file?";
+        Err(invalid(field, problem))
+    } else {
+        Ok(())
+    }
+}
+
+/// A setting that is sent as it is: 1 to 512 visible ASCII characters.
+fn check_word(field: &'static str, text: &str) -> Result<(), Error> {
+    if (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        let problem = "must have 1 to 512 visible ASCII characters";
+        Err(invalid(field, problem))
+    }
+}
+
+fn check_key(pem: &str) -> Result<(), Error> {
+    if pem.len() > LONGEST_KEY {
+        return Err(invalid("private_key", "is longer than 8 KiB"));
+    }
+    Ok(())
+}
+
+fn invalid(field: &'static str, problem: &str) -> Error {
+    Error::InvalidArgument {
+        field,
+        problem: problem.to_owned(),
     }
 }

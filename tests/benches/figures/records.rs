@@ -11,9 +11,10 @@ use std::{
 use argon2::{Algorithm, Argon2, Params, Version};
 use sfvaultd::{
     clock::SystemClock,
+    credential::{Credential, Flow},
     host::Host,
     ledger::Ledger,
-    record::{Credential, Flow, Record, RecordName},
+    record::{Record, RecordName},
     salesforce::{SalesforceLogin, environment::Environment, settings::Settings},
     secret::{Passphrase, Password, SecurityToken},
     store::{KdfCost, Store, new_record_id},
@@ -198,9 +199,10 @@ fn record(name: &str) -> Result<Record, Failed> {
     Ok(Record {
         id: new_record_id()?,
         name: name_of(name)?,
-        username: format!("{name}@acme.example"),
         login_host: host()?,
-        flow: Flow::SoapLogin,
+        flow: Flow::SoapLogin {
+            username: format!("{name}@acme.example"),
+        },
         pin: None,
         credential_version: 1,
         created_at: SystemTime::UNIX_EPOCH,
@@ -212,8 +214,10 @@ fn new_record(number: u32) -> Result<NewRecord, Failed> {
     let name = format!("added-{number}");
     Ok(NewRecord {
         name: name_of(&name)?,
-        username: format!("{name}@acme.example"),
         login_host: host()?,
+        flow: Flow::SoapLogin {
+            username: format!("{name}@acme.example"),
+        },
         credential: credential(),
     })
 }

@@ -27,8 +27,10 @@ fn login_to(authority: &Authority, allowed: Vec<Host>) -> SalesforceLogin {
 
 fn request(login_host: Host) -> LoginRequest {
     LoginRequest {
-        username: "etl@acme.com".to_owned(),
         login_host,
+        flow: Flow::SoapLogin {
+            username: "etl@acme.com".to_owned(),
+        },
         credential: Credential::SoapLogin {
             password: Password::new(PASSWORD.to_owned()),
             security_token: Some(SecurityToken::new(TOKEN.to_owned())),

@@ -24,6 +24,7 @@ fn grant(id: &str) -> Box<Grant> {
         username: "etl@acme.example".to_owned(),
         sandbox: false,
         timeout: Some(TIMEOUT),
+        rotated: None,
     })
 }
 

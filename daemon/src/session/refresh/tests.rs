@@ -11,10 +11,11 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::{
     clock::SystemClock,
+    credential::{Credential, Flow},
     failure::Failure,
     host::Host,
     ledger::Ledger,
-    record::{Credential, Flow, RecordId},
+    record::RecordId,
     salesforce::{Exchange, HostRefused, Proof},
     secret::{Passphrase, Password, SessionId},
     store::{KdfCost, StoredRecord},
@@ -66,9 +67,10 @@ impl Login for Fake {
                         instance: Host::parse("acme.my.salesforce.com").unwrap(),
                         org_id: "00Dxx0000001gPLEAY".to_owned(),
                         user_id: "005xx000001Sv6AAAS".to_owned(),
-                        username: request.username.clone(),
+                        username: request.flow.username().unwrap().to_owned(),
                         sandbox: false,
                         timeout: Some(Duration::from_hours(2)),
+                        rotated: None,
                     })
                 }
                 Script::Fail(class) => Err(failure(class)),
@@ -127,9 +129,10 @@ fn bench(script: Script) -> Bench {
     let record = Record {
         id: RecordId([7; 16]),
         name: RecordName::parse("prod").unwrap(),
-        username: "etl@acme.example".to_owned(),
         login_host: Host::parse("login.salesforce.com").unwrap(),
-        flow: Flow::SoapLogin,
+        flow: Flow::SoapLogin {
+            username: "etl@acme.example".to_owned(),
+        },
         pin: None,
         credential_version: 1,
         created_at: now,
@@ -326,6 +329,7 @@ async fn a_login_that_leads_to_another_org_is_an_error_and_gives_no_session() {
         let pin = Pin {
             org_id: "00Dxx0000009999EAY".to_owned(),
             user_id: "005xx000001Sv6AAAS".to_owned(),
+            username: None,
         };
         state.record = Arc::new(Record {
             pin: Some(pin),
