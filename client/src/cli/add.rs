@@ -1,11 +1,15 @@
 //! `sfvault add`: a new record.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 use sfvault::{NewRecord, RecordName};
 
 use super::{
-    context::Context, credential::SecretSource, failure::Failure, record_view::RecordJson,
+    context::Context,
+    credential::SecretSource,
+    failure::Failure,
+    flow::{FlowName, FlowSettings},
+    record_view::RecordJson,
 };
 
 #[derive(Debug, Args)]
@@ -14,16 +18,15 @@ pub(crate) struct Add {
     #[arg(value_parser = RecordName::parse)]
     name: RecordName,
 
-    /// The Salesforce user name
-    #[arg(long)]
-    username: String,
-
     #[command(flatten)]
     login: LoginHost,
 
     /// How to log in
     #[arg(long, value_enum, default_value_t = FlowName::SoapLogin)]
     flow: FlowName,
+
+    #[command(flatten)]
+    settings: FlowSettings,
 
     #[command(flatten)]
     source: SecretSource,
@@ -45,25 +48,19 @@ struct LoginHost {
     login_url: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FlowName {
-    /// SOAP login() with password and security token
-    SoapLogin,
-}
-
 impl Add {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
-        let credential = match self.flow {
-            FlowName::SoapLogin => self.source.all(&self.name, output).await?,
-        };
+        let settings = self.settings.of_flow(self.flow, None)?;
+        let login_url = self.login.url(self.flow)?;
+        let credential = self.source.all(self.flow, &self.name, output).await?;
         let client = context.admin().await?;
         let new = NewRecord {
             name: self.name.clone(),
-            username: self.username,
-            login_url: self.login.url(),
-            consumer_key: String::new(),
-            audience: String::new(),
+            username: settings.username,
+            login_url,
+            consumer_key: settings.consumer_key,
+            audience: settings.audience,
             credential,
         };
         let stored = client
@@ -90,11 +87,17 @@ impl Add {
 }
 
 impl LoginHost {
-    fn url(self) -> String {
+    fn url(self, flow: FlowName) -> Result<String, Failure> {
         match self.login_url {
-            Some(url) => url,
-            None if self.sandbox => "https://test.salesforce.com".to_owned(),
-            None => "https://login.salesforce.com".to_owned(),
+            Some(url) => Ok(url),
+            // Client credentials are not served there ("OAuth 2.0 Client Credentials Flow for Server-to-Server
+            // Integration", Salesforce Help).
+            None if flow == FlowName::ClientCredentials => Err(Failure::usage(
+                "the flow `client-credentials` logs in at the org's My Domain only",
+                "give `--login-url https://MYDOMAIN.my.salesforce.com`; Setup > Company Settings > My Domain shows it",
+            )),
+            None if self.sandbox => Ok("https://test.salesforce.com".to_owned()),
+            None => Ok("https://login.salesforce.com".to_owned()),
         }
     }
 }

@@ -5,7 +5,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 use sfvault::{Flow, RecordState, RecordStatus};
 
-use super::instant::{distance, for_people, rfc3339};
+use super::{
+    flow::FlowName,
+    instant::{distance, for_people, rfc3339},
+};
 
 /// A record as JSON; what is not known is `null`.
 #[derive(Serialize)]
@@ -110,14 +113,7 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
 }
 
 fn flow(flow: Flow) -> &'static str {
-    match flow {
-        Flow::SoapLogin => "soap-login",
-        Flow::UsernamePassword => "username-password",
-        Flow::ClientCredentials => "client-credentials",
-        Flow::JwtBearer => "jwt-bearer",
-        Flow::RefreshToken => "refresh-token",
-        Flow::Unrecognised => "unrecognised",
-    }
+    FlowName::of(flow).map_or("unrecognised", FlowName::name)
 }
 
 fn state(state: RecordState) -> &'static str {

@@ -5,7 +5,8 @@ use serde_json::json;
 use sfvault::RecordName;
 
 use super::{
-    context::Context, credential::SecretSource, failure::Failure, record_view::RecordJson,
+    context::Context, credential::SecretSource, failure::Failure, flow::FlowName,
+    record_view::RecordJson,
 };
 
 #[derive(Debug, Args)]
@@ -21,8 +22,18 @@ pub(crate) struct Set {
 impl Set {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
-        let change = self.source.changed(&self.name, output).await?;
         let client = context.admin().await?;
+        let record = client
+            .describe(&self.name)
+            .await
+            .map_err(|error| Failure::call(error, &self.name))?;
+        let flow = FlowName::of(record.flow).ok_or_else(|| {
+            Failure::usage(
+                format!("`{}` has a flow that this sfvault does not know", self.name),
+                "install the version of sfvaultd that `sfvault status` tells",
+            )
+        })?;
+        let change = self.source.changed(flow, &self.name, output).await?;
         let stored = client
             .set_credential(&self.name, change)
             .await
