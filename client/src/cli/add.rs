@@ -1,8 +1,10 @@
 //! `sfvault add`: a new record.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
-use sfvault::{NewRecord, RecordName};
+use sfvault::{Environment, NewRecord, RecordName};
 
 use super::{
     context::Context,
@@ -10,6 +12,7 @@ use super::{
     failure::Failure,
     flow::{FlowName, FlowSettings},
     record_view::RecordJson,
+    reminder,
 };
 
 #[derive(Debug, Args)]
@@ -28,18 +31,22 @@ pub(crate) struct Add {
     #[command(flatten)]
     settings: FlowSettings,
 
+    /// Remind people to change the credential this long after it was changed, such as `90d`
+    #[arg(long, value_name = "SPAN", value_parser = reminder::parse)]
+    remind: Option<Duration>,
+
     #[command(flatten)]
     source: SecretSource,
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 struct LoginHost {
-    /// Log in at https://login.salesforce.com
-    #[arg(long)]
+    /// Log in at https://login.salesforce.com; with --login-url, refuse the host of a sandbox
+    #[arg(long, conflicts_with = "sandbox")]
     production: bool,
 
-    /// Log in at https://test.salesforce.com
+    /// Log in at https://test.salesforce.com; with --login-url, refuse another host than a sandbox's
     #[arg(long)]
     sandbox: bool,
 
@@ -52,6 +59,7 @@ impl Add {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
         let settings = self.settings.of_flow(self.flow, None)?;
+        let environment = self.login.environment();
         let login_url = self.login.url(self.flow)?;
         let credential = self.source.all(self.flow, &self.name, output).await?;
         let client = context.admin().await?;
@@ -62,6 +70,8 @@ impl Add {
             consumer_key: settings.consumer_key,
             audience: settings.audience,
             credential,
+            environment,
+            remind_after: self.remind,
         };
         let stored = client
             .add(new)
@@ -87,6 +97,14 @@ impl Add {
 }
 
 impl LoginHost {
+    fn environment(&self) -> Option<Environment> {
+        match (self.sandbox, self.production) {
+            (true, _) => Some(Environment::Sandbox),
+            (false, true) => Some(Environment::Production),
+            (false, false) => None,
+        }
+    }
+
     fn url(self, flow: FlowName) -> Result<String, Failure> {
         match self.login_url {
             Some(url) => Ok(url),

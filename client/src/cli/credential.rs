@@ -51,6 +51,11 @@ pub(crate) struct SecretSource {
 }
 
 impl SecretSource {
+    /// Whether secrets are given, or said to be absent, so that nobody needs to be asked.
+    pub(crate) fn is_given(&self) -> bool {
+        self.stdin || self.no_token || self.no_consumer_secret || self.is_any_file()
+    }
+
     /// Whether the options belong to the flow. To be asked before anything is read.
     ///
     /// # Errors
