@@ -127,22 +127,34 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__add)
-            opts="-h --username --production --sandbox --login-url --flow --password-file --token-file --no-token --stdin --json --no-autostart --no-color --help"
+            opts="-h --production --sandbox --login-url --flow --username --consumer-key --audience --remind --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --username)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --login-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --flow)
-                    COMPREPLY=($(compgen -W "soap-login" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "soap-login username-password client-credentials jwt-bearer refresh-token" -- "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audience)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remind)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --password-file)
@@ -150,6 +162,18 @@ _sfvault() {
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --private-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --refresh-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -189,7 +213,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__exec)
-            opts="-h --min-ttl --refused-generation --expect-org --wait --json --no-autostart --no-color --help"
+            opts="-h --min-ttl --refused-generation --expect-org --expect-sandbox --expect-production --wait --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,7 +243,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__get)
-            opts="-h --min-ttl --refused-generation --expect-org --wait --format --json --no-autostart --no-color --help"
+            opts="-h --min-ttl --refused-generation --expect-org --expect-sandbox --expect-production --wait --format --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -559,17 +583,33 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__set)
-            opts="-h --password-file --token-file --no-token --stdin --json --no-autostart --no-color --help"
+            opts="-h --remind --open --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --private-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --refresh-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
