@@ -19,6 +19,7 @@
 mod admin;
 mod connect;
 mod convert;
+mod doctor;
 mod error;
 mod places;
 mod reason;
@@ -29,12 +30,13 @@ mod sessions;
 mod status;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
 pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
-    RecordStatus,
+    RecordStatus, Retirement,
 };
 pub use secret::{
     ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
