@@ -24,6 +24,7 @@ mod error;
 mod places;
 mod reason;
 mod record;
+mod retirement;
 mod secret;
 mod session;
 mod sessions;
@@ -36,11 +37,12 @@ pub use places::{Places, PlacesError};
 pub use reason::Reason;
 pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
-    RecordStatus, Retirement,
+    RecordStatus,
 };
+pub use retirement::Retirement;
 pub use secret::{
     ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
 };
-pub use session::{Session, SessionRequest};
+pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, VaultState};

@@ -172,12 +172,15 @@ pub fn record(view: &RecordView) -> Vec<Finding> {
         .at
         .duration_since(view.record.credential_changed_at)
         .unwrap_or_default();
-    findings.push(Finding::new(
-        "credential-age",
-        name,
-        Grade::Good,
-        format!("its secrets are {} days old", age.as_secs() / 86_400),
-    ));
+    let text = format!("its secrets are {} days old", age.as_secs() / 86_400);
+    let is_due = view.record.remind_after.is_some_and(|after| age >= after);
+    findings.push(if is_due {
+        Finding::new("credential-age", name, Grade::Warning, text).fix(format!(
+            "change them in Salesforce, then `sfvault set {name}`; `--remind never` ends the reminder"
+        ))
+    } else {
+        Finding::new("credential-age", name, Grade::Good, text)
+    });
     for (retirement, nearness) in &view.retirements {
         let (grade, when) = match nearness {
             Nearness::Ahead => (Grade::Note, "ahead"),

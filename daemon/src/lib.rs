@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod day;
 pub mod descriptors;
 pub mod doctor;
+pub mod environment;
 pub mod error;
 pub mod failure;
 #[doc(hidden)]

@@ -108,6 +108,17 @@ async fn what_is_wrong_is_told_with_its_fix_and_ends_with_6() {
     scene.assert_logins(0, 1);
     let report = scene.run(&["doctor", "--json"]).await;
     has(&report, "record", "prod", "problem");
+    scene.ok(&["set", "prod", "--remind", "1s"]).await;
+    tokio::time::timeout(std::time::Duration::from_secs(20), async {
+        while !bad(&scene.run(&["doctor", "prod", "--offline", "--json"]).await)
+            .iter()
+            .any(|(check, _, grade)| check == "credential-age" && grade == "warning")
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
     scene.ok(&["lock"]).await;
     let report = scene.run(&["doctor", "--json"]).await;
     has(&report, "vault", &path("data/vault.redb"), "problem");
