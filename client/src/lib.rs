@@ -19,16 +19,19 @@
 mod admin;
 mod connect;
 mod convert;
+mod doctor;
 mod error;
 mod places;
 mod reason;
 mod record;
+mod retirement;
 mod secret;
 mod session;
 mod sessions;
 mod status;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
@@ -36,6 +39,7 @@ pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
     RecordStatus,
 };
+pub use retirement::Retirement;
 pub use secret::{
     ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
 };

@@ -11,6 +11,7 @@ mod crowd;
 mod damage;
 mod dice;
 mod directories;
+mod doctor;
 mod environment;
 mod exclusive;
 mod exec;

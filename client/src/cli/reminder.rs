@@ -70,6 +70,7 @@ mod tests {
             consumer_key: None,
             audience: None,
             remind_after,
+            retirements: Vec::new(),
         }
     }
 
