@@ -251,6 +251,7 @@ pub fn way(
                 | Class::ApiVersion
                 | Class::AppConfig
                 | Class::BadCredentials
+                | Class::ClockSkew
                 | Class::LockedOut
                 | Class::LoginDisabled
                 | Class::OrgState
