@@ -45,4 +45,4 @@ pub use secret::{
 };
 pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
-pub use status::{DaemonStatus, VaultState};
+pub use status::{DaemonStatus, Protection, ProtectionState, VaultState};

@@ -10,6 +10,7 @@ use crate::{
     api::{About, serve_admin, serve_sessions},
     clock::Clock,
     descriptors::room,
+    harden::Protection,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths},
     retirement::Retirements,
@@ -39,6 +40,8 @@ pub struct Setup {
     pub api_version: String,
     /// What could not be hardened, in words.
     pub warnings: Vec<String>,
+    /// What was hardened, and what not.
+    pub protections: Vec<Protection>,
     pub activated: Activated,
 }
 
@@ -102,6 +105,7 @@ impl Daemon {
             retirements,
             api_version,
             warnings,
+            protections,
             activated,
         } = setup;
         paths.prepare().map_err(StartError::Path)?;
@@ -109,6 +113,7 @@ impl Daemon {
         let about = About {
             started_at: clock.now(),
             warnings,
+            protections: protections.into(),
             api_version: api_version.into(),
             paths: Arc::new(paths.clone()),
         };

@@ -14,7 +14,7 @@ use sfvaultd::{
     config::Config,
     daemon::{Daemon, Setup},
     descriptors,
-    harden::harden,
+    harden::{Protection, confine, harden, needs::Needs},
     paths::Paths,
     salesforce::{SalesforceLogin, environment::Environment},
     systemd,
@@ -67,6 +67,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
+    let descriptors = descriptors::close_inherited();
     let text = |error: &dyn std::error::Error| error.to_string();
     let paths = Paths::from_environment().map_err(|error| text(&error))?;
     let config = Config::load(&paths.config_file()).map_err(|error| text(&error))?;
@@ -78,24 +79,34 @@ fn run() -> Result<(), String> {
         // It would complain on stderr of a stderr that can't be written, and panic there: a full disk must not end a login.
         .log_internal_errors(false)
         .init();
-    let mut warnings = harden();
-    warnings.extend(descriptors::raise());
+    let mut protections = harden();
+    protections.push(descriptors);
+    let raised = descriptors::raise();
+    let activated = systemd::activated().map_err(|error| text(&error))?;
+    let environment = Environment::read();
+    // Landlock's rules need the directories to be there, and one thread, as there is before the runtime. The vault is
+    // opened behind them.
+    paths.prepare().map_err(|error| text(&error))?;
+    let needs = Needs::of(&paths, &config.salesforce, &environment);
+    protections.extend(confine(config.hardening, &needs));
+    let refused = protections.iter().filter_map(Protection::warning);
+    let warnings: Vec<String> = refused.map(str::to_owned).chain(raised).collect();
     for warning in &warnings {
         warn!("{warning}");
     }
-    let activated = systemd::activated().map_err(|error| text(&error))?;
     let setup = Setup {
         paths,
         clock: Arc::new(SystemClock),
         login: Arc::new(SalesforceLogin::new(
             config.salesforce,
-            Environment::read(),
+            environment,
             Arc::new(SystemClock),
         )),
         kdf: config.kdf,
         retirements: config.retirements,
         api_version: config.api_version,
         warnings,
+        protections,
         activated,
     };
     // One thread serves: a cached session costs microseconds, and what is slow (disk, key derivation) has threads of its

@@ -58,6 +58,7 @@ impl Inside {
             retirements: Default::default(),
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
+            protections: Vec::new(),
             activated: Activated {
                 sessions: None,
                 admin: None,

@@ -6,6 +6,7 @@ mod autostart;
 mod cases;
 mod clients;
 mod config;
+mod confinement;
 mod crash;
 mod crowd;
 mod damage;

@@ -61,6 +61,7 @@ JSON:
 pub(crate) const STATUS: &str = "\
 Example:
   sfvault status
+  sfvault status --security
 
   Starts no daemon. If none runs, the exit status is 3, and stdout still has data.
 
@@ -68,6 +69,8 @@ JSON:
   {\"running\":true,\"version\",\"pid\",\"started_at\",\"vault\",\"vault_path\",\"records\",\"warnings\"}
   {\"running\":false,\"vault\",\"vault_path\"}
   `vault` is missing, locked or unlocked; `records` is as in `sfvault list`.
+  --security: {\"protections\":[{\"name\",\"state\",\"reason\"}]}
+  `state` is on, off or \"not available\".
 ";
 
 pub(crate) const ADD: &str = "\

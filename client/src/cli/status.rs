@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use sfvault::{AdminClient, DaemonStatus, Places, VaultState};
+use sfvault::{AdminClient, DaemonStatus, Places, Protection, ProtectionState, VaultState};
 
 use super::{
     clock,
@@ -16,12 +16,20 @@ use super::{
 };
 
 #[derive(Debug, Args)]
-pub(crate) struct Status {}
+pub(crate) struct Status {
+    /// Tell what keeps others from the daemon's process, and it from the system
+    #[arg(long)]
+    security: bool,
+}
 
 impl Status {
     /// Starts no daemon: that there is none is an answer.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let places = context.places()?;
+        if self.security {
+            let status = AdminClient::connect(&places).await?.status().await?;
+            return protections(&status.protections, context.output);
+        }
         let answer = match AdminClient::connect(&places).await {
             Ok(client) => client.status().await,
             Err(error) => Err(error),
@@ -96,6 +104,26 @@ fn running(status: &DaemonStatus, output: Output) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn protections(protections: &[Protection], output: Output) -> Result<(), Failure> {
+    let state = |protection: &Protection| match protection.state {
+        ProtectionState::On => "on",
+        ProtectionState::Off => "off",
+        ProtectionState::NotAvailable => "not available",
+    };
+    if output.is_json() {
+        let list: Vec<_> = protections
+            .iter()
+            .map(|one| json!({ "name": one.name, "state": state(one), "reason": one.reason }))
+            .collect();
+        return output.json(&json!({ "protections": list }));
+    }
+    let row = |one: &Protection| vec![one.name.clone(), state(one).to_owned(), one.reason.clone()];
+    output.table(
+        &["PROTECTION", "STATE", "REASON"],
+        protections.iter().map(row).collect(),
+    )
 }
 
 fn not_running(places: &Places, output: Output) -> Result<(), Failure> {

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    GetStatusRequest, GetStatusResponse, InitializeVaultRequest, InitializeVaultResponse,
-    LockVaultRequest, LockVaultResponse, UnlockVaultRequest, UnlockVaultResponse,
+    self, GetStatusRequest, GetStatusResponse, InitializeVaultRequest, InitializeVaultResponse,
+    LockVaultRequest, LockVaultResponse, ProtectionState, UnlockVaultRequest, UnlockVaultResponse,
     control_server::Control,
 };
 use tonic::{Request, Response, Status};
 
 use super::{About, convert, status};
-use crate::{error::Error, locked, secret::Passphrase, vault::Vault};
+use crate::{
+    error::Error,
+    harden::{Protection, State},
+    locked,
+    secret::Passphrase,
+    vault::Vault,
+};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
@@ -74,6 +80,7 @@ impl Service {
             vault: convert::lock_state(self.vault.lock_state()).into(),
             records: records.iter().map(convert::record_status).collect(),
             warnings: self.warnings(),
+            protections: self.about.protections().map(protection).collect(),
         })
     }
 }
@@ -106,5 +113,18 @@ impl Control for Service {
         _request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
         status::answer(self.status())
+    }
+}
+
+fn protection(protection: Protection) -> v1::Protection {
+    v1::Protection {
+        name: protection.name.to_owned(),
+        state: match protection.state {
+            State::On => ProtectionState::On,
+            State::Off | State::Failed => ProtectionState::Off,
+            State::NotAvailable => ProtectionState::NotAvailable,
+        }
+        .into(),
+        reason: protection.reason,
     }
 }

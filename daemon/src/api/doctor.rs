@@ -35,6 +35,7 @@ impl Service {
         ));
         let unlocked = locked::warning().map(str::to_owned);
         findings.extend(doctor::limits(warnings.chain(unlocked)));
+        findings.push(doctor::protections(self.about.protections()));
         findings
     }
 

@@ -27,6 +27,8 @@ use tower::layer::util::{Identity, Stack};
 
 use self::{calls::CallsLayer, peer::Connection};
 use crate::{
+    harden::Protection,
+    locked,
     paths::{Paths, own_uid},
     seats::Seats,
     vault::{LockState, Vault},
@@ -55,9 +57,19 @@ pub struct About {
     pub started_at: SystemTime,
     /// What could not be hardened, in words.
     pub warnings: Vec<String>,
+    /// What was hardened at start, and what not.
+    pub protections: Arc<[Protection]>,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
     pub paths: Arc<Paths>,
+}
+
+impl About {
+    /// All protections as they are now.
+    fn protections(&self) -> impl Iterator<Item = Protection> {
+        let at_start = self.protections.iter().cloned();
+        at_start.chain([locked::protection()])
+    }
 }
 
 /// Serves `sfvault.sock` until `shutdown` ends and its last call is answered.

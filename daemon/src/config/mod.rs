@@ -19,6 +19,7 @@ use table::Table;
 
 use crate::{
     day::Day,
+    harden::Switches,
     host::Host,
     paths::{PathError, check_way, own_uid},
     retirement::{Event, Retirements},
@@ -41,6 +42,8 @@ pub struct Config {
     pub api_version: String,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// What the process may do without.
+    pub hardening: Switches,
     /// What Salesforce is taking away, with the operator's dates.
     pub retirements: Retirements,
 }
@@ -51,6 +54,7 @@ impl Default for Config {
             salesforce: Settings::default(),
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
+            hardening: Switches::default(),
             retirements: Retirements::default(),
         }
     }
@@ -179,6 +183,9 @@ impl Config {
         root.section("vault", &mut problems, |section, problems| {
             config.vault_section(section, problems)
         });
+        root.section("hardening", &mut problems, |section, problems| {
+            config.hardening_section(section, problems)
+        });
         root.section("retirement", &mut problems, |section, problems| {
             config.retirement_section(section, problems)
         });
@@ -242,6 +249,12 @@ impl Config {
         }
     }
 
+    fn hardening_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        let hardening = &mut self.hardening;
+        hardening.landlock = section.boolean("landlock", problems).unwrap_or(true);
+        hardening.seccomp = section.boolean("seccomp", problems).unwrap_or(true);
+    }
+
     fn retirement_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
         let set: Vec<_> = Event::ALL
             .into_iter()
@@ -299,6 +312,9 @@ mod tests {
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
+            [hardening]
+            landlock = false
+            seccomp = true
             [retirement]
             soap_login = "2028-01-31"
             permission_gate = "never"
@@ -323,6 +339,11 @@ mod tests {
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
+        let hardening = Switches {
+            landlock: false,
+            seccomp: true,
+        };
+        assert_eq!(config.hardening, hardening);
         let host = Host::parse("login.salesforce.com").unwrap();
         let soap: Vec<_> = config
             .retirements

@@ -97,6 +97,7 @@ async fn converse(input: &[u8], admin: bool) {
     let about = About {
         started_at: SystemClock.now(),
         warnings: Vec::new(),
+        protections: [].into(),
         api_version: "64.0".into(),
         paths: Arc::new(crate::paths::Paths {
             config: "/nowhere".into(),
