@@ -176,6 +176,7 @@ impl Daemon {
         if !vault.settle(LAST_LOGINS).await {
             error!("a login was cut off; it counts as failed");
         }
+        vault.save_tokens().await;
         as_told
     }
 }

@@ -54,6 +54,11 @@ pub enum Error {
     ShuttingDown,
     /// The vault file.
     Store(StoreError),
+    /// A login brought another refresh token, which could not be saved; until it is, no login is made.
+    TokenUnsaved {
+        record: RecordName,
+        problem: StoreError,
+    },
     /// The record belongs to another org than the caller expects.
     UnexpectedOrg { expected: String, actual: String },
     /// There is a vault.
@@ -84,6 +89,7 @@ impl Error {
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
             | Self::Store(_)
+            | Self::TokenUnsaved { .. }
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)
             | Self::VaultMissing(_) => None,
@@ -129,6 +135,10 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::TokenUnsaved { record, problem } => write!(
+                f,
+                "the new refresh token of `{record}` is in memory only: {problem}"
+            ),
             Self::UnexpectedOrg { expected, actual } => {
                 write!(f, "the record belongs to org {actual}, not to {expected}")
             }

@@ -20,6 +20,8 @@ pub struct Ledger {
     pub latch: Option<Latch>,
     /// When logins failed in a way that Salesforce may have counted, oldest first; at most [`Ledger::BUDGET`].
     pub failed_at: Vec<SystemTime>,
+    /// When a login last succeeded.
+    pub succeeded_at: Option<SystemTime>,
     /// How often user name, password or token were rejected since the last login that succeeded.
     pub rejections: u32,
 }

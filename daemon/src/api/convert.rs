@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sfvault_proto::v1;
 
-use super::status::failure_reason;
+use super::status::{failure_reason, store_reason};
 use crate::{
     credential::{Credential, Flow, FlowKind},
     error::Error,
@@ -42,6 +42,7 @@ pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<Session
             min_ttl,
             refused,
             fresh_proof: false,
+            fresh_login: false,
         },
         expect_org: expect_org.cloned(),
         wait: duration("wait", request.wait)?,
@@ -186,7 +187,7 @@ pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> NewSecrets {
 
 pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
     let record = &view.record;
-    let problem = Problem::of(&view.activity);
+    let problem = Problem::of(view);
     let pin = record.pin.clone();
     let (org_id, user_id) = pin.map_or_else(Default::default, |pin| (pin.org_id, pin.user_id));
     v1::RecordStatus {
@@ -245,7 +246,19 @@ struct Problem {
 }
 
 impl Problem {
-    fn of(activity: &Activity) -> Self {
+    fn of(view: &RecordView) -> Self {
+        match &view.token_unsaved {
+            Some(problem) => Self {
+                reason: store_reason(problem),
+                text: format!("the new refresh token is in memory only: {problem}"),
+                failed_at: None,
+                retry_at: None,
+            },
+            None => Self::of_activity(&view.activity),
+        }
+    }
+
+    fn of_activity(activity: &Activity) -> Self {
         let none = Self {
             reason: v1::Reason::Unspecified,
             text: String::new(),
@@ -273,7 +286,8 @@ impl Problem {
                 failed_at: Some(*since),
                 ..none
             },
-            Refusal::MinTtlTooLong { .. } => none,
+            // What is to be said of it does not depend on what the record does.
+            Refusal::MinTtlTooLong { .. } | Refusal::TokenUnsaved => none,
             Refusal::RefusedAgain { until } => Self {
                 reason: v1::Reason::SessionRefusedAgain,
                 retry_at: Some(*until),
@@ -290,7 +304,8 @@ fn record_state(activity: &Activity) -> v1::RecordState {
             Refusal::BackingOff { .. }
             | Refusal::BudgetSpent { .. }
             | Refusal::MinTtlTooLong { .. }
-            | Refusal::RefusedAgain { .. },
+            | Refusal::RefusedAgain { .. }
+            | Refusal::TokenUnsaved,
         ) => v1::RecordState::BackingOff,
         Activity::Idle => v1::RecordState::Idle,
         Activity::InFlight => v1::RecordState::LoggingIn,

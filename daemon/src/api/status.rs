@@ -63,7 +63,7 @@ fn reason(error: &Error) -> Reason {
         Error::RecordNotFound(_) => Reason::RecordNotFound,
         Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
         Error::ShuttingDown => Reason::ShuttingDown,
-        Error::Store(error) => store_reason(error),
+        Error::Store(error) | Error::TokenUnsaved { problem: error, .. } => store_reason(error),
         Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,
         Error::VaultLocked => Reason::VaultLocked,
@@ -71,7 +71,7 @@ fn reason(error: &Error) -> Reason {
     }
 }
 
-fn store_reason(error: &StoreError) -> Reason {
+pub(super) fn store_reason(error: &StoreError) -> Reason {
     match error {
         StoreError::BadCost { .. } => Reason::InvalidArgument,
         StoreError::Damaged { .. } => Reason::VaultDamaged,

@@ -20,6 +20,8 @@ pub struct Want {
     pub refused: Option<u64>,
     /// A session that is proven now, not merely guaranteed.
     pub fresh_proof: bool,
+    /// A session of a login made now, whatever there is.
+    pub fresh_login: bool,
 }
 
 /// What to do for a caller.
@@ -48,6 +50,8 @@ pub enum Refusal {
     MinTtlTooLong { possible: Duration },
     /// The session that was called refused works, or dies again and again: nothing is done about it before `until`.
     RefusedAgain { until: SystemTime },
+    /// No login before the refresh token that the last one brought is saved: the one on disk is spent.
+    TokenUnsaved,
 }
 
 /// What a record is doing.
@@ -95,6 +99,8 @@ pub enum Outcome {
         generation: u64,
         failure: Failure,
     },
+    /// A login gave a session and another refresh token, which is not saved yet: the session waits for that.
+    Unsaved { grant: Box<Grant>, generation: u64 },
     /// The call with the session failed, and says nothing about the session.
     ProofFailed(Failure),
     /// A login was sent and failed.

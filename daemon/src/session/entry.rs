@@ -3,11 +3,14 @@
 //! Memory is the truth while the vault is unlocked; the row follows it. One writer at a time writes the row, and
 //! always what memory holds at that moment, so a late write can't bring back an old state.
 
+mod rotation;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
+pub use rotation::Rotation;
 use tokio::{sync::watch, task};
 
 use super::machine::Machine;
@@ -35,7 +38,16 @@ pub struct Entry {
 struct Row {
     revision: Revision,
     /// A write failed in a way that does not tell whether it was made.
-    in_doubt: bool,
+    in_doubt: Option<Change>,
+}
+
+/// What a write changes.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// The record, its ledger, or its credential at the wish of an operator.
+    Wanted,
+    /// The refresh token, by a login.
+    Rotation,
 }
 
 /// What [`Entry::lock`] gives access to.
@@ -47,6 +59,8 @@ pub struct State {
     pub landing: Option<watch::Receiver<Landing>>,
     /// What a flight brought must not be told before it is durable, and its save failed.
     pub unsaved: bool,
+    /// A new refresh token that is not on disk yet.
+    rotation: Option<Rotation>,
     /// Set when the vault was locked or the record removed: what callers who still hold the entry get.
     pub closed: Option<Error>,
 }
@@ -63,11 +77,12 @@ impl Entry {
                 machine,
                 landing: None,
                 unsaved: false,
+                rotation: None,
                 closed: None,
             }),
             row: Arc::new(tokio::sync::Mutex::new(Row {
                 revision: stored.revision,
-                in_doubt: false,
+                in_doubt: None,
             })),
         }
     }
@@ -128,17 +143,20 @@ impl Entry {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let mut record = Record::clone(&self.lock().record);
-        let old = store.credential(keys, &record)?;
-        let new = change(&old)?;
-        if new.matches(&old) {
+        let stored = store.credential(keys, &record)?;
+        // Not the spent token, if the one in its place could not be saved so far: this write saves it.
+        let new = change(&self.present(&stored))?;
+        if new.matches(&stored) {
             return Ok(false);
         }
         record.credential_version += 1;
         record.credential_changed_at = now;
         let version = record.credential_version;
-        self.commit(store, keys, row, record, Some(&new), |machine| {
+        let credential = Some((Change::Wanted, &new));
+        self.commit(store, keys, &mut row, record, credential, |machine| {
             machine.credential_changed(version)
         })?;
+        self.reconcile(&new);
         Ok(true)
     }
 
@@ -151,7 +169,7 @@ impl Entry {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let record = Record::clone(&self.lock().record);
-        self.commit(store, keys, row, record, None, Machine::release)
+        self.commit(store, keys, &mut row, record, None, Machine::release)
     }
 
     /// Removes the record's row. Blocks; callers run it on a blocking thread.
@@ -166,16 +184,16 @@ impl Entry {
             settled => settled?,
         }
         let removed = store.remove(self.id, row.revision);
-        row.in_doubt = is_in_doubt(&removed);
+        row.in_doubt = is_in_doubt(&removed).then_some(Change::Wanted);
         removed
     }
 
     /// After a write that may have been made or not, reads which it is. What was made is taken over, though whoever
     /// asked for it was told that it failed.
     fn settle(&self, store: &Store, keys: &Keys, row: &mut Row) -> Result<(), StoreError> {
-        if !row.in_doubt {
+        let Some(change) = row.in_doubt else {
             return Ok(());
-        }
+        };
         let stored = store
             .load(keys)?
             .into_iter()
@@ -189,11 +207,14 @@ impl Entry {
                 pin,
                 ..stored.record
             });
-            state.machine.credential_changed(version);
+            match change {
+                Change::Wanted => state.machine.credential_changed(version),
+                Change::Rotation => state.machine.credential_rotated(version),
+            }
         }
         *row = Row {
             revision: stored.revision,
-            in_doubt: false,
+            in_doubt: None,
         };
         Ok(())
     }
@@ -202,9 +223,9 @@ impl Entry {
         &self,
         store: &Store,
         keys: &Keys,
-        mut row: tokio::sync::MutexGuard<'_, Row>,
+        row: &mut Row,
         record: Record,
-        credential: Option<&Credential>,
+        credential: Option<(Change, &Credential)>,
         apply: impl Fn(&mut Machine),
     ) -> Result<(), StoreError> {
         let mut trial = self.lock().machine.clone();
@@ -226,10 +247,12 @@ impl Row {
         keys: &Keys,
         record: &Record,
         ledger: &Ledger,
-        credential: Option<&Credential>,
+        credential: Option<(Change, &Credential)>,
     ) -> Result<(), StoreError> {
-        let put = store.put(keys, Some(self.revision), record, ledger, credential);
-        self.in_doubt = is_in_doubt(&put);
+        let secrets = credential.map(|(_, secrets)| secrets);
+        let put = store.put(keys, Some(self.revision), record, ledger, secrets);
+        let change = credential.map_or(Change::Wanted, |(change, _)| change);
+        self.in_doubt = is_in_doubt(&put).then_some(change);
         self.revision = put?;
         Ok(())
     }

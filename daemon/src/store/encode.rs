@@ -212,6 +212,8 @@ struct StoredLedger {
     pending: Option<StoredPending>,
     latch: Option<StoredLatch>,
     failed_ms: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    succeeded_ms: Option<u64>,
     rejections: u32,
 }
 
@@ -308,6 +310,7 @@ impl From<&Ledger> for StoredLedger {
                 pause_ms: latch.failure.pause.map(duration_ms),
             }),
             failed_ms: ledger.failed_at.iter().copied().map(to_ms).collect(),
+            succeeded_ms: ledger.succeeded_at.map(to_ms),
             rejections: ledger.rejections,
         }
     }
@@ -348,6 +351,7 @@ impl TryFrom<StoredLedger> for Ledger {
                 .into_iter()
                 .map(from_ms)
                 .collect::<Result<_, _>>()?,
+            succeeded_at: stored.succeeded_ms.map(from_ms).transpose()?,
             rejections: stored.rejections,
         })
     }

@@ -81,6 +81,7 @@ impl Vault {
             let records = store.load(&keys)?;
             let count = records.len();
             vault.install(store, keys, records);
+            vault.bring_back();
             info!(records = count, "unlocked the vault");
             Ok((count, true))
         })
@@ -108,6 +109,7 @@ impl Vault {
                 .values()
                 .filter(|entry| entry.close(Error::VaultLocked))
                 .count();
+            vault.set_aside(&open);
             vault.changed.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))

@@ -5,6 +5,7 @@
 
 mod administration;
 mod credential;
+mod unsaved;
 mod view;
 
 pub use administration::{Checked, NewRecord};
@@ -14,7 +15,7 @@ pub use view::RecordView;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -55,6 +56,8 @@ pub struct Vault {
     administration: Arc<tokio::sync::Mutex<()>>,
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
+    /// Records from before the last lock, whose new refresh tokens could not be saved or may yet come.
+    aside: Mutex<Vec<Arc<Entry>>>,
 }
 
 #[derive(Debug)]
@@ -126,6 +129,7 @@ impl Vault {
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
+            aside: Mutex::default(),
         })
     }
 

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     record::Record,
     session::{Session, decision::Activity, entry::Entry},
+    store::StoreError,
 };
 
 /// What a record is and does at one moment.
@@ -17,6 +18,8 @@ pub struct RecordView {
     pub activity: Activity,
     /// Its session, good or not.
     pub session: Option<Arc<Session>>,
+    /// Why the refresh token that the last login brought is not on disk yet.
+    pub token_unsaved: Option<StoreError>,
     /// The stamp of its newest session or login.
     pub generation: u64,
     /// Logins sent or about to be, those that failed included.
@@ -34,6 +37,7 @@ impl RecordView {
             record: Arc::clone(&state.record),
             activity: state.machine.activity(now),
             session: state.machine.session().cloned(),
+            token_unsaved: state.unsaved_token().cloned(),
             generation: state.machine.ledger().generation,
             logins: state.machine.logins(),
             at: now,

@@ -41,6 +41,7 @@ fn full() -> (Record, Ledger) {
             since: at(1_700_000_000_002),
         }),
         failed_at: vec![at(1), at(2)],
+        succeeded_at: None,
         rejections: u32::MAX,
     };
     (record, ledger)

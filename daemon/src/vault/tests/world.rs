@@ -316,6 +316,7 @@ impl World {
             | Error::MinTtlTooLong { .. }
             | Error::ShuttingDown
             | Error::Store(_)
+            | Error::TokenUnsaved { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
