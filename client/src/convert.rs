@@ -143,6 +143,7 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         logins: wire.logins,
         consumer_key: filled(wire.consumer_key),
         audience: filled(wire.audience),
+        refresh_token_idle_until: instant(wire.refresh_token_idle_until),
     }
 }
 

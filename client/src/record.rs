@@ -199,6 +199,8 @@ pub struct RecordStatus {
     pub consumer_key: Option<String>,
     /// The audience of the assertion.
     pub audience: Option<String>,
+    /// When Salesforce ends the refresh token unless somebody logs in before.
+    pub refresh_token_idle_until: Option<SystemTime>,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::{
     api::{About, serve_admin, serve_sessions},
     clock::Clock,
     descriptors::room,
+    keep_alive::KeepAlive,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths},
     salesforce::Login,
@@ -32,6 +33,7 @@ pub struct Setup {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    pub keep_alive: KeepAlive,
     /// The API version that jobs are told to use.
     pub api_version: String,
     /// What could not be hardened, in words.
@@ -96,6 +98,7 @@ impl Daemon {
             clock,
             login,
             kdf,
+            keep_alive,
             api_version,
             warnings,
             activated,
@@ -107,8 +110,13 @@ impl Daemon {
             warnings,
             api_version: api_version.into(),
         };
-        let vault =
-            Vault::open(&paths.vault(), Parts { clock, login, kdf }).map_err(StartError::Store)?;
+        let parts = Parts {
+            clock,
+            login,
+            kdf,
+            keep_alive,
+        };
+        let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
         let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;
         Ok(Self {
             sockets,
@@ -172,7 +180,11 @@ impl Daemon {
                 }
             }
         };
-        let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
+        let served = async { tokio::join!(served, sockets.serve(to_sessions, to_admin)).0 };
+        let as_told = tokio::select! {
+            as_told = served => as_told,
+            never = vault.keep_tokens_alive() => match never {},
+        };
         if !vault.settle(LAST_LOGINS).await {
             error!("a login was cut off; it counts as failed");
         }

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod fuzz;
 pub mod harden;
 pub mod host;
+pub mod keep_alive;
 pub mod ledger;
 pub mod listen;
 pub mod locked;

@@ -27,6 +27,7 @@ pub(crate) struct RecordJson<'a> {
     session_issued_at: Option<String>,
     guaranteed_until: Option<String>,
     logins: u64,
+    refresh_token_idle_until: Option<String>,
 }
 
 impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
@@ -49,6 +50,7 @@ impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
             session_issued_at: record.session_issued_at.map(rfc3339),
             guaranteed_until: record.guaranteed_until.map(rfc3339),
             logins: record.logins,
+            refresh_token_idle_until: record.refresh_token_idle_until.map(rfc3339),
         }
     }
 }
@@ -100,6 +102,7 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         ("guaranteed until", time(record.guaranteed_until)),
         ("generation", Some(record.generation.to_string())),
         ("logins", Some(record.logins.to_string())),
+        ("token idle until", time(record.refresh_token_idle_until)),
         ("secrets changed", time(record.credential_changed_at)),
         ("added", time(record.created_at)),
     ];

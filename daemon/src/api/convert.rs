@@ -215,6 +215,7 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             .map(|session| session.guaranteed_until().into()),
         logins: view.logins,
         consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
+        refresh_token_idle_until: view.token_idle_until.map(Into::into),
         audience: match &record.flow {
             Flow::JwtBearer { audience, .. } => audience.clone(),
             Flow::SoapLogin { .. }

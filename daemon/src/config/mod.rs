@@ -19,6 +19,7 @@ use table::Table;
 
 use crate::{
     host::Host,
+    keep_alive::KeepAlive,
     paths::{PathError, check_way, own_uid},
     salesforce::{
         proxy::{Proxy, ProxyUrl},
@@ -39,6 +40,8 @@ pub struct Config {
     pub api_version: String,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// When refresh tokens that nobody uses are used once.
+    pub keep_alive: KeepAlive,
 }
 
 impl Default for Config {
@@ -47,6 +50,7 @@ impl Default for Config {
             salesforce: Settings::default(),
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
+            keep_alive: KeepAlive::default(),
         }
     }
 }
@@ -232,6 +236,11 @@ impl Config {
         }) {
             self.api_version = version;
         }
+        // 0: never. More than the 30 days after which Salesforce ends them would be never too.
+        if let Some(days) = section.integer("use_refresh_tokens_after_days", 0..=29, problems) {
+            let after = Duration::from_hours(24 * days);
+            self.keep_alive.after = (days > 0).then_some(after);
+        }
     }
 
     fn vault_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
@@ -268,6 +277,7 @@ mod tests {
             connect_timeout_seconds = 5
             answer_timeout_seconds = 30
             api_version = "60.0"
+            use_refresh_tokens_after_days = 7
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
@@ -291,7 +301,17 @@ mod tests {
         assert_eq!(config.salesforce.connect_timeout, Duration::from_secs(5));
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
+        let week = Duration::from_hours(7 * 24);
+        assert_eq!(config.keep_alive.after, Some(week));
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
+    }
+
+    #[test]
+    fn refresh_tokens_can_be_left_alone() {
+        let text = "[salesforce]\nuse_refresh_tokens_after_days = 0\n";
+        assert_eq!(Config::parse(text).unwrap().keep_alive.after, None);
+        let text = "[salesforce]\nuse_refresh_tokens_after_days = 30\n";
+        assert!(Config::parse(text).is_err());
     }
 
     /// T50

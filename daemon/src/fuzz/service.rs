@@ -140,6 +140,7 @@ fn vault() -> Option<Arc<Vault>> {
         clock: Arc::new(SystemClock),
         login: Arc::new(Nowhere),
         kdf: cost,
+        keep_alive: Default::default(),
     };
     let (store, keys) = template.open().ok()?;
     Vault::unlocked(Path::new("(memory)"), store, keys, parts).ok()

@@ -46,6 +46,8 @@ pub struct Refresher {
     pub in_air: Arc<RwLock<()>>,
     /// Told whenever a record may have become usable.
     pub changed: watch::Sender<()>,
+    /// Told when a new refresh token could not be saved.
+    pub tokens: watch::Sender<()>,
 }
 
 impl Refresher {
@@ -254,6 +256,7 @@ impl Flight {
             .await;
         if let Err(error) = &saved {
             warn!(record = %self.name(), %error, "a new refresh token could not be saved");
+            self.refresher.tokens.send_replace(());
         }
         saved.is_ok()
     }

@@ -268,6 +268,7 @@ impl Vault {
             clock: Arc::clone(&self.parts.clock),
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
+            tokens: self.tokens.clone(),
         });
         *self.write() = Phase::Unlocked(Open {
             refresher,
@@ -275,6 +276,7 @@ impl Vault {
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
+        self.tokens.send_replace(());
     }
 
     fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
@@ -323,6 +325,7 @@ impl Vault {
             open.records.insert(new.name, entry);
         }
         self.changed.send_replace(());
+        self.tokens.send_replace(());
         Ok(view)
     }
 

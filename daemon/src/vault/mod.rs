@@ -5,6 +5,7 @@
 
 mod administration;
 mod credential;
+mod keeper;
 mod unsaved;
 mod view;
 
@@ -27,6 +28,7 @@ use tokio::{
 use crate::{
     clock::Clock,
     error::Error,
+    keep_alive::KeepAlive,
     record::{RecordId, RecordName, same_org},
     salesforce::Login,
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
@@ -45,6 +47,7 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    pub keep_alive: KeepAlive,
 }
 
 /// The vault of this daemon.
@@ -56,6 +59,8 @@ pub struct Vault {
     administration: Arc<tokio::sync::Mutex<()>>,
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
+    /// Told when the keeper must look: a refresh token came, or could not be saved.
+    tokens: watch::Sender<()>,
     /// Records from before the last lock, whose new refresh tokens could not be saved or may yet come.
     aside: Mutex<Vec<Arc<Entry>>>,
 }
@@ -129,6 +134,7 @@ impl Vault {
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
+            tokens: watch::Sender::new(()),
             aside: Mutex::default(),
         })
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    keep_alive::idle_until,
     record::Record,
     session::{Session, decision::Activity, entry::Entry},
     store::StoreError,
@@ -20,6 +21,8 @@ pub struct RecordView {
     pub session: Option<Arc<Session>>,
     /// Why the refresh token that the last login brought is not on disk yet.
     pub token_unsaved: Option<StoreError>,
+    /// When Salesforce ends its refresh token, if it has one and nobody logs in.
+    pub token_idle_until: Option<SystemTime>,
     /// The stamp of its newest session or login.
     pub generation: u64,
     /// Logins sent or about to be, those that failed included.
@@ -38,6 +41,7 @@ impl RecordView {
             activity: state.machine.activity(now),
             session: state.machine.session().cloned(),
             token_unsaved: state.unsaved_token().cloned(),
+            token_idle_until: idle_until(&state.record, state.machine.ledger()),
             generation: state.machine.ledger().generation,
             logins: state.machine.logins(),
             at: now,

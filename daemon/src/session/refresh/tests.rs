@@ -164,6 +164,7 @@ fn bench(script: Script) -> Bench {
         clock: Arc::new(SystemClock),
         in_air: Arc::default(),
         changed: watch::Sender::new(()),
+        tokens: watch::Sender::new(()),
     });
     let entry = Arc::new(Entry::new(StoredRecord {
         record,

@@ -3,6 +3,7 @@
 mod crash;
 mod dice;
 mod doubt;
+mod keeper;
 mod model;
 mod org;
 mod rotation;

@@ -26,7 +26,7 @@ use crate::{
 };
 
 #[derive(Debug, Default)]
-struct Org(Mutex<State>);
+pub(super) struct Org(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,11 +35,13 @@ struct State {
     spent: Vec<String>,
     reused: u64,
     unavailable: bool,
+    down: bool,
+    asked: u64,
 }
 
 impl Org {
     /// Somebody approves the app.
-    fn approve(&self) -> String {
+    pub(super) fn approve(&self) -> String {
         let mut state = self.0.lock().unwrap();
         state.serial += 1;
         state.current = format!("5Aep{}", state.serial);
@@ -47,8 +49,12 @@ impl Org {
         state.current.clone()
     }
 
-    fn current(&self) -> String {
+    pub(super) fn current(&self) -> String {
         self.0.lock().unwrap().current.clone()
+    }
+
+    pub(super) fn down(&self, down: bool) {
+        self.0.lock().unwrap().down = down;
     }
 }
 
@@ -60,7 +66,8 @@ impl Login for Org {
     fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
         Box::pin(async move {
             let mut state = self.0.lock().unwrap();
-            if std::mem::take(&mut state.unavailable) {
+            state.asked += 1;
+            if std::mem::take(&mut state.unavailable) || state.down {
                 return Err(failure(Class::Unavailable));
             }
             let sent = request.credential.refresh_token().unwrap();
@@ -97,13 +104,13 @@ impl Login for Org {
     }
 }
 
-struct World {
+pub(super) struct World {
     dice: Dice,
-    disk: Disk,
-    org: Arc<Org>,
-    clock: Arc<Hand>,
+    pub(super) disk: Disk,
+    pub(super) org: Arc<Org>,
+    pub(super) clock: Arc<Hand>,
     keys: Keys,
-    vault: Arc<Vault>,
+    pub(super) vault: Arc<Vault>,
     figures: Figures,
 }
 
@@ -117,7 +124,7 @@ struct Figures {
 }
 
 impl World {
-    async fn new(seed: u64) -> Self {
+    pub(super) async fn new(seed: u64) -> Self {
         let disk = Disk::default();
         let (store, keys) = Store::create_backend(disk.clone(), &passphrase(), CHEAP).unwrap();
         drop(store);
@@ -147,7 +154,7 @@ impl World {
         }
     }
 
-    async fn session(&mut self) {
+    pub(super) async fn session(&mut self) {
         let fresh_login = self.dice.one_in(2);
         self.org.0.lock().unwrap().unavailable = self.dice.one_in(6);
         self.clock.advance(Duration::from_mins(10));
@@ -179,7 +186,7 @@ impl World {
     }
 
     /// What a daemon after a power cut would send.
-    fn on_the_platter(&self) -> String {
+    pub(super) fn on_the_platter(&self) -> String {
         let disk = Disk::holding(self.disk.after_losing(|| true));
         let store = Store::open_backend(disk).unwrap();
         let stored = store.load(&self.keys).unwrap().remove(0);
@@ -223,6 +230,27 @@ impl World {
             };
             self.vault.set(name(), new).await.unwrap();
         }
+    }
+
+    pub(super) async fn unlock(&self) {
+        self.vault.unlock(passphrase()).await.unwrap();
+    }
+
+    /// How often the org was asked to log in.
+    pub(super) fn asked(&self) -> u64 {
+        self.org.0.lock().unwrap().asked
+    }
+
+    /// Before long nothing is written any more.
+    pub(super) fn break_disk(&mut self) {
+        self.disk.heal();
+        self.disk.arm(Fault {
+            after: 1 + self.dice.below(30),
+            kind: io::ErrorKind::Other,
+            once: false,
+            short: false,
+            reads_too: false,
+        });
     }
 
     fn arm(&mut self) {
@@ -292,7 +320,7 @@ const CHEAP: KdfCost = KdfCost {
     lanes: 1,
 };
 
-fn name() -> RecordName {
+pub(super) fn name() -> RecordName {
     RecordName::parse("prod").unwrap()
 }
 
@@ -314,6 +342,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Arc<Vault> {
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
+        keep_alive: Default::default(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     Vault::over(Path::new("(disk)"), Some(store), parts)

@@ -137,6 +137,7 @@ fn rig(rotates: bool) -> Rig {
         clock: Arc::new(SystemClock),
         in_air: Arc::default(),
         changed: watch::Sender::new(()),
+        tokens: watch::Sender::new(()),
     });
     let entry = Arc::new(Entry::new(StoredRecord {
         record,
