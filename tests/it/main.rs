@@ -25,6 +25,7 @@ mod main_job;
 mod memory;
 mod neighbours;
 mod nobody;
+mod oauth;
 mod raw;
 mod refusals;
 mod restart;

@@ -69,6 +69,7 @@ impl Exit {
             | Reason::RateLimited
             | Reason::SalesforceUnavailable
             | Reason::LoginUnanswered
+            | Reason::ClockSkew
             | Reason::LoginBudgetSpent
             | Reason::SessionRefusedAgain
             | Reason::ShuttingDown

@@ -47,6 +47,10 @@ pub struct Session {
     pub proven_at: SystemTime,
     /// It ends after so long without a call.
     pub timeout: Duration,
+    /// What the login told of the timeout: it may be the app's, of which no proof knows.
+    pub granted_timeout: Option<Duration>,
+    /// When it ends whatever is done with it, if that is known.
+    pub hard_expiry: Option<SystemTime>,
 }
 
 impl Session {
@@ -66,16 +70,18 @@ impl Session {
             instance: grant.instance,
             org_id: grant.org_id,
             user_id: grant.user_id,
-            username: grant.username,
+            username: grant
+                .username
+                .or_else(|| proof.username.clone())
+                // It has to be called something, and this too is the user's name to Salesforce.
+                .unwrap_or_else(|| grant.user_id.clone()),
             sandbox: grant.sandbox,
             generation,
             issued_at: now,
             proven_at: now,
-            timeout: proof
-                .timeout
-                .or(grant.timeout)
-                .filter(|t| !t.is_zero())
-                .unwrap_or(SHORTEST_TIMEOUT),
+            timeout: shorter(proof.timeout, grant.timeout).unwrap_or(SHORTEST_TIMEOUT),
+            granted_timeout: grant.timeout,
+            hard_expiry: grant.hard_expiry,
         }
     }
 
@@ -83,13 +89,29 @@ impl Session {
     /// the window, so one call guarantees half the timeout.
     #[must_use]
     pub fn guaranteed_until(&self) -> SystemTime {
-        self.proven_at + self.timeout / 2
+        self.capped(self.proven_at + self.timeout / 2)
     }
 
     /// When it ends if its last call was counted and no other follows.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.proven_at + self.timeout
+        self.capped(self.proven_at + self.timeout)
+    }
+
+    /// The longest that any session like this one is guaranteed, when it is new.
+    #[must_use]
+    pub fn longest_guarantee(&self) -> Duration {
+        let whole = self
+            .hard_expiry
+            .map(|end| end.duration_since(self.issued_at).unwrap_or_default());
+        let half = self.timeout / 2;
+        whole.map_or(half, |whole| whole.min(half))
+    }
+
+    /// Whether it ends before `min_ttl` is over, even if a call proves it now.
+    #[must_use]
+    pub fn ends_within(&self, min_ttl: Duration, now: SystemTime) -> bool {
+        self.hard_expiry.is_some_and(|end| end <= now + min_ttl)
     }
 
     /// Whether it is good for `min_ttl` from now without asking Salesforce.
@@ -109,12 +131,13 @@ impl Session {
     pub fn proven(&self, proof: &Proof, now: SystemTime) -> Arc<Self> {
         Arc::new(Self {
             proven_at: now,
-            timeout: proof
-                .timeout
-                .filter(|t| !t.is_zero())
-                .unwrap_or(self.timeout),
+            timeout: shorter(proof.timeout, self.granted_timeout).unwrap_or(self.timeout),
             ..self.clone()
         })
+    }
+
+    fn capped(&self, until: SystemTime) -> SystemTime {
+        self.hard_expiry.map_or(until, |end| end.min(until))
     }
 
     /// The same session under a new generation.
@@ -125,4 +148,13 @@ impl Session {
             ..self.clone()
         })
     }
+}
+
+/// The shorter of what was told: a session that lives longer than believed does no harm.
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    [one, other]
+        .into_iter()
+        .flatten()
+        .filter(|timeout| !timeout.is_zero())
+        .min()
 }

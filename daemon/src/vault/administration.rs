@@ -123,6 +123,7 @@ impl Vault {
     /// If the name is taken, a field is wrong, the host may see no credential, or it can't be written.
     pub async fn add(self: &Arc<Self>, new: NewRecord) -> Result<(RecordView, Vec<String>), Error> {
         credential::check_flow(&new.flow)?;
+        credential::check_login_host(&new.flow, &new.login_host)?;
         credential::check(&new.credential)?;
         self.parts
             .login

@@ -21,10 +21,11 @@ fn grant(id: &str) -> Box<Grant> {
         instance: Host::parse("acme.my.salesforce.com").unwrap(),
         org_id: "00Dxx0000001gPLEAY".to_owned(),
         user_id: "005xx000001Sv6AAAS".to_owned(),
-        username: "etl@acme.example".to_owned(),
+        username: Some("etl@acme.example".to_owned()),
         sandbox: false,
         timeout: Some(TIMEOUT),
         rotated: None,
+        hard_expiry: None,
     })
 }
 
@@ -38,6 +39,7 @@ fn proof() -> Proof {
     Proof {
         org_id,
         user_id,
+        username: None,
         timeout,
     }
 }
