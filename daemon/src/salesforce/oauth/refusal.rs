@@ -130,9 +130,10 @@ fn told(
         class,
         // An error that nobody knows could be anything, a piece of a password included.
         code: (known || harmless).then(|| error.to_owned()),
-        message: match class {
-            Class::ClockSkew => format!("{message}: {}", clocks(answer.date, now)),
-            _ => message,
+        message: if class == Class::ClockSkew {
+            format!("{message}: {}", clocks(answer.date, now))
+        } else {
+            message
         },
         pause: rule.map(|rule| rule.pause).filter(|pause| !pause.is_zero()),
     }
