@@ -11,6 +11,13 @@ use crate::{failure::Failure, record::RecordName, salesforce::HostRefused, store
 /// Why a request failed.
 #[derive(Debug, Clone)]
 pub enum Error {
+    /// A login in a browser can't be finished.
+    BrowserLogin { problem: String },
+    /// Salesforce gave no refresh token for the code that a browser brought, or none for this record.
+    CodeRefused {
+        record: RecordName,
+        failure: Failure,
+    },
     /// The peer may not call.
     Denied,
     /// A credential may not go to this host.
@@ -81,7 +88,9 @@ impl Error {
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
             Self::ShuttingDown => Some(Duration::from_secs(1)),
-            Self::Denied
+            Self::BrowserLogin { .. }
+            | Self::CodeRefused { .. }
+            | Self::Denied
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
             | Self::InvalidArgument { .. }
@@ -100,6 +109,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::BrowserLogin { problem } => write!(f, "the login in the browser: {problem}"),
+            Self::CodeRefused { record, failure } => {
+                write!(f, "no refresh token for `{record}`: {failure}")
+            }
             Self::Denied => f.write_str("this user may not call sfvaultd"),
             Self::HostNotAllowed(HostRefused { host, hint }) => {
                 write!(f, "no credential is sent to `{host}`")?;

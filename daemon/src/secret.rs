@@ -57,6 +57,12 @@ secret_text! {
     PrivateKey;
     /// An OAuth refresh token.
     RefreshToken;
+    /// What a login in a browser must bring back unchanged.
+    LoginState;
+    /// The PKCE code verifier of a login in a browser (RFC 7636).
+    CodeVerifier;
+    /// The code that a login in a browser brings.
+    AuthorizationCode;
     /// A Salesforce session id: whoever has it is the user.
     SessionId;
 }

@@ -27,7 +27,10 @@ macro_rules! redacted_debug {
 
 redacted_debug!(
     AddRecordRequest,
+    BeginLoginRequest,
+    BeginLoginResponse,
     ClientCredentialsCredential,
+    FinishLoginRequest,
     GetSessionResponse,
     InitializeVaultRequest,
     JwtBearerCredential,

@@ -68,12 +68,7 @@ pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionRes
 
 pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Error> {
     let name = record_name(&request.name)?;
-    let login_host = Host::parse(&request.login_url).map_err(|problem| {
-        invalid(
-            "login_url",
-            format!("`{}`: {problem}", request.login_url.escape_debug()),
-        )
-    })?;
+    let login_host = login_host(&request.login_url)?;
     let sent = request
         .credential
         .ok_or_else(|| invalid("credential", "is missing"))?;
@@ -92,6 +87,11 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
         flow,
         credential,
     })
+}
+
+pub(super) fn login_host(url: &str) -> Result<Host, Error> {
+    Host::parse(url)
+        .map_err(|problem| invalid("login_url", format!("`{}`: {problem}", url.escape_debug())))
 }
 
 /// What a request says about a flow beside its secrets.
@@ -332,7 +332,10 @@ fn consumer_secret(text: String) -> Option<ConsumerSecret> {
     (!text.is_empty()).then(|| ConsumerSecret::new(text))
 }
 
-fn duration(field: &'static str, sent: Option<prost_types::Duration>) -> Result<Duration, Error> {
+pub(super) fn duration(
+    field: &'static str,
+    sent: Option<prost_types::Duration>,
+) -> Result<Duration, Error> {
     sent.map_or(Ok(Duration::ZERO), Duration::try_from)
         .map_err(|_| invalid(field, "is not a time span of 0 or more"))
 }

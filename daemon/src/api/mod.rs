@@ -4,6 +4,7 @@
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
 pub mod authority;
+mod browser_login;
 mod calls;
 mod control;
 mod convert;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    AddRecordRequest, AddRecordResponse, CheckRecordRequest, CheckRecordResponse,
-    DescribeRecordRequest, DescribeRecordResponse, RemoveRecordRequest, RemoveRecordResponse,
-    SetCredentialRequest, SetCredentialResponse, records_server::Records,
+    AddRecordRequest, AddRecordResponse, BeginLoginRequest, BeginLoginResponse, CheckRecordRequest,
+    CheckRecordResponse, DescribeRecordRequest, DescribeRecordResponse, FinishLoginRequest,
+    FinishLoginResponse, RemoveRecordRequest, RemoveRecordResponse, SetCredentialRequest,
+    SetCredentialResponse, records_server::Records,
 };
 use tonic::{Request, Response, Status};
 
-use super::{convert, status};
+use super::{browser_login, convert, status};
 use crate::{error::Error, vault::Vault};
 
 pub(super) struct Service {
@@ -55,6 +56,21 @@ impl Service {
         Ok(RemoveRecordResponse {})
     }
 
+    fn begin_login(&self, request: BeginLoginRequest) -> Result<BeginLoginResponse, Error> {
+        let begun = self.vault.begin_login(browser_login::new_login(request)?)?;
+        Ok(browser_login::begun(begun))
+    }
+
+    async fn finish_login(
+        &self,
+        request: FinishLoginRequest,
+    ) -> Result<FinishLoginResponse, Error> {
+        let callback = browser_login::callback(request);
+        Ok(browser_login::finished(
+            self.vault.finish_login(callback).await?,
+        ))
+    }
+
     fn describe(&self, request: &DescribeRecordRequest) -> Result<DescribeRecordResponse, Error> {
         let record = self.vault.record(&request.name)?;
         Ok(DescribeRecordResponse {
@@ -98,5 +114,19 @@ impl Records for Service {
         request: Request<CheckRecordRequest>,
     ) -> Result<Response<CheckRecordResponse>, Status> {
         status::answer(self.check(request.into_inner()).await)
+    }
+
+    async fn begin_login(
+        &self,
+        request: Request<BeginLoginRequest>,
+    ) -> Result<Response<BeginLoginResponse>, Status> {
+        status::answer(self.begin_login(request.into_inner()))
+    }
+
+    async fn finish_login(
+        &self,
+        request: Request<FinishLoginRequest>,
+    ) -> Result<Response<FinishLoginResponse>, Status> {
+        status::answer(self.finish_login(request.into_inner()).await)
     }
 }

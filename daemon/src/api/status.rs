@@ -51,13 +51,14 @@ pub(super) fn failure_reason(class: Class) -> Reason {
 
 fn reason(error: &Error) -> Reason {
     match error {
+        Error::BrowserLogin { .. } => Reason::BrowserLogin,
         Error::Denied => Reason::Denied,
         Error::HostNotAllowed(_) => Reason::HostNotAllowed,
         Error::Internal(_) => Reason::Internal,
         Error::InvalidArgument { .. } => Reason::InvalidArgument,
-        Error::Latched { failure, .. } | Error::LoginFailed { failure, .. } => {
-            failure_reason(failure.class)
-        }
+        Error::CodeRefused { failure, .. }
+        | Error::Latched { failure, .. }
+        | Error::LoginFailed { failure, .. } => failure_reason(failure.class),
         Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,
@@ -105,6 +106,7 @@ fn code(reason: Reason) -> Code {
         Reason::AccessPolicy
         | Reason::ApiVersion
         | Reason::AppConfig
+        | Reason::BrowserLogin
         | Reason::CredentialRejected
         | Reason::LoginDisabled
         | Reason::OrgState

@@ -18,7 +18,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     failure::{Class, Failure},
     host::Host,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
     seats::Seats,
     secret::{Passphrase, SessionId},
     store::{KdfCost, fuzz::Template},
@@ -156,6 +156,10 @@ impl Login for Nowhere {
     }
 
     fn login<'a>(&'a self, _: &'a LoginRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { Err(unavailable()) })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
         Box::pin(async { Err(unavailable()) })
     }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    Exchange, Grant, HostRefused, Login, LoginRequest, Proof,
+    CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof,
     buffer::WipedBuffer,
     classify,
     envelope::{self, Unsendable},
@@ -133,6 +133,14 @@ impl Login for SalesforceLogin {
                 _ => self.oauth_login(request).await,
             };
             log("login", &request.login_host, &result);
+            result
+        })
+    }
+
+    fn redeem<'a>(&'a self, request: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async move {
+            let result = self.redeem_code(request).await;
+            log("code", &request.login_host, &result);
             result
         })
     }

@@ -6,6 +6,7 @@
 //! `assertion` and `private_key`. Nothing here retries.
 
 mod assertion;
+pub mod authorize;
 mod buffer;
 mod classify;
 mod client;
@@ -46,7 +47,7 @@ use crate::{
     credential::{Credential, Flow},
     failure::Failure,
     host::Host,
-    secret::{RefreshToken, SessionId},
+    secret::{AuthorizationCode, CodeVerifier, ConsumerSecret, RefreshToken, SessionId},
 };
 
 /// One exchange with Salesforce, running.
@@ -62,6 +63,9 @@ pub trait Login: fmt::Debug + Send + Sync + 'static {
 
     /// Sends the credential to the login host, once.
     fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant>;
+
+    /// Exchanges the code that a browser brought, once. The refresh token comes as the one that replaces none.
+    fn redeem<'a>(&'a self, request: &'a CodeRequest) -> Exchange<'a, Grant>;
 
     /// Makes one cheap call with a session: is it alive, and whose is it?
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof>;
@@ -82,6 +86,19 @@ pub struct LoginRequest {
     pub flow: Flow,
     /// Of that flow.
     pub credential: Credential,
+}
+
+/// What it takes to redeem the code of a login in a browser.
+#[derive(Debug, Clone)]
+pub struct CodeRequest {
+    pub login_host: Host,
+    pub consumer_key: String,
+    pub consumer_secret: Option<ConsumerSecret>,
+    /// Where the browser brought the code.
+    pub redirect_uri: String,
+    pub code: AuthorizationCode,
+    /// Of the challenge that the login began with.
+    pub verifier: CodeVerifier,
 }
 
 /// What a login returned.

@@ -110,6 +110,7 @@ impl Vault {
                 .filter(|entry| entry.close(Error::VaultLocked))
                 .count();
             vault.set_aside(&open);
+            vault.pending_logins().clear();
             vault.changed.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))
@@ -233,7 +234,7 @@ impl Vault {
         })
     }
 
-    async fn administer<T: Send + 'static>(
+    pub(super) async fn administer<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -280,7 +281,7 @@ impl Vault {
         self.tokens.send_replace(());
     }
 
-    fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
+    pub(super) fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
         let now: SystemTime = self.parts.clock.now();
         let refresher = {
             let phase = self.read();

@@ -4,13 +4,17 @@
 //! and runs on a blocking thread to its end, whatever becomes of the caller: what was begun is done or not done.
 
 mod administration;
+mod browser_login;
 mod credential;
 mod keeper;
+mod pending;
 mod unsaved;
 mod view;
 
 pub use administration::{Checked, NewRecord};
+pub use browser_login::{BegunLogin, Callback, NewLogin};
 pub use credential::NewSecrets;
+use pending::PendingLogins;
 pub use view::RecordView;
 
 use std::{
@@ -61,6 +65,7 @@ pub struct Vault {
     changed: watch::Sender<()>,
     /// Told when the keeper must look: a refresh token came, or could not be saved.
     tokens: watch::Sender<()>,
+    logins: Mutex<PendingLogins>,
     /// Records from before the last lock, whose new refresh tokens could not be saved or may yet come.
     aside: Mutex<Vec<Arc<Entry>>>,
 }
@@ -135,6 +140,7 @@ impl Vault {
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
             tokens: watch::Sender::new(()),
+            logins: Mutex::default(),
             aside: Mutex::default(),
         })
     }

@@ -18,7 +18,7 @@ use crate::{
     host::Host,
     ledger::Ledger,
     record::RecordId,
-    salesforce::{Exchange, HostRefused, Proof},
+    salesforce::{CodeRequest, Exchange, HostRefused, Proof},
     secret::{Passphrase, Password, SessionId},
     store::{KdfCost, StoredRecord},
 };
@@ -80,6 +80,10 @@ impl Login for Fake {
                 Script::Panic => panic!("the login breaks"),
             }
         })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {

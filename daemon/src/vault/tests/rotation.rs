@@ -15,7 +15,7 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     record::RecordName,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
     secret::{ConsumerSecret, Passphrase, RefreshToken, SessionId},
     session::decision::Want,
     store::{
@@ -85,7 +85,8 @@ impl Login for Org {
                 instance: Host::parse("acme.my.salesforce.com").unwrap(),
                 org_id: ORG.to_owned(),
                 user_id: USER.to_owned(),
-                username: "etl@acme.example".to_owned(),
+                username: Some("etl@acme.example".to_owned()),
+                hard_expiry: None,
                 sandbox: false,
                 timeout: Some(Duration::from_hours(2)),
                 rotated: Some(RefreshToken::new(next)),
@@ -93,11 +94,16 @@ impl Login for Org {
         })
     }
 
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { Err(failure(Class::Protocol)) })
+    }
+
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
             Ok(Proof {
                 org_id: ORG.to_owned(),
                 user_id: USER.to_owned(),
+                username: None,
                 timeout: None,
             })
         })

@@ -309,7 +309,9 @@ impl World {
             | Error::LoginBudgetSpent { .. }
             | Error::LoginFailed { .. }
             | Error::SessionRefusedAgain { .. } => None,
-            Error::Denied
+            Error::BrowserLogin { .. }
+            | Error::CodeRefused { .. }
+            | Error::Denied
             | Error::HostNotAllowed(_)
             | Error::Internal(_)
             | Error::InvalidArgument { .. }

@@ -47,12 +47,17 @@ impl Login for Rotating {
                 instance: Host::parse("acme.my.salesforce.com").unwrap(),
                 org_id: self.leads_to.lock().unwrap().clone(),
                 user_id: USER.to_owned(),
-                username: "etl@acme.example".to_owned(),
+                username: Some("etl@acme.example".to_owned()),
+                hard_expiry: None,
                 sandbox: false,
                 timeout: Some(Duration::from_hours(2)),
                 rotated: Some(RefreshToken::new(token(next))),
             })
         })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
@@ -64,6 +69,7 @@ impl Login for Rotating {
             Ok(Proof {
                 org_id: ORG.to_owned(),
                 user_id: USER.to_owned(),
+                username: None,
                 timeout: None,
             })
         })
