@@ -4,17 +4,19 @@ use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{self, control_client::ControlClient, records_client::RecordsClient};
 use tonic::{Request, Response, Status, transport::Channel};
+use zeroize::Zeroizing;
 
 use crate::{
-    ConsumerSecret, CredentialChange, DaemonStatus, Error, NewRecord, Passphrase, Password, Places,
-    PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect, convert,
+    BeginLogin, BegunLogin, Callback, ConsumerSecret, CredentialChange, DaemonStatus, Error,
+    FinishedLogin, NewRecord, Passphrase, Password, Places, PrivateKey, RecordName, RecordStatus,
+    RefreshToken, SecurityToken, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
 };
 
 /// Administers the daemon. Clones share one connection, which is made anew when it breaks.
 ///
 /// Every call fails as the daemon says, or if the connection breaks, or if no answer comes within a
-/// minute (five for [`AdminClient::check`]).
+/// minute (five for [`AdminClient::check`] and [`AdminClient::finish_login`]).
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     control: ControlClient<Channel>,
@@ -217,6 +219,52 @@ impl AdminClient {
             record: convert::required(answer.record)?,
             instance_url: answer.instance_url,
             logged_in: answer.logged_in,
+        })
+    }
+}
+
+impl AdminClient {
+    /// Begins a login in a browser.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn begin_login(&self, begin: BeginLogin) -> Result<BegunLogin, Error> {
+        let request = v1::BeginLoginRequest {
+            name: begin.name.as_str().to_owned(),
+            login_url: begin.login_url.unwrap_or_default(),
+            consumer_key: begin.consumer_key.unwrap_or_default(),
+            consumer_secret: begin.consumer_secret.map(ConsumerSecret::into_wire),
+            redirect_uri: begin.redirect_uri,
+            timeout: Some(convert::duration(begin.timeout)?),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.begin_login(r)).await?;
+        Ok(BegunLogin {
+            login_id: answer.login_id,
+            authorize_url: Zeroizing::new(answer.authorize_url),
+            expires_at: convert::instant(answer.expires_at),
+        })
+    }
+
+    /// Finishes it: the daemon redeems the code and stores the refresh token. Once only.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn finish_login(&self, callback: Callback) -> Result<FinishedLogin, Error> {
+        let take = |mut text: Zeroizing<String>| std::mem::take(&mut *text);
+        let request = v1::FinishLoginRequest {
+            login_id: callback.login_id,
+            code: take(callback.code),
+            state: take(callback.state),
+            issuer: take(callback.issuer),
+            error: take(callback.error),
+            error_description: take(callback.error_description),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.finish_login(r)).await?;
+        Ok(FinishedLogin {
+            record: convert::required(answer.record)?,
+            added: answer.added,
         })
     }
 }

@@ -17,6 +17,7 @@
 //! the program `sfvault`, which does.
 
 mod admin;
+mod browser_login;
 mod connect;
 mod convert;
 mod error;
@@ -29,6 +30,7 @@ mod sessions;
 mod status;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;

@@ -101,6 +101,8 @@ reasons! {
         AppConfig = "APP_CONFIG",
         /// The refresh token is spent, revoked or expired.
         RefreshTokenDead = "REFRESH_TOKEN_DEAD",
+        /// The login in the browser was denied, took too long, or came back changed.
+        BrowserLogin = "BROWSER_LOGIN",
         /// The user's login hours forbid it now.
         RestrictedHours = "RESTRICTED_HOURS",
         /// Salesforce limits the rate of logins or calls.

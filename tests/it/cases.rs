@@ -15,7 +15,7 @@ use sfvault_tests::{
 use sfvaultd::{
     failure::{Class, Failure, Next},
     host::Host,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
     secret::SessionId,
 };
 use tokio::net::UnixStream;
@@ -357,6 +357,10 @@ impl Login for Failing {
                 pause: None,
             })
         })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        unreachable!("nobody logs in in a browser")
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {

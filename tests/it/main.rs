@@ -3,6 +3,7 @@
 mod activation;
 mod answers;
 mod autostart;
+mod browser_login;
 mod cases;
 mod clients;
 mod config;
@@ -29,6 +30,7 @@ mod oauth;
 mod raw;
 mod refusals;
 mod restart;
+mod rotation;
 mod scene;
 mod secrecy;
 mod simulator;

@@ -102,9 +102,27 @@ Example:
 JSON:
   {\"name\",\"username\",\"login_url\",\"flow\",\"state\",\"reason\",\"problem\",
    \"failed_at\",\"retry_at\",\"org_id\",\"user_id\",\"generation\",\"created_at\",
-   \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\"}
+   \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\",
+   \"refresh_token_idle_until\"}
   `state` is idle, logging-in, ready, backing-off or latched.
   Times are such as 2026-11-21T20:42:44Z.
+";
+
+pub(crate) const LOGIN: &str = "\
+Examples:
+  sfvault login me --login-url https://acme.my.salesforce.com --consumer-key 3MVG9…
+  sfvault login me
+
+  Opens Salesforce's own login page in the browser and listens on this host until it comes back, once.
+  The app needs the scopes `api` and `refresh_token` and, among its callback URLs,
+  http://localhost:1717/callback, or the one of another --port.
+  A record that exists gets a new refresh token; its org and user stay what they are.
+  On a host without a browser, open the page elsewhere, with the port forwarded:
+  ssh -L 1717:localhost:1717 HOST
+
+JSON, one object a line:
+  {\"authorize_url\",\"callback_url\",\"expires_at\"}, before the browser is waited for
+  {\"record\",\"added\",\"instance_url\"}; `record` is as in `sfvault show`
 ";
 
 pub(crate) const SET: &str = "\

@@ -82,9 +82,10 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
              audience and login URL: `sfvault show {name}`; new secrets: `sfvault set {name}`; {release}"
         ),
         Reason::RefreshTokenDead => format!(
-            "the user must approve the app again, for the refresh token was revoked, replaced, unused for 30 days, or ended by a new \
-             password or a sixth approval; then `sfvault set {name}` with the new one"
+            "the user must approve the app again: `sfvault login {name}`; the refresh token was revoked, unused for 30 days, ended by a \
+             new password or a sixth approval, or replaced by one that a crash or a lost answer kept from being saved"
         ),
+        Reason::BrowserLogin => format!("begin again: `sfvault login {name}`"),
         Reason::RestrictedHours => {
             "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()
         }

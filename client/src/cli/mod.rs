@@ -5,6 +5,8 @@
 
 mod add;
 mod autostart;
+mod browser;
+mod callback;
 mod check;
 mod clock;
 mod completions;
@@ -22,6 +24,7 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod login;
 mod man;
 mod misread;
 mod output;
@@ -111,6 +114,9 @@ enum Command {
     /// Change the password or the security token of a record
     #[command(after_long_help = help::SET)]
     Set(set::Set),
+    /// Get a refresh token by a login in a browser
+    #[command(after_long_help = help::LOGIN)]
+    Login(login::Login),
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
     Remove(remove::Remove),
@@ -209,7 +215,12 @@ impl Command {
 
     fn may_ask(&self) -> bool {
         match self {
-            Self::Init(_) | Self::Unlock(_) | Self::Add(_) | Self::Set(_) | Self::Remove(_) => true,
+            Self::Init(_)
+            | Self::Unlock(_)
+            | Self::Add(_)
+            | Self::Set(_)
+            | Self::Login(_)
+            | Self::Remove(_) => true,
             Self::Lock(_)
             | Self::Status(_)
             | Self::List(_)
@@ -232,6 +243,7 @@ impl Command {
             Self::List(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::Set(command) => command.run(context).await,
+            Self::Login(command) => command.run(context).await,
             Self::Remove(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,
             Self::Get(command) => command.run(context).await,

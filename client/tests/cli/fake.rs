@@ -320,6 +320,20 @@ impl Records for Daemon {
         Ok(Response::new(v1::RemoveRecordResponse {}))
     }
 
+    async fn begin_login(
+        &self,
+        _: Request<v1::BeginLoginRequest>,
+    ) -> Result<Response<v1::BeginLoginResponse>, Status> {
+        Err(Status::unimplemented("no browser here"))
+    }
+
+    async fn finish_login(
+        &self,
+        _: Request<v1::FinishLoginRequest>,
+    ) -> Result<Response<v1::FinishLoginResponse>, Status> {
+        Err(Status::unimplemented("no browser here"))
+    }
+
     async fn check_record(
         &self,
         request: Request<v1::CheckRecordRequest>,
