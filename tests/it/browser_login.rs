@@ -4,7 +4,9 @@ use std::process::Stdio;
 
 use http_body_util::Full;
 use serde_json::Value;
-use sfvault_tests::simulator::{App, CONSUMER_KEY, CONSUMER_SECRET, StateSent, USERNAME, User};
+use sfvault_tests::simulator::{
+    App, CONSUMER_KEY, CONSUMER_SECRET, PermittedUsers, StateSent, USERNAME, User,
+};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -25,6 +27,7 @@ async fn scene() -> Scene {
             rotates: true,
             pkce_required: true,
             callbacks: Vec::new(),
+            permitted_users: PermittedUsers::SelfAuthorized,
             ..App::new(CONSUMER_KEY, CONSUMER_SECRET, USERNAME)
         };
     });
