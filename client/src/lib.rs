@@ -20,10 +20,12 @@ mod admin;
 mod browser_login;
 mod connect;
 mod convert;
+mod doctor;
 mod error;
 mod places;
 mod reason;
 mod record;
+mod retirement;
 mod secret;
 mod session;
 mod sessions;
@@ -31,6 +33,7 @@ mod status;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};
+pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
@@ -38,9 +41,10 @@ pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
     RecordStatus,
 };
+pub use retirement::Retirement;
 pub use secret::{
     ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
 };
-pub use session::{Session, SessionRequest};
+pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, VaultState};

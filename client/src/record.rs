@@ -1,8 +1,14 @@
 //! What a record is, seen from outside: a named Salesforce login without its secrets.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-use crate::{ConsumerSecret, Password, PrivateKey, Reason, RefreshToken, SecurityToken};
+use crate::{
+    ConsumerSecret, Environment, Password, PrivateKey, Reason, RefreshToken, Retirement,
+    SecurityToken,
+};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +74,10 @@ pub struct NewRecord {
     pub audience: String,
     /// What to log in with; it decides the flow.
     pub credential: Credential,
+    /// What the org is meant to be: a login host or an audience that says otherwise is refused.
+    pub environment: Option<Environment>,
+    /// How long after a change of the credential people are reminded to change it again.
+    pub remind_after: Option<Duration>,
 }
 
 /// The long-lived secrets of a record.
@@ -122,6 +132,9 @@ pub struct CredentialChange {
     pub private_key: Option<PrivateKey>,
     /// The new refresh token.
     pub refresh_token: Option<RefreshToken>,
+    /// How long after a change of the credential people are reminded to change it again; zero for never. Alone it
+    /// leaves credential and latch as they are.
+    pub remind_after: Option<Duration>,
 }
 
 /// How a record logs in.
@@ -201,6 +214,18 @@ pub struct RecordStatus {
     pub audience: Option<String>,
     /// When Salesforce ends the refresh token unless somebody logs in before.
     pub refresh_token_idle_until: Option<SystemTime>,
+    /// How long after a change of its credential people are reminded to change it again.
+    pub remind_after: Option<Duration>,
+    /// What Salesforce is taking away from its way of logging in, by date.
+    pub retirements: Vec<Retirement>,
+}
+
+impl RecordStatus {
+    /// When its credential is due for a change, if somebody wants to be reminded.
+    #[must_use]
+    pub fn credential_due_at(&self) -> Option<SystemTime> {
+        self.credential_changed_at?.checked_add(self.remind_after?)
+    }
 }
 
 #[cfg(test)]

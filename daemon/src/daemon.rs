@@ -13,6 +13,7 @@ use crate::{
     keep_alive::KeepAlive,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths},
+    retirement::Retirements,
     salesforce::Login,
     seats::Seats,
     store::{KdfCost, StoreError},
@@ -34,6 +35,8 @@ pub struct Setup {
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
     pub keep_alive: KeepAlive,
+    /// What Salesforce is taking away.
+    pub retirements: Retirements,
     /// The API version that jobs are told to use.
     pub api_version: String,
     /// What could not be hardened, in words.
@@ -99,6 +102,7 @@ impl Daemon {
             login,
             kdf,
             keep_alive,
+            retirements,
             api_version,
             warnings,
             activated,
@@ -109,12 +113,14 @@ impl Daemon {
             started_at: clock.now(),
             warnings,
             api_version: api_version.into(),
+            paths: Arc::new(paths.clone()),
         };
         let parts = Parts {
             clock,
             login,
             kdf,
             keep_alive,
+            retirements: Arc::new(retirements),
         };
         let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
         let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;

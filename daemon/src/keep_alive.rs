@@ -82,6 +82,7 @@ mod tests {
             credential_version: 1,
             created_at: at(0),
             credential_changed_at: at(1),
+            remind_after: None,
         }
     }
 

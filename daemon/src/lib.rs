@@ -6,7 +6,9 @@ pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod daemon;
+pub mod day;
 pub mod descriptors;
+pub mod environment;
 pub mod error;
 pub mod failure;
 #[doc(hidden)]
@@ -19,6 +21,7 @@ pub mod listen;
 pub mod locked;
 pub mod paths;
 pub mod record;
+pub mod retirement;
 pub mod salesforce;
 pub mod seats;
 pub mod secret;

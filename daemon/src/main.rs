@@ -94,6 +94,7 @@ fn run() -> Result<(), String> {
         )),
         kdf: config.kdf,
         keep_alive: config.keep_alive,
+        retirements: config.retirements,
         api_version: config.api_version,
         warnings,
         activated,

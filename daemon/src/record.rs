@@ -1,6 +1,9 @@
 //! What a record is: a named way to log in, without its session.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use crate::{credential::Flow, host::Host};
 
@@ -117,6 +120,8 @@ pub struct Record {
     pub credential_version: u64,
     pub created_at: SystemTime,
     pub credential_changed_at: SystemTime,
+    /// How long after that people want to be reminded to change it again.
+    pub remind_after: Option<Duration>,
 }
 
 impl Record {

@@ -56,6 +56,7 @@ impl Inside {
                 lanes: 1,
             },
             keep_alive: Default::default(),
+            retirements: Default::default(),
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
             activated: Activated {
@@ -91,6 +92,8 @@ impl Inside {
                 password: Password::new(PASSWORD.to_owned()),
                 security_token: Some(SecurityToken::new(SECURITY_TOKEN.to_owned())),
             },
+            environment: None,
+            remind_after: None,
         };
         self.admin.add(new).await.unwrap();
     }

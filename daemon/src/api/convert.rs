@@ -7,9 +7,11 @@ use sfvault_proto::v1;
 use super::status::{failure_reason, store_reason};
 use crate::{
     credential::{Credential, Flow, FlowKind},
+    environment::Environment,
     error::Error,
     host::Host,
     record::RecordName,
+    retirement::Nearness,
     salesforce::hosts::default_audience,
     secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
     session::{
@@ -45,11 +47,16 @@ pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<Session
             fresh_login: false,
         },
         expect_org: expect_org.cloned(),
+        expect_environment: environment("expect_environment", request.expect_environment)?,
         wait: duration("wait", request.wait)?,
     })
 }
 
-pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionResponse {
+pub(super) fn session(
+    session: &Session,
+    api_version: &str,
+    warnings: Vec<String>,
+) -> v1::GetSessionResponse {
     v1::GetSessionResponse {
         // EXPOSE: to the peer, who was let in for this.
         session_id: session.session_id.expose().to_owned(),
@@ -63,6 +70,7 @@ pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionRes
         issued_at: Some(session.issued_at.into()),
         guaranteed_until: Some(session.guaranteed_until().into()),
         expires_at: Some(session.expires_at().into()),
+        warnings,
     }
 }
 
@@ -72,6 +80,8 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
     let sent = request
         .credential
         .ok_or_else(|| invalid("credential", "is missing"))?;
+    let said = environment("environment", request.environment)?;
+    let remind_after = reminder(request.remind_after)?.flatten();
     let (flow, credential) = login_of(
         sent,
         &login_host,
@@ -86,6 +96,8 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
         login_host,
         flow,
         credential,
+        environment: said,
+        remind_after,
     })
 }
 
@@ -175,14 +187,15 @@ fn login_of(
     })
 }
 
-pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> NewSecrets {
-    NewSecrets {
+pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> Result<NewSecrets, Error> {
+    Ok(NewSecrets {
+        remind_after: reminder(request.remind_after)?,
         password: request.password.map(Password::new),
         security_token: request.security_token.map(token),
         consumer_secret: request.consumer_secret.map(consumer_secret),
         private_key: request.private_key.map(PrivateKey::new),
         refresh_token: request.refresh_token.map(RefreshToken::new),
-    }
+    })
 }
 
 pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
@@ -223,6 +236,23 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             | Flow::ClientCredentials { .. }
             | Flow::RefreshToken { .. } => String::new(),
         },
+        remind_after: record.remind_after.and_then(|span| span.try_into().ok()),
+        retirements: view
+            .retirements
+            .iter()
+            .map(|(retirement, nearness)| v1::Retirement {
+                event: retirement.event.name().to_owned(),
+                text: retirement.text.to_string(),
+                day: retirement
+                    .day
+                    .map(|day| day.to_string())
+                    .unwrap_or_default(),
+                certainty: retirement.certainty.name().to_owned(),
+                source: retirement.source().to_owned(),
+                advice: retirement.event.advice(record.name.as_str()),
+                over: *nearness == Nearness::Over,
+            })
+            .collect(),
     }
 }
 
@@ -324,6 +354,31 @@ fn flow(flow: FlowKind) -> v1::Flow {
     }
 }
 
+fn environment(field: &'static str, sent: i32) -> Result<Option<Environment>, Error> {
+    match v1::Environment::try_from(sent) {
+        Ok(v1::Environment::Unspecified) => Ok(None),
+        Ok(v1::Environment::Production) => Ok(Some(Environment::Production)),
+        Ok(v1::Environment::Sandbox) => Ok(Some(Environment::Sandbox)),
+        // To serve a caller who expects what is not understood would be to ignore the expectation.
+        Err(_) => Err(invalid(field, "is no kind of org that this sfvaultd knows")),
+    }
+}
+
+/// What a request says of the reminder; zero takes it away.
+fn reminder(sent: Option<prost_types::Duration>) -> Result<Option<Option<Duration>>, Error> {
+    if sent.is_none() {
+        return Ok(None);
+    }
+    let span = duration("remind_after", sent)?;
+    if span > LONGEST_REMINDER {
+        return Err(invalid("remind_after", "is longer than 3,660 days"));
+    }
+    Ok(Some((!span.is_zero()).then_some(span)))
+}
+
+/// Ten years: whoever means "never" says so.
+const LONGEST_REMINDER: Duration = Duration::from_hours(3_660 * 24);
+
 fn token(text: String) -> Option<SecurityToken> {
     (!text.is_empty()).then(|| SecurityToken::new(text))
 }
@@ -409,6 +464,46 @@ mod tests {
                 matches!(&error, Error::InvalidArgument { field: named, .. } if *named == field),
                 "{error:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_expectation_that_is_not_understood_is_refused_not_ignored() {
+        for (sent, wanted) in [
+            (0, None),
+            (1, Some(Environment::Production)),
+            (2, Some(Environment::Sandbox)),
+        ] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            let read = session_request(&request).unwrap();
+            assert_eq!(read.expect_environment, wanted);
+        }
+        for sent in [3, -1, i32::MAX] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            assert!(session_request(&request).is_err(), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_reminder_is_absent_never_or_within_ten_years() {
+        let days = |days: i64| {
+            reminder(Some(prost_types::Duration {
+                seconds: days * 86_400,
+                nanos: 0,
+            }))
+        };
+        assert_eq!(reminder(None).unwrap(), None);
+        assert_eq!(days(0).unwrap(), Some(None));
+        assert_eq!(days(3_660).unwrap(), Some(Some(LONGEST_REMINDER)));
+        for wrong in [days(-1), days(3_661), days(i64::MAX / 86_400)] {
+            let problem = wrong.unwrap_err().to_string();
+            assert!(problem.starts_with("`remind_after`"), "{problem}");
         }
     }
 

@@ -6,14 +6,15 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof,
+    CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey,
     buffer::WipedBuffer,
     classify,
     envelope::{self, Unsendable},
     environment::Environment,
     hosts::HostRules,
-    http::{Answer, HttpClient, HttpError, Post},
+    http::{Answer, Get, HttpClient, HttpError, Post},
     settings::Settings,
+    survey,
 };
 use crate::{
     clock::Clock,
@@ -154,6 +155,21 @@ impl Login for SalesforceLogin {
             };
             log("proof", instance, &result);
             result
+        })
+    }
+
+    fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async move {
+            self.rules
+                .permit(host)
+                .map_err(|refused| classify::wrong_host(&refused))?;
+            let get = Get {
+                host,
+                path: survey::PATH,
+                authorization: None,
+            };
+            let answer = self.http.get(get).await.map_err(classify::unanswered)?;
+            survey::read(&answer)
         })
     }
 }

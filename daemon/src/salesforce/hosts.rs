@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::HostRefused;
-use crate::host::Host;
+use crate::{environment::Environment, host::Host};
 
 /// The operator's part of the rules; the rest is fixed. No RPC can change it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +68,17 @@ impl HostKind {
             }
         } else {
             Self::Other
+        }
+    }
+
+    /// Whether that is a sandbox, where the name tells.
+    #[must_use]
+    pub fn environment(self) -> Option<Environment> {
+        match self {
+            Self::Production => Some(Environment::Production),
+            Self::Sandbox => Some(Environment::Sandbox),
+            Self::MyDomain { sandbox } => Some(Environment::of_flag(sandbox)),
+            Self::Other => None,
         }
     }
 }
@@ -157,7 +168,7 @@ fn is_punycode(name: &str) -> bool {
 }
 
 /// `na15`, `usa2s`: a region, up to four digits, and `s` on some sandbox instances.
-fn is_instanced(name: &str) -> bool {
+pub fn is_instanced(name: &str) -> bool {
     let Some(instance) = name.strip_suffix(".salesforce.com") else {
         return false;
     };

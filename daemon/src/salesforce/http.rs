@@ -19,7 +19,7 @@ use hyper::{
     body::Incoming,
     client::conn::http1,
     header,
-    http::{HeaderValue, request::Builder},
+    http::{self, HeaderValue, request::Builder},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -49,12 +49,12 @@ pub(super) struct Post<'a> {
     pub(super) body: WipedBuffer,
 }
 
-/// What is asked for with a session.
+/// What is asked for.
 pub(super) struct Get<'a> {
     pub(super) host: &'a Host,
     pub(super) path: &'static str,
-    /// The value of the header `Authorization`.
-    pub(super) authorization: WipedBuffer,
+    /// The value of the header `Authorization`, if any.
+    pub(super) authorization: Option<WipedBuffer>,
 }
 
 /// What came back, read to its end.
@@ -209,14 +209,15 @@ fn request(post: Post<'_>) -> Result<Request<Full<Bytes>>, HttpError> {
 }
 
 fn request_for(get: Get<'_>) -> Result<Request<Full<Bytes>>, HttpError> {
-    // The same bytes, not a copy: they are wiped when the last reference to them goes.
-    let mut session = HeaderValue::from_maybe_shared(Bytes::from_owner(get.authorization))
-        .map_err(|error| unbuilt(error.into()))?;
-    session.set_sensitive(true);
-    with_common_headers(Request::get(get.path), get.host)
-        .header(header::AUTHORIZATION, session)
-        .body(Full::default())
-        .map_err(unbuilt)
+    let mut request = with_common_headers(Request::get(get.path), get.host);
+    if let Some(authorization) = get.authorization {
+        // The same bytes, not a copy: they are wiped when the last reference to them goes.
+        let mut session = HeaderValue::from_maybe_shared(Bytes::from_owner(authorization))
+            .map_err(|error| unbuilt(error.into()))?;
+        session.set_sensitive(true);
+        request = request.header(header::AUTHORIZATION, session);
+    }
+    request.body(Full::default()).map_err(unbuilt)
 }
 
 fn with_common_headers(request: Builder, host: &Host) -> Builder {

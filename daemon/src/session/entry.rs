@@ -7,7 +7,7 @@ mod rotation;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 pub use rotation::Rotation;
@@ -48,6 +48,15 @@ enum Change {
     Wanted,
     /// The refresh token, by a login.
     Rotation,
+}
+
+/// What [`Entry::amend`] does besides changing the credential.
+#[derive(Debug, Clone, Copy)]
+pub struct Amendment {
+    /// When a changed credential was changed.
+    pub now: SystemTime,
+    /// The new reminder; `Some(None)`: none from now on.
+    pub remind_after: Option<Option<Duration>>,
 }
 
 /// What [`Entry::lock`] gives access to.
@@ -128,16 +137,35 @@ impl Entry {
             .map_err(|_| Error::Internal("a write to the vault broke off"))??)
     }
 
-    /// Replaces the credential by what `change` makes of the present one: first in the store, then in memory.
-    /// Returns false, and changes nothing, if the secrets stay the same. Blocks; callers run it on a blocking thread.
+    /// [`Entry::amend`] that changes the credential only.
     ///
     /// # Errors
-    /// Those of `change`, or if the store can't read or write; then nothing changed.
+    /// Those of [`Entry::amend`].
     pub fn set_credential(
         &self,
         store: &Store,
         keys: &Keys,
         now: SystemTime,
+        change: impl FnOnce(&Credential) -> Result<Credential, Error>,
+    ) -> Result<bool, Error> {
+        let amendment = Amendment {
+            now,
+            remind_after: None,
+        };
+        self.amend(store, keys, amendment, change)
+    }
+
+    /// Replaces the credential by what `change` makes of the present one, and the reminder: first in the store, then in
+    /// memory, both at once.
+    /// Returns false if the secrets stay the same. Blocks; callers run it on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the store can't read or write; then nothing changed.
+    pub fn amend(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        amendment: Amendment,
         change: impl FnOnce(&Credential) -> Result<Credential, Error>,
     ) -> Result<bool, Error> {
         let mut row = self.row.blocking_lock();
@@ -146,11 +174,18 @@ impl Entry {
         let stored = store.credential(keys, &record)?;
         // Not the spent token, if the one in its place could not be saved so far: this write saves it.
         let new = change(&self.present(&stored))?;
+        let reminder = record.remind_after;
+        if let Some(remind_after) = amendment.remind_after {
+            record.remind_after = remind_after;
+        }
         if new.matches(&stored) {
+            if record.remind_after != reminder {
+                self.commit(store, keys, &mut row, record, None, |_| ())?;
+            }
             return Ok(false);
         }
         record.credential_version += 1;
-        record.credential_changed_at = now;
+        record.credential_changed_at = amendment.now;
         let version = record.credential_version;
         let credential = Some((Change::Wanted, &new));
         self.commit(store, keys, &mut row, record, credential, |machine| {

@@ -51,6 +51,7 @@ pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, L
         credential_version: stored.credential_version,
         created_at: from_ms(stored.created_ms)?,
         credential_changed_at: from_ms(stored.credential_changed_ms)?,
+        remind_after: stored.remind_after_ms.map(Duration::from_millis),
     };
     Ok((record, ledger))
 }
@@ -192,6 +193,8 @@ struct StoredRecord {
     credential_version: u64,
     created_ms: u64,
     credential_changed_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remind_after_ms: Option<u64>,
     ledger: StoredLedger,
 }
 
@@ -258,6 +261,7 @@ impl StoredRecord {
             credential_version: record.credential_version,
             created_ms: to_ms(record.created_at),
             credential_changed_ms: to_ms(record.credential_changed_at),
+            remind_after_ms: record.remind_after.map(duration_ms),
             ledger: StoredLedger::from(ledger),
         }
     }

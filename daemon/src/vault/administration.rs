@@ -1,13 +1,18 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential};
+use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind};
 use crate::{
     credential::{Credential, Flow},
+    environment::Environment,
     error::Error,
     host::Host,
     ledger::Ledger,
@@ -17,7 +22,7 @@ use crate::{
     session::{
         Session,
         decision::Want,
-        entry::{Entry, is_in_doubt},
+        entry::{Amendment, Entry, is_in_doubt},
         refresh::Refresher,
     },
     store::{Keys, Store, StoredRecord, new_record_id},
@@ -31,6 +36,10 @@ pub struct NewRecord {
     pub flow: Flow,
     /// Of that flow.
     pub credential: Credential,
+    /// What the operator says that the org is.
+    pub environment: Option<Environment>,
+    /// See [`Record::remind_after`].
+    pub remind_after: Option<Duration>,
 }
 
 /// What a check found.
@@ -126,6 +135,7 @@ impl Vault {
         credential::check_flow(&new.flow)?;
         credential::check_login_host(&new.flow, &new.login_host)?;
         credential::check(&new.credential)?;
+        kind::check(new.environment, &new.login_host, &new.flow)?;
         self.parts
             .login
             .permit(&new.login_host)
@@ -149,7 +159,7 @@ impl Vault {
         name: RecordName,
         new: NewSecrets,
     ) -> Result<(RecordView, bool, Vec<String>), Error> {
-        if new.is_empty() {
+        if !new.has_secrets() && new.remind_after.is_none() {
             let problem = "give a secret to change".to_owned();
             return Err(Error::InvalidArgument {
                 field: "password",
@@ -160,7 +170,14 @@ impl Vault {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
             let mut warnings = Vec::new();
-            let changed = entry.set_credential(&refresher.store, &refresher.keys, now, |old| {
+            let amendment = Amendment {
+                now,
+                remind_after: new.remind_after,
+            };
+            let changed = entry.amend(&refresher.store, &refresher.keys, amendment, |old| {
+                if !new.has_secrets() {
+                    return Ok(old.clone());
+                }
                 let merged = credential::merge(old, new)?;
                 credential::check(&merged)?;
                 warnings = credential::doubts(&merged);
@@ -168,7 +185,11 @@ impl Vault {
             })?;
             vault.changed.send_replace(());
             info!(record = %name, changed, "set the credential");
-            Ok((RecordView::of(&entry, now), changed, warnings))
+            Ok((
+                RecordView::of(&entry, &vault.parts.retirements, now),
+                changed,
+                warnings,
+            ))
         })
         .await
     }
@@ -301,6 +322,7 @@ impl Vault {
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            remind_after: new.remind_after,
         };
         let ledger = Ledger::default();
         let put = refresher.store.put(
@@ -321,7 +343,7 @@ impl Vault {
             ledger,
             revision,
         }));
-        let view = RecordView::of(&entry, now);
+        let view = RecordView::of(&entry, &self.parts.retirements, now);
         info!(record = %new.name, "added the record");
         if let Phase::Unlocked(open) = &mut *self.write() {
             open.records.insert(new.name, entry);

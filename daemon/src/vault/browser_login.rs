@@ -182,6 +182,8 @@ impl Vault {
                 refresh_token: token,
                 consumer_secret,
             },
+            environment: None,
+            remind_after: None,
         };
         credential::check(&new.credential)?;
         self.administer(move |vault| vault.store_login(new, &grant))
@@ -213,7 +215,7 @@ impl Vault {
         self.changed.send_replace(());
         self.tokens.send_replace(());
         info!(record = %new.name, "stored the refresh token of a login in a browser");
-        Ok((RecordView::of(&entry, now), false))
+        Ok((RecordView::of(&entry, &self.parts.retirements, now), false))
     }
 
     /// The host of an issuer, which must be one that could have answered this login (RFC 9207).

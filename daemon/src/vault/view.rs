@@ -8,6 +8,7 @@ use std::{
 use crate::{
     keep_alive::idle_until,
     record::Record,
+    retirement::{Nearness, Retirement, Retirements},
     session::{Session, decision::Activity, entry::Entry},
     store::StoreError,
 };
@@ -27,6 +28,8 @@ pub struct RecordView {
     pub generation: u64,
     /// Logins sent or about to be, those that failed included.
     pub logins: u64,
+    /// What Salesforce is taking away from its way of logging in, by date.
+    pub retirements: Vec<(Retirement, Nearness)>,
     /// The moment.
     pub at: SystemTime,
 }
@@ -34,7 +37,7 @@ pub struct RecordView {
 impl RecordView {
     /// The record as it is now.
     #[must_use]
-    pub fn of(entry: &Entry, now: SystemTime) -> Self {
+    pub fn of(entry: &Entry, retirements: &Retirements, now: SystemTime) -> Self {
         let state = entry.lock();
         Self {
             record: Arc::clone(&state.record),
@@ -44,6 +47,10 @@ impl RecordView {
             token_idle_until: idle_until(&state.record, state.machine.ledger()),
             generation: state.machine.ledger().generation,
             logins: state.machine.logins(),
+            retirements: retirements
+                .of(state.record.flow.kind(), &state.record.login_host)
+                .map(|retirement| (retirement.clone(), retirement.nearness(now)))
+                .collect(),
             at: now,
         }
     }

@@ -163,6 +163,7 @@ impl Filled {
             )),
             kdf: KdfCost::default(),
             keep_alive: Default::default(),
+            retirements: Arc::default(),
         };
         Ok(Vault::open(&self.path(), parts)?)
     }
@@ -212,6 +213,7 @@ fn record(name: &str) -> Result<Record, Failed> {
         credential_version: 1,
         created_at: SystemTime::UNIX_EPOCH,
         credential_changed_at: SystemTime::UNIX_EPOCH,
+        remind_after: None,
     })
 }
 
@@ -224,6 +226,8 @@ fn new_record(number: u32) -> Result<NewRecord, Failed> {
             username: format!("{name}@acme.example"),
         },
         credential: credential(),
+        environment: None,
+        remind_after: None,
     })
 }
 

@@ -120,7 +120,7 @@ impl SalesforceLogin {
         let get = Get {
             host,
             path: oauth::USER_INFO,
-            authorization,
+            authorization: Some(authorization),
         };
         let answer = self.answered(host, self.http.get(get)).await;
         // EXPOSE: `redact`, which keeps it out of what is told about a failure.

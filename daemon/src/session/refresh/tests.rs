@@ -105,6 +105,10 @@ impl Login for Fake {
             }
         })
     }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
+        Box::pin(async { unreachable!("nobody asks") })
+    }
 }
 
 fn failure(class: Class) -> Failure {
@@ -145,6 +149,7 @@ fn bench(script: Script) -> Bench {
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
+        remind_after: None,
     };
     let credential = Credential::SoapLogin {
         password: Password::new("hunter2".to_owned()),

@@ -37,6 +37,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 3,
             created_at: ms(1_700_000_000_001),
             credential_changed_at: ms(1_700_000_600_999),
+            remind_after: None,
         },
         ledger: Ledger {
             generation: 41,
@@ -64,6 +65,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 1,
             created_at: ms(0),
             credential_changed_at: ms(0),
+            remind_after: None,
         },
         ledger: Ledger {
             generation: 1,

@@ -13,7 +13,7 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::SessionId,
 };
 
@@ -227,6 +227,10 @@ impl Login for Org {
                 timeout: None,
             })
         })
+    }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async { unreachable!("nobody asks") })
     }
 }
 

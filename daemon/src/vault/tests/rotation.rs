@@ -15,7 +15,7 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     record::RecordName,
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::{ConsumerSecret, Passphrase, RefreshToken, SessionId},
     session::decision::Want,
     store::{
@@ -98,6 +98,10 @@ impl Login for Org {
         Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async { Err(failure(Class::Protocol)) })
+    }
+
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
             Ok(Proof {
@@ -147,6 +151,8 @@ impl World {
                 refresh_token: RefreshToken::new(org.approve()),
                 consumer_secret: None,
             },
+            environment: None,
+            remind_after: None,
         };
         vault.add(new).await.unwrap();
         Self {
@@ -349,6 +355,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Arc<Vault> {
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         keep_alive: Default::default(),
+        retirements: Arc::default(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     Vault::over(Path::new("(disk)"), Some(store), parts)

@@ -191,6 +191,8 @@ impl World {
                 password: Password::new(password.clone()),
                 security_token: Some(SecurityToken::new(TOKEN.to_owned())),
             },
+            environment: None,
+            remind_after: None,
         };
         let result = self.vault.add(new).await;
         self.changed(name, Some((username, password)), result.map(drop))
@@ -319,6 +321,7 @@ impl World {
             | Error::ShuttingDown
             | Error::Store(_)
             | Error::TokenUnsaved { .. }
+            | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
@@ -392,6 +395,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         keep_alive: Default::default(),
+        retirements: Arc::default(),
     };
     let store = Store::open_backend(disk.clone())?;
     Ok(Vault::over(Path::new("(disk)"), Some(store), parts))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    salesforce::Survey,
     secret::{ConsumerSecret, RefreshToken},
     session::entry::Rotation,
     store::tests::disk::{Disk, Fault},
@@ -60,6 +61,10 @@ impl Login for Rotating {
         Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async { Err(failure(Class::Protocol)) })
+    }
+
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
             self.proofs.fetch_add(1, Ordering::SeqCst);
@@ -114,6 +119,7 @@ fn rig(rotates: bool) -> Rig {
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
+        remind_after: None,
     };
     let credential = Credential::RefreshToken {
         refresh_token: RefreshToken::new(token(0)),
