@@ -54,6 +54,13 @@ pub enum Error {
     ShuttingDown,
     /// The vault file.
     Store(StoreError),
+    /// What was tried for a record did not work; the record is as it was.
+    TrialFailed {
+        record: RecordName,
+        /// In words: what was tried.
+        tried: String,
+        failure: Failure,
+    },
     /// The record belongs to another org than the caller expects.
     UnexpectedOrg { expected: String, actual: String },
     /// There is a vault.
@@ -84,6 +91,7 @@ impl Error {
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
             | Self::Store(_)
+            | Self::TrialFailed { .. }
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)
             | Self::VaultMissing(_) => None,
@@ -129,6 +137,11 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::TrialFailed {
+                record,
+                tried,
+                failure,
+            } => write!(f, "`{record}` is as it was: {tried} failed: {failure}"),
             Self::UnexpectedOrg { expected, actual } => {
                 write!(f, "the record belongs to org {actual}, not to {expected}")
             }

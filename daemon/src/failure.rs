@@ -35,6 +35,8 @@ pub enum Class {
     SessionBarred,
     /// The session that was used is not, or no longer, valid.
     SessionDead,
+    /// The password was changed by sfvault, or may have been, and its security token is not known yet.
+    TokenAwaited,
     /// The credential was sent, and no answer of Salesforce's came: none at all, or a gateway's.
     Unanswered,
     /// Salesforce or the network is down; the credential was not judged, by all that can be told.
@@ -56,7 +58,7 @@ pub enum Next {
 
 impl Class {
     /// All classes, in the order of their names.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AccessPolicy,
         Self::AppConfig,
         Self::ApiVersion,
@@ -72,6 +74,7 @@ impl Class {
         Self::RestrictedHours,
         Self::SessionBarred,
         Self::SessionDead,
+        Self::TokenAwaited,
         Self::Unanswered,
         Self::Unavailable,
         Self::WrongHost,
@@ -96,6 +99,7 @@ impl Class {
             Self::RestrictedHours => "restricted-hours",
             Self::SessionBarred => "session-barred",
             Self::SessionDead => "session-dead",
+            Self::TokenAwaited => "token-awaited",
             Self::Unanswered => "unanswered",
             Self::Unavailable => "unavailable",
             Self::WrongHost => "wrong-host",
@@ -124,6 +128,7 @@ impl Class {
             | Self::Protocol
             | Self::RefreshDead
             | Self::SessionBarred
+            | Self::TokenAwaited
             | Self::WrongHost => Next::Latch,
             Self::RateLimited | Self::RestrictedHours | Self::SessionDead | Self::Unavailable => {
                 Next::BackOff

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{credential::Flow, host::Host};
+use crate::{aside::Aside, credential::Flow, host::Host};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 ///
@@ -117,6 +117,7 @@ pub struct Record {
     pub credential_version: u64,
     pub created_at: SystemTime,
     pub credential_changed_at: SystemTime,
+    pub aside: Aside,
 }
 
 impl Record {

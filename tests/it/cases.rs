@@ -305,6 +305,7 @@ async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps(
             Class::RefreshDead => "REFRESH_TOKEN_DEAD",
             Class::RestrictedHours => "RESTRICTED_HOURS",
             Class::SessionDead | Class::Unavailable => "SALESFORCE_UNAVAILABLE",
+            Class::TokenAwaited => "TOKEN_AWAITED",
             Class::Unanswered => "LOGIN_UNANSWERED",
             Class::WrongHost => "WRONG_HOST",
         };

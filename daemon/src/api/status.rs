@@ -43,6 +43,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
         Class::RefreshDead => Reason::RefreshTokenDead,
         Class::RestrictedHours => Reason::RestrictedHours,
         Class::SessionDead | Class::Unavailable => Reason::SalesforceUnavailable,
+        Class::TokenAwaited => Reason::TokenAwaited,
         Class::Unanswered => Reason::LoginUnanswered,
         Class::WrongHost => Reason::WrongHost,
     }
@@ -54,9 +55,9 @@ fn reason(error: &Error) -> Reason {
         Error::HostNotAllowed(_) => Reason::HostNotAllowed,
         Error::Internal(_) => Reason::Internal,
         Error::InvalidArgument { .. } => Reason::InvalidArgument,
-        Error::Latched { failure, .. } | Error::LoginFailed { failure, .. } => {
-            failure_reason(failure.class)
-        }
+        Error::Latched { failure, .. }
+        | Error::LoginFailed { failure, .. }
+        | Error::TrialFailed { failure, .. } => failure_reason(failure.class),
         Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,
@@ -111,6 +112,7 @@ fn code(reason: Reason) -> Code {
         | Reason::PinnedElsewhere
         | Reason::Protocol
         | Reason::RefreshTokenDead
+        | Reason::TokenAwaited
         | Reason::UnexpectedOrg
         | Reason::UserLockedOut
         | Reason::VaultLocked

@@ -10,13 +10,14 @@ use std::{
 
 use tokio::{sync::watch, task};
 
-use super::machine::Machine;
+use super::{decision::Effect, machine::Machine};
 use crate::{
+    aside::Aside,
     credential::Credential,
     error::Error,
     ledger::Ledger,
     record::{Record, RecordId},
-    store::{Keys, Revision, Store, StoreError, StoredRecord},
+    store::{Credentials, Keys, Revision, Store, StoreError, StoredRecord},
 };
 
 /// How a flight landed: in the air, or done. An error is one of ours, not Salesforce's: that one is in the machine.
@@ -36,6 +37,30 @@ struct Row {
     revision: Revision,
     /// A write failed in a way that does not tell whether it was made.
     in_doubt: bool,
+}
+
+/// What [`Entry::rearrange`] writes, and what it means.
+#[derive(Debug)]
+pub struct Rearranged {
+    pub record: Record,
+    /// The record's credential, if it is another.
+    pub credential: Option<Credential>,
+    /// The credential with a password that was just drawn.
+    pub drawn: Option<Credential>,
+    pub effect: Effect,
+}
+
+impl Rearranged {
+    /// Another record with the same credentials, as far as it names them.
+    #[must_use]
+    pub fn of(record: Record, effect: Effect) -> Self {
+        Self {
+            record,
+            credential: None,
+            drawn: None,
+            effect,
+        }
+    }
 }
 
 /// What [`Entry::lock`] gives access to.
@@ -142,6 +167,45 @@ impl Entry {
         Ok(true)
     }
 
+    /// Changes the record, its credentials and its ledger in one transaction: first in the store, then in memory.
+    /// `change` sees the record as it is. Blocks; callers run it on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the store can't read or write; then nothing changed.
+    pub fn rearrange(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        now: SystemTime,
+        change: impl FnOnce(&Record) -> Result<Rearranged, Error>,
+    ) -> Result<(), Error> {
+        let mut row = self.row.blocking_lock();
+        self.settle(store, keys, &mut row)?;
+        let record = Arc::clone(&self.lock().record);
+        let Rearranged {
+            record,
+            credential,
+            drawn,
+            effect,
+        } = change(&record)?;
+        let version = record.credential_version;
+        let mut trial = self.lock().machine.clone();
+        trial.take_effect(&effect, version, now);
+        let credentials = Credentials {
+            new: credential.as_ref(),
+            drawn: drawn.as_ref(),
+        };
+        let written = store.rearrange(keys, row.revision, &record, trial.ledger(), credentials);
+        row.wrote(written)?;
+        let mut state = self.lock();
+        state.machine.take_effect(&effect, version, now);
+        state.record = Arc::new(record);
+        if state.closed.is_some() {
+            state.machine.forget_sessions();
+        }
+        Ok(())
+    }
+
     /// Releases a latch and a spent login budget: first in the store, then in memory. Blocks; callers run it on a
     /// blocking thread.
     ///
@@ -183,13 +247,33 @@ impl Entry {
             .ok_or(StoreError::Changed { record: self.id })?;
         let mut state = self.lock();
         let version = stored.record.credential_version;
+        if version == state.record.credential_version {
+            // A password that a failed write drew was never sent, and memory knows nothing of it.
+            let drawn = state.record.aside.drawn.and(stored.record.aside.drawn);
+            let aside = Aside {
+                drawn,
+                ..stored.record.aside.clone()
+            };
+            if aside != state.record.aside {
+                state.record = Arc::new(Record {
+                    aside,
+                    ..Record::clone(&state.record)
+                });
+            }
+        }
         if version > state.record.credential_version {
-            let pin = state.record.pin.clone().or(stored.record.pin);
+            let same_way = stored.record.flow == state.record.flow
+                && stored.record.login_host == state.record.login_host;
+            let pin = stored.record.pin.or_else(|| state.record.pin.clone());
             state.record = Arc::new(Record {
                 pin,
                 ..stored.record
             });
-            state.machine.credential_changed(version);
+            if same_way {
+                state.machine.credential_changed(version);
+            } else {
+                state.machine.change_over(version);
+            }
         }
         *row = Row {
             revision: stored.revision,
@@ -228,9 +312,13 @@ impl Row {
         ledger: &Ledger,
         credential: Option<&Credential>,
     ) -> Result<(), StoreError> {
-        let put = store.put(keys, Some(self.revision), record, ledger, credential);
-        self.in_doubt = is_in_doubt(&put);
-        self.revision = put?;
+        self.wrote(store.put(keys, Some(self.revision), record, ledger, credential))
+    }
+
+    /// Takes note of what became of a write.
+    fn wrote(&mut self, written: Result<Revision, StoreError>) -> Result<(), StoreError> {
+        self.in_doubt = is_in_doubt(&written);
+        self.revision = written?;
         Ok(())
     }
 }

@@ -15,8 +15,12 @@ use crate::{
     host::Host,
     ledger::{Latch, Ledger, Pending},
     record::{Pin, Record, RecordId, RecordName},
-    secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
+    secret::{ConsumerSecret, Fingerprint, Password, PrivateKey, RefreshToken, SecurityToken},
 };
+
+mod aside;
+
+use aside::StoredAside;
 
 /// What is wrong with an opened value: words without its content.
 pub(super) type Malformed = &'static str;
@@ -37,20 +41,18 @@ pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, L
     let stored: StoredRecord =
         serde_json::from_slice(bytes).map_err(|_| "it is not a record of format 1")?;
     let flow = stored.flow()?;
+    let aside = stored.aside.map(StoredAside::into_aside).transpose()?;
     let ledger = Ledger::try_from(stored.ledger)?;
     let record = Record {
         id,
         name: RecordName::parse(&stored.name).map_err(|_| "its name is not a record name")?,
-        login_host: Host::parse(&stored.login_host).map_err(|_| "its host is not a host name")?,
+        login_host: host(&stored.login_host)?,
         flow,
-        pin: stored.pin.map(|pin| Pin {
-            org_id: pin.org_id,
-            user_id: pin.user_id,
-            username: pin.username,
-        }),
+        pin: stored.pin.map(Pin::from),
         credential_version: stored.credential_version,
         created_at: from_ms(stored.created_ms)?,
         credential_changed_at: from_ms(stored.credential_changed_ms)?,
+        aside: aside.unwrap_or_default(),
     };
     Ok((record, ledger))
 }
@@ -173,7 +175,7 @@ fn secret_of(credential: &Credential, field: Field) -> Option<&[u8]> {
 }
 
 /// Longer records make the buffer grow, which leaves a copy that is not wiped. They hold no secret.
-const TYPICAL_RECORD_LEN: usize = 2048;
+const TYPICAL_RECORD_LEN: usize = 4096;
 
 /// Format 1; it never changes. Another format is another structure.
 #[derive(Serialize, Deserialize)]
@@ -193,6 +195,8 @@ struct StoredRecord {
     created_ms: u64,
     credential_changed_ms: u64,
     ledger: StoredLedger,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<StoredAside>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -213,6 +217,9 @@ struct StoredLedger {
     latch: Option<StoredLatch>,
     failed_ms: Vec<u64>,
     rejections: u32,
+    /// Each in hexadecimal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rejected_trials: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -241,53 +248,89 @@ impl StoredRecord {
             login_host: record.login_host.as_str().to_owned(),
             flow: record.flow.kind().name().to_owned(),
             consumer_key: record.flow.consumer_key().map(str::to_owned),
-            audience: match &record.flow {
-                Flow::JwtBearer { audience, .. } => Some(audience.clone()),
-                Flow::SoapLogin { .. }
-                | Flow::UsernamePassword { .. }
-                | Flow::ClientCredentials { .. }
-                | Flow::RefreshToken { .. } => None,
-            },
-            pin: record.pin.as_ref().map(|pin| StoredPin {
-                org_id: pin.org_id.clone(),
-                user_id: pin.user_id.clone(),
-                username: pin.username.clone(),
-            }),
+            audience: audience(&record.flow).map(str::to_owned),
+            pin: record.pin.as_ref().map(StoredPin::from),
             credential_version: record.credential_version,
             created_ms: to_ms(record.created_at),
             credential_changed_ms: to_ms(record.credential_changed_at),
             ledger: StoredLedger::from(ledger),
+            aside: StoredAside::of(&record.aside),
         }
     }
 
-    /// The flow with what belongs to it, and nothing else.
     fn flow(&self) -> Result<Flow, Malformed> {
-        let kind = FlowKind::from_name(&self.flow).ok_or("its flow is unknown")?;
-        let username = self.username.clone();
-        let no_key = "it has no consumer key";
-        Ok(
-            match (kind, self.consumer_key.clone(), self.audience.clone()) {
-                (FlowKind::SoapLogin, None, None) => Flow::SoapLogin { username },
-                (FlowKind::UsernamePassword, Some(consumer_key), None) => Flow::UsernamePassword {
-                    username,
-                    consumer_key,
-                },
-                (FlowKind::ClientCredentials, Some(consumer_key), None) => {
-                    Flow::ClientCredentials { consumer_key }
-                }
-                (FlowKind::JwtBearer, Some(consumer_key), Some(audience)) => Flow::JwtBearer {
-                    username,
-                    consumer_key,
-                    audience,
-                },
-                (FlowKind::RefreshToken, Some(consumer_key), None) => {
-                    Flow::RefreshToken { consumer_key }
-                }
-                (_, None, _) => return Err(no_key),
-                (_, Some(_), _) => return Err("it has settings that its flow does not have"),
-            },
+        flow(
+            &self.flow,
+            &self.username,
+            self.consumer_key.as_deref(),
+            self.audience.as_deref(),
         )
     }
+}
+
+impl From<StoredPin> for Pin {
+    fn from(stored: StoredPin) -> Self {
+        Self {
+            org_id: stored.org_id,
+            user_id: stored.user_id,
+            username: stored.username,
+        }
+    }
+}
+
+impl From<&Pin> for StoredPin {
+    fn from(pin: &Pin) -> Self {
+        Self {
+            org_id: pin.org_id.clone(),
+            user_id: pin.user_id.clone(),
+            username: pin.username.clone(),
+        }
+    }
+}
+
+/// The flow with what belongs to it, and nothing else.
+fn flow(
+    kind: &str,
+    username: &str,
+    consumer_key: Option<&str>,
+    audience: Option<&str>,
+) -> Result<Flow, Malformed> {
+    let kind = FlowKind::from_name(kind).ok_or("its flow is unknown")?;
+    let username = username.to_owned();
+    let consumer_key = consumer_key.map(str::to_owned);
+    let audience = audience.map(str::to_owned);
+    Ok(match (kind, consumer_key, audience) {
+        (FlowKind::SoapLogin, None, None) => Flow::SoapLogin { username },
+        (FlowKind::UsernamePassword, Some(consumer_key), None) => Flow::UsernamePassword {
+            username,
+            consumer_key,
+        },
+        (FlowKind::ClientCredentials, Some(consumer_key), None) => {
+            Flow::ClientCredentials { consumer_key }
+        }
+        (FlowKind::JwtBearer, Some(consumer_key), Some(audience)) => Flow::JwtBearer {
+            username,
+            consumer_key,
+            audience,
+        },
+        (FlowKind::RefreshToken, Some(consumer_key), None) => Flow::RefreshToken { consumer_key },
+        (_, None, _) => return Err("it has no consumer key"),
+        (_, Some(_), _) => return Err("it has settings that its flow does not have"),
+    })
+}
+
+fn audience(flow: &Flow) -> Option<&str> {
+    match flow {
+        Flow::JwtBearer { audience, .. } => Some(audience),
+        Flow::SoapLogin { .. }
+        | Flow::UsernamePassword { .. }
+        | Flow::ClientCredentials { .. }
+        | Flow::RefreshToken { .. } => None,
+    }
+}
+
+fn host(text: &str) -> Result<Host, Malformed> {
+    Host::parse(text).map_err(|_| "its host is not a host name")
 }
 
 impl From<&Ledger> for StoredLedger {
@@ -309,6 +352,7 @@ impl From<&Ledger> for StoredLedger {
             }),
             failed_ms: ledger.failed_at.iter().copied().map(to_ms).collect(),
             rejections: ledger.rejections,
+            rejected_trials: ledger.rejected_trials.iter().map(to_hex).collect(),
         }
     }
 }
@@ -349,8 +393,36 @@ impl TryFrom<StoredLedger> for Ledger {
                 .map(from_ms)
                 .collect::<Result<_, _>>()?,
             rejections: stored.rejections,
+            rejected_trials: stored
+                .rejected_trials
+                .iter()
+                .map(|text| from_hex(text))
+                .collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn to_hex(fingerprint: &Fingerprint) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in fingerprint.0 {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn from_hex(text: &str) -> Result<Fingerprint, Malformed> {
+    let malformed = "it has a malformed fingerprint";
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(malformed);
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+        let digits = text.get(at..at + 2).ok_or(malformed)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| malformed)?;
+    }
+    Ok(Fingerprint(bytes))
 }
 
 fn to_ms(time: SystemTime) -> u64 {

@@ -5,8 +5,12 @@ use std::{path::PathBuf, sync::Arc, time::SystemTime};
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential};
+use super::{
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential,
+    migrate::no_drawn_password,
+};
 use crate::{
+    aside::Aside,
     credential::{Credential, Flow},
     error::Error,
     host::Host,
@@ -155,6 +159,7 @@ impl Vault {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
+            no_drawn_password(&Arc::clone(&entry.lock().record))?;
             let mut warnings = Vec::new();
             let changed = entry.set_credential(&refresher.store, &refresher.keys, now, |old| {
                 let merged = credential::merge(old, new)?;
@@ -202,6 +207,7 @@ impl Vault {
             let released = name.clone();
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
+                no_drawn_password(&Arc::clone(&entry.lock().record))?;
                 entry.release(&refresher.store, &refresher.keys)?;
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
@@ -230,7 +236,7 @@ impl Vault {
         })
     }
 
-    async fn administer<T: Send + 'static>(
+    pub(super) async fn administer<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -295,6 +301,7 @@ impl Vault {
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            aside: Aside::default(),
         };
         let ledger = Ledger::default();
         let put = refresher.store.put(

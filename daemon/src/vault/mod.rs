@@ -5,10 +5,15 @@
 
 mod administration;
 mod credential;
+mod generate;
+mod migrate;
+mod rotate;
 mod view;
 
 pub use administration::{Checked, NewRecord};
 pub use credential::NewSecrets;
+pub use migrate::{Facts, Migrated, Migration};
+pub use rotate::{Rotated, Rotation};
 pub use view::RecordView;
 
 use std::{

@@ -42,6 +42,7 @@ fn full() -> (Record, Ledger) {
         }),
         failed_at: vec![at(1), at(2)],
         rejections: u32::MAX,
+        rejected_trials: Vec::new(),
     };
     (record, ledger)
 }

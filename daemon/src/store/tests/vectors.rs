@@ -37,6 +37,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 3,
             created_at: ms(1_700_000_000_001),
             credential_changed_at: ms(1_700_000_600_999),
+            aside: crate::aside::Aside::default(),
         },
         ledger: Ledger {
             generation: 41,
@@ -48,6 +49,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             latch: None,
             failed_at: vec![ms(1_700_000_650_000), ms(1_700_000_660_000)],
             rejections: 0,
+            rejected_trials: Vec::new(),
         },
         revision: Revision(2),
     };
@@ -63,6 +65,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 1,
             created_at: ms(0),
             credential_changed_at: ms(0),
+            aside: crate::aside::Aside::default(),
         },
         ledger: Ledger {
             generation: 1,
@@ -81,6 +84,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             }),
             failed_at: Vec::new(),
             rejections: 2,
+            rejected_trials: Vec::new(),
         },
         revision: Revision(1),
     };
