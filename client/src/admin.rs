@@ -138,6 +138,8 @@ impl AdminClient {
             consumer_key: new.consumer_key,
             audience: new.audience,
             credential: Some(convert::credential(new.credential)),
+            environment: convert::environment(new.environment),
+            remind_after: new.remind_after.map(convert::duration).transpose()?,
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
@@ -164,6 +166,7 @@ impl AdminClient {
             consumer_secret: change.consumer_secret.map(ConsumerSecret::into_wire),
             private_key: change.private_key.map(PrivateKey::into_wire),
             refresh_token: change.refresh_token.map(RefreshToken::into_wire),
+            remind_after: change.remind_after.map(convert::duration).transpose()?,
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.set_credential(r)).await?;

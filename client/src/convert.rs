@@ -9,8 +9,8 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    ConsumerSecret, Credential, DaemonStatus, Error, Flow, Reason, RecordState, RecordStatus,
-    SecurityToken, Session, SessionId, VaultState,
+    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Flow, Reason, RecordState,
+    RecordStatus, SecurityToken, Session, SessionId, VaultState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -102,6 +102,16 @@ pub(crate) fn credential(credential: Credential) -> v1::add_record_request::Cred
     }
 }
 
+/// A kind of org for the wire.
+pub(crate) fn environment(environment: Option<Environment>) -> i32 {
+    let wire = match environment {
+        None => v1::Environment::Unspecified,
+        Some(Environment::Production) => v1::Environment::Production,
+        Some(Environment::Sandbox) => v1::Environment::Sandbox,
+    };
+    wire.into()
+}
+
 /// A record that the answer must hold.
 pub(crate) fn required(wire: Option<v1::RecordStatus>) -> Result<RecordStatus, Error> {
     wire.map(record)
@@ -143,6 +153,9 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         logins: wire.logins,
         consumer_key: filled(wire.consumer_key),
         audience: filled(wire.audience),
+        remind_after: wire
+            .remind_after
+            .and_then(|span| Duration::try_from(span).ok()),
     }
 }
 

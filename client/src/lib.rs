@@ -39,6 +39,6 @@ pub use record::{
 pub use secret::{
     ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
 };
-pub use session::{Session, SessionRequest};
+pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, VaultState};

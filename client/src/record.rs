@@ -1,8 +1,13 @@
 //! What a record is, seen from outside: a named Salesforce login without its secrets.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-use crate::{ConsumerSecret, Password, PrivateKey, Reason, RefreshToken, SecurityToken};
+use crate::{
+    ConsumerSecret, Environment, Password, PrivateKey, Reason, RefreshToken, SecurityToken,
+};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +73,10 @@ pub struct NewRecord {
     pub audience: String,
     /// What to log in with; it decides the flow.
     pub credential: Credential,
+    /// What the org is meant to be: a login host or an audience that says otherwise is refused.
+    pub environment: Option<Environment>,
+    /// How long after a change of the credential people are reminded to change it again.
+    pub remind_after: Option<Duration>,
 }
 
 /// The long-lived secrets of a record.
@@ -122,6 +131,9 @@ pub struct CredentialChange {
     pub private_key: Option<PrivateKey>,
     /// The new refresh token.
     pub refresh_token: Option<RefreshToken>,
+    /// How long after a change of the credential people are reminded to change it again; zero for never. Alone it
+    /// leaves credential and latch as they are.
+    pub remind_after: Option<Duration>,
 }
 
 /// How a record logs in.
@@ -199,6 +211,16 @@ pub struct RecordStatus {
     pub consumer_key: Option<String>,
     /// The audience of the assertion.
     pub audience: Option<String>,
+    /// How long after a change of its credential people are reminded to change it again.
+    pub remind_after: Option<Duration>,
+}
+
+impl RecordStatus {
+    /// When its credential is due for a change, if somebody wants to be reminded.
+    #[must_use]
+    pub fn credential_due_at(&self) -> Option<SystemTime> {
+        self.credential_changed_at?.checked_add(self.remind_after?)
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{failure::Failure, record::RecordName, salesforce::HostRefused, store::StoreError};
+use crate::{
+    environment::Environment, failure::Failure, record::RecordName, salesforce::HostRefused,
+    store::StoreError,
+};
 
 /// Why a request failed.
 #[derive(Debug, Clone)]
@@ -61,6 +64,8 @@ pub enum Error {
         tried: String,
         failure: Failure,
     },
+    /// The record belongs to an org of another kind than the caller expects.
+    UnexpectedEnvironment { expected: Environment },
     /// The record belongs to another org than the caller expects.
     UnexpectedOrg { expected: String, actual: String },
     /// There is a vault.
@@ -92,6 +97,7 @@ impl Error {
             | Self::RecordNotFound(_)
             | Self::Store(_)
             | Self::TrialFailed { .. }
+            | Self::UnexpectedEnvironment { .. }
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)
             | Self::VaultMissing(_) => None,
@@ -142,6 +148,14 @@ impl fmt::Display for Error {
                 tried,
                 failure,
             } => write!(f, "`{record}` is as it was: {tried} failed: {failure}"),
+            Self::UnexpectedEnvironment { expected } => match expected {
+                Environment::Production => {
+                    f.write_str("the record belongs to a sandbox; a production org is expected")
+                }
+                Environment::Sandbox => {
+                    f.write_str("the record belongs to a production org; a sandbox is expected")
+                }
+            },
             Self::UnexpectedOrg { expected, actual } => {
                 write!(f, "the record belongs to org {actual}, not to {expected}")
             }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod credential;
 pub mod daemon;
 pub mod descriptors;
+pub mod environment;
 pub mod error;
 pub mod failure;
 #[doc(hidden)]

@@ -1,6 +1,9 @@
 //! What a record is: a named way to log in, without its session.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use crate::{aside::Aside, credential::Flow, host::Host};
 
@@ -118,6 +121,8 @@ pub struct Record {
     pub created_at: SystemTime,
     pub credential_changed_at: SystemTime,
     pub aside: Aside,
+    /// How long after that people want to be reminded to change it again.
+    pub remind_after: Option<Duration>,
 }
 
 impl Record {

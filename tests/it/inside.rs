@@ -90,6 +90,8 @@ impl Inside {
                 password: Password::new(PASSWORD.to_owned()),
                 security_token: Some(SecurityToken::new(SECURITY_TOKEN.to_owned())),
             },
+            environment: None,
+            remind_after: None,
         };
         self.admin.add(new).await.unwrap();
     }

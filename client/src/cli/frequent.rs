@@ -49,7 +49,9 @@ mod tests {
             "get prod --json",
             "get --format env prod --min-ttl 30m --no-color",
             "get prod --refused-generation 7 --expect-org 00Dxx0000001gPL --wait 10m --no-autostart",
+            "get prod --expect-sandbox",
             "exec prod -- sh -c true",
+            "exec prod --expect-production -- true",
             "exec --min-ttl 1h prod --no-autostart -- env --json",
         ] {
             let arguments: Vec<OsString> = ["sfvault"]
@@ -70,6 +72,7 @@ mod tests {
             "get --help",
             "get prod --format x",
             "exec prod",
+            "get prod --expect-sandbox --expect-production",
             "list",
             "--json get prod",
             "-V",

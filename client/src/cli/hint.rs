@@ -22,7 +22,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         }
         Reason::Denied => "run this as the user that the daemon serves".to_owned(),
         Reason::UnexpectedOrg => {
-            format!("`sfvault show {name}` tells the record's org; correct `--expect-org` or take another record")
+            format!("`sfvault show {name}` tells the record's org; correct `--expect-…` or take another record")
         }
         Reason::VaultMissing => "make the vault with `sfvault init`".to_owned(),
         Reason::VaultExists => "unlock the vault with `sfvault unlock`".to_owned(),
@@ -39,16 +39,17 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         }
         Reason::CredentialRejected => format!(
             "Setup > Identity > Login History tells the cause: wrong password, security token reset, user locked, \
-             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`; if the stored ones are right: \
-             `sfvault check {name} --release`"
+             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new token: `sfvault set {name} --open`; \
+             if the stored ones are right: `sfvault check {name} --release`"
         ),
         Reason::UserLockedOut => format!(
             "let an administrator unlock the user (Unlock on its page under Setup > Users > Users), or wait for the lockout to end (15 min or more, as the \
-             password policy says); a wrong secret would lock it again: `sfvault set {name}` if they changed, else \
-             `sfvault check {name} --release`"
+             password policy says); a wrong secret would lock it again: `sfvault set {name}` if they changed (a new password \
+             makes a new security token, see `sfvault set --help`), else `sfvault check {name} --release`"
         ),
         Reason::PasswordExpired => format!(
-            "change the password in Salesforce, which mails a new security token; then `sfvault set {name}` with both"
+            "change the password in Salesforce, which mails a new security token (`sfvault set --help` says what to do if no \
+             mail comes); then `sfvault set {name}` with both"
         ),
         Reason::LoginDisabled => format!(
             "an administrator must enable SOAP API login() for the org in Setup and give the user the permission \

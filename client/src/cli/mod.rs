@@ -13,6 +13,7 @@ mod credential;
 mod exec;
 mod exit;
 mod failure;
+mod flow;
 mod frequent;
 mod get;
 mod help;
@@ -24,17 +25,21 @@ mod list;
 mod lock;
 mod man;
 mod misread;
+mod open_page;
 mod output;
 mod passphrase;
 mod prompt;
 mod record_view;
+mod reminder;
 mod remove;
+mod secret_kind;
 mod session_env;
 mod set;
 mod show;
 mod span;
 mod spinner;
 mod status;
+mod token_help;
 mod unlock;
 mod want;
 
@@ -108,8 +113,8 @@ enum Command {
     /// Show a record without its secrets
     #[command(after_long_help = help::SHOW)]
     Show(show::Show),
-    /// Change the password or the security token of a record
-    #[command(after_long_help = help::SET)]
+    /// Change secrets of a record
+    #[command(after_long_help = [help::SET, token_help::TEXT].concat())]
     Set(set::Set),
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]

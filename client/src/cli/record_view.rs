@@ -5,13 +5,17 @@ use std::time::SystemTime;
 use serde::Serialize;
 use sfvault::{Flow, RecordState, RecordStatus};
 
-use super::instant::{distance, for_people, rfc3339};
+use super::{
+    flow::FlowName,
+    instant::{distance, for_people, rfc3339},
+    reminder::age,
+};
 
 /// A record as JSON; what is not known is `null`.
 #[derive(Serialize)]
 pub(crate) struct RecordJson<'a> {
     name: &'a str,
-    username: &'a str,
+    username: Option<&'a str>,
     login_url: &'a str,
     flow: &'static str,
     state: &'static str,
@@ -27,13 +31,17 @@ pub(crate) struct RecordJson<'a> {
     session_issued_at: Option<String>,
     guaranteed_until: Option<String>,
     logins: u64,
+    consumer_key: Option<&'a str>,
+    audience: Option<&'a str>,
+    remind_after_seconds: Option<u64>,
+    credential_due_at: Option<String>,
 }
 
 impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
     fn from(record: &'a RecordStatus) -> Self {
         Self {
             name: &record.name,
-            username: &record.username,
+            username: Some(record.username.as_str()).filter(|username| !username.is_empty()),
             login_url: &record.login_url,
             flow: flow(record.flow),
             state: state(record.state),
@@ -49,6 +57,10 @@ impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
             session_issued_at: record.session_issued_at.map(rfc3339),
             guaranteed_until: record.guaranteed_until.map(rfc3339),
             logins: record.logins,
+            consumer_key: record.consumer_key.as_deref(),
+            audience: record.audience.as_deref(),
+            remind_after_seconds: record.remind_after.map(|span| span.as_secs()),
+            credential_due_at: record.credential_due_at().map(rfc3339),
         }
     }
 }
@@ -59,7 +71,15 @@ pub(crate) fn records_json(records: &[RecordStatus]) -> Vec<RecordJson<'_>> {
 }
 
 /// The head of a table of records.
-pub(crate) const HEAD: [&str; 5] = ["NAME", "STATE", "USERNAME", "LOGIN", "SESSION"];
+pub(crate) const HEAD: [&str; 7] = [
+    "NAME",
+    "STATE",
+    "FLOW",
+    "USERNAME",
+    "LOGIN",
+    "SESSION",
+    "CREDENTIAL",
+];
 
 /// A record as a row of that table.
 pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
@@ -72,9 +92,14 @@ pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
     vec![
         record.name.clone(),
         state(record.state).to_owned(),
-        record.username.clone(),
+        flow(record.flow).to_owned(),
+        // Some flows send none: Salesforce tells it at the first login.
+        Some(record.username.clone())
+            .filter(|username| !username.is_empty())
+            .unwrap_or_else(|| "-".to_owned()),
         host.unwrap_or(&record.login_url).to_owned(),
         last,
+        age(record, now).unwrap_or_else(|| "-".to_owned()),
     ]
 }
 
@@ -83,9 +108,14 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
     let time = |time: Option<SystemTime>| time.map(|time| for_people(time, now));
     let known = [
         ("name", Some(record.name.clone())),
-        ("username", Some(record.username.clone())),
+        (
+            "username",
+            Some(record.username.clone()).filter(|username| !username.is_empty()),
+        ),
         ("login URL", Some(record.login_url.clone())),
         ("flow", Some(flow(record.flow).to_owned())),
+        ("consumer key", record.consumer_key.clone()),
+        ("audience", record.audience.clone()),
         ("state", Some(state(record.state).to_owned())),
         (
             "reason",
@@ -101,6 +131,7 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         ("generation", Some(record.generation.to_string())),
         ("logins", Some(record.logins.to_string())),
         ("secrets changed", time(record.credential_changed_at)),
+        ("change due", time(record.credential_due_at())),
         ("added", time(record.created_at)),
     ];
     known
@@ -110,14 +141,7 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
 }
 
 fn flow(flow: Flow) -> &'static str {
-    match flow {
-        Flow::SoapLogin => "soap-login",
-        Flow::UsernamePassword => "username-password",
-        Flow::ClientCredentials => "client-credentials",
-        Flow::JwtBearer => "jwt-bearer",
-        Flow::RefreshToken => "refresh-token",
-        Flow::Unrecognised => "unrecognised",
-    }
+    FlowName::of(flow).map_or("unrecognised", FlowName::name)
 }
 
 fn state(state: RecordState) -> &'static str {

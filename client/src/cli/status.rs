@@ -12,6 +12,7 @@ use super::{
     instant::{for_people, rfc3339},
     output::Output,
     record_view::{HEAD, records_json, row},
+    reminder::overdue,
 };
 
 #[derive(Debug, Args)]
@@ -83,6 +84,11 @@ fn running(status: &DaemonStatus, output: Output) -> Result<(), Failure> {
     }
     for warning in &status.warnings {
         output.warning(warning);
+    }
+    for record in &status.records {
+        if let Some(due) = overdue(record, now) {
+            output.warning(&due);
+        }
     }
     Ok(())
 }

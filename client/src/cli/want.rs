@@ -3,7 +3,7 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use clap::Args;
-use sfvault::{RecordName, Session, SessionRequest};
+use sfvault::{Environment, RecordName, Session, SessionRequest};
 
 use super::{context::Context, failure::Failure, span, spinner};
 
@@ -25,6 +25,14 @@ pub(crate) struct Want {
     #[arg(long, value_name = "00D…", value_parser = org_id)]
     expect_org: Option<String>,
 
+    /// Fail unless the org is a sandbox or a scratch org
+    #[arg(long)]
+    expect_sandbox: bool,
+
+    /// Fail unless the org is neither
+    #[arg(long, conflicts_with = "expect_sandbox")]
+    expect_production: bool,
+
     /// Wait so long for a locked vault, a rejected credential or an outage to be mended
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     wait: Option<Duration>,
@@ -38,6 +46,11 @@ impl Want {
             min_ttl: self.min_ttl,
             refused_generation: self.refused_generation,
             expect_org: self.expect_org,
+            expect_environment: match (self.expect_sandbox, self.expect_production) {
+                (true, _) => Some(Environment::Sandbox),
+                (false, true) => Some(Environment::Production),
+                (false, false) => None,
+            },
             wait: self.wait,
         };
         let client = context.sessions().await?;

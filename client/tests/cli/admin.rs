@@ -9,9 +9,12 @@ use sfvault_proto::v1::add_record_request::Credential;
 
 use crate::fake::{Fake, INSTANCE, Ran, keys};
 
-const RECORD_KEYS: [&str; 17] = [
+const RECORD_KEYS: [&str; 21] = [
+    "audience",
+    "consumer_key",
     "created_at",
     "credential_changed_at",
+    "credential_due_at",
     "failed_at",
     "flow",
     "generation",
@@ -22,6 +25,7 @@ const RECORD_KEYS: [&str; 17] = [
     "org_id",
     "problem",
     "reason",
+    "remind_after_seconds",
     "retry_at",
     "session_issued_at",
     "state",
@@ -283,7 +287,7 @@ fn no_text_of_the_daemon_reaches_the_terminal_raw() {
         "{shown:?}"
     );
     assert!(
-        shown.stdout.contains("failed      2026-11-21T20:42:44Z ("),
+        shown.stdout.contains("failed           2026-11-21T20:42:44Z ("),
         "{shown:?}"
     );
     assert!(fake.run(&["check", "prod"]).stdout.contains(INSTANCE));

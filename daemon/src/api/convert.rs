@@ -7,6 +7,7 @@ use sfvault_proto::v1;
 use super::status::failure_reason;
 use crate::{
     credential::{Credential, Flow, FlowKind},
+    environment::Environment,
     error::Error,
     host::Host,
     record::RecordName,
@@ -44,6 +45,7 @@ pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<Session
             fresh_proof: false,
         },
         expect_org: expect_org.cloned(),
+        expect_environment: environment("expect_environment", request.expect_environment)?,
         wait: duration("wait", request.wait)?,
     })
 }
@@ -76,6 +78,8 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
     let sent = request
         .credential
         .ok_or_else(|| invalid("credential", "is missing"))?;
+    let said = environment("environment", request.environment)?;
+    let remind_after = reminder(request.remind_after)?.flatten();
     let (flow, credential) = login_of(
         sent,
         &login_host,
@@ -90,6 +94,8 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
         login_host,
         flow,
         credential,
+        environment: said,
+        remind_after,
     })
 }
 
@@ -174,14 +180,15 @@ fn login_of(
     })
 }
 
-pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> NewSecrets {
-    NewSecrets {
+pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> Result<NewSecrets, Error> {
+    Ok(NewSecrets {
+        remind_after: reminder(request.remind_after)?,
         password: request.password.map(Password::new),
         security_token: request.security_token.map(token),
         consumer_secret: request.consumer_secret.map(consumer_secret),
         private_key: request.private_key.map(PrivateKey::new),
         refresh_token: request.refresh_token.map(RefreshToken::new),
-    }
+    })
 }
 
 pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
@@ -221,6 +228,7 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             | Flow::ClientCredentials { .. }
             | Flow::RefreshToken { .. } => String::new(),
         },
+        remind_after: record.remind_after.and_then(|span| span.try_into().ok()),
     }
 }
 
@@ -307,6 +315,31 @@ fn flow(flow: FlowKind) -> v1::Flow {
         FlowKind::RefreshToken => v1::Flow::RefreshToken,
     }
 }
+
+fn environment(field: &'static str, sent: i32) -> Result<Option<Environment>, Error> {
+    match v1::Environment::try_from(sent) {
+        Ok(v1::Environment::Unspecified) => Ok(None),
+        Ok(v1::Environment::Production) => Ok(Some(Environment::Production)),
+        Ok(v1::Environment::Sandbox) => Ok(Some(Environment::Sandbox)),
+        // To serve a caller who expects what is not understood would be to ignore the expectation.
+        Err(_) => Err(invalid(field, "is no kind of org that this sfvaultd knows")),
+    }
+}
+
+/// What a request says of the reminder; zero takes it away.
+fn reminder(sent: Option<prost_types::Duration>) -> Result<Option<Option<Duration>>, Error> {
+    if sent.is_none() {
+        return Ok(None);
+    }
+    let span = duration("remind_after", sent)?;
+    if span > LONGEST_REMINDER {
+        return Err(invalid("remind_after", "is longer than 3,660 days"));
+    }
+    Ok(Some((!span.is_zero()).then_some(span)))
+}
+
+/// Ten years: whoever means "never" says so.
+const LONGEST_REMINDER: Duration = Duration::from_hours(3_660 * 24);
 
 fn token(text: String) -> Option<SecurityToken> {
     (!text.is_empty()).then(|| SecurityToken::new(text))

@@ -65,7 +65,7 @@ fn reason(error: &Error) -> Reason {
         Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
         Error::ShuttingDown => Reason::ShuttingDown,
         Error::Store(error) => store_reason(error),
-        Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
+        Error::UnexpectedEnvironment { .. } | Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,
         Error::VaultLocked => Reason::VaultLocked,
         Error::VaultMissing(_) => Reason::VaultMissing,

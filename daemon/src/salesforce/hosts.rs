@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::HostRefused;
-use crate::host::Host;
+use crate::{environment::Environment, host::Host};
 
 /// The operator's part of the rules; the rest is fixed. No RPC can change it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +68,17 @@ impl HostKind {
             }
         } else {
             Self::Other
+        }
+    }
+
+    /// Whether that is a sandbox, where the name tells.
+    #[must_use]
+    pub fn environment(self) -> Option<Environment> {
+        match self {
+            Self::Production => Some(Environment::Production),
+            Self::Sandbox => Some(Environment::Sandbox),
+            Self::MyDomain { sandbox } => Some(Environment::of_flag(sandbox)),
+            Self::Other => None,
         }
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, L
         created_at: from_ms(stored.created_ms)?,
         credential_changed_at: from_ms(stored.credential_changed_ms)?,
         aside: aside.unwrap_or_default(),
+        remind_after: stored.remind_after_ms.map(Duration::from_millis),
     };
     Ok((record, ledger))
 }
@@ -194,6 +195,8 @@ struct StoredRecord {
     credential_version: u64,
     created_ms: u64,
     credential_changed_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remind_after_ms: Option<u64>,
     ledger: StoredLedger,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     aside: Option<StoredAside>,
@@ -253,6 +256,7 @@ impl StoredRecord {
             credential_version: record.credential_version,
             created_ms: to_ms(record.created_at),
             credential_changed_ms: to_ms(record.credential_changed_at),
+            remind_after_ms: record.remind_after.map(duration_ms),
             ledger: StoredLedger::from(ledger),
             aside: StoredAside::of(&record.aside),
         }

@@ -1,17 +1,22 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::task;
 use tracing::info;
 
 use super::{
-    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential,
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
     migrate::no_drawn_password,
 };
 use crate::{
     aside::Aside,
     credential::{Credential, Flow},
+    environment::Environment,
     error::Error,
     host::Host,
     ledger::Ledger,
@@ -21,7 +26,7 @@ use crate::{
     session::{
         Session,
         decision::Want,
-        entry::{Entry, is_in_doubt},
+        entry::{Amendment, Entry, is_in_doubt},
         refresh::Refresher,
     },
     store::{Keys, Store, StoredRecord, new_record_id},
@@ -35,6 +40,10 @@ pub struct NewRecord {
     pub flow: Flow,
     /// Of that flow.
     pub credential: Credential,
+    /// What the operator says that the org is.
+    pub environment: Option<Environment>,
+    /// See [`Record::remind_after`].
+    pub remind_after: Option<Duration>,
 }
 
 /// What a check found.
@@ -126,6 +135,7 @@ impl Vault {
     pub async fn add(self: &Arc<Self>, new: NewRecord) -> Result<(RecordView, Vec<String>), Error> {
         credential::check_flow(&new.flow)?;
         credential::check(&new.credential)?;
+        kind::check(new.environment, &new.login_host, &new.flow)?;
         self.parts
             .login
             .permit(&new.login_host)
@@ -149,7 +159,7 @@ impl Vault {
         name: RecordName,
         new: NewSecrets,
     ) -> Result<(RecordView, bool, Vec<String>), Error> {
-        if new.is_empty() {
+        if !new.has_secrets() && new.remind_after.is_none() {
             let problem = "give a secret to change".to_owned();
             return Err(Error::InvalidArgument {
                 field: "password",
@@ -161,7 +171,14 @@ impl Vault {
             let now = vault.parts.clock.now();
             no_drawn_password(&Arc::clone(&entry.lock().record))?;
             let mut warnings = Vec::new();
-            let changed = entry.set_credential(&refresher.store, &refresher.keys, now, |old| {
+            let amendment = Amendment {
+                now,
+                remind_after: new.remind_after,
+            };
+            let changed = entry.amend(&refresher.store, &refresher.keys, amendment, |old| {
+                if !new.has_secrets() {
+                    return Ok(old.clone());
+                }
                 let merged = credential::merge(old, new)?;
                 credential::check(&merged)?;
                 warnings = credential::doubts(&merged);
@@ -302,6 +319,7 @@ impl Vault {
             created_at: now,
             credential_changed_at: now,
             aside: Aside::default(),
+            remind_after: new.remind_after,
         };
         let ledger = Ledger::default();
         let put = refresher.store.put(

@@ -1,5 +1,7 @@
 //! What an operator enters: whether it can be a credential, and what looks odd about it.
 
+use std::time::Duration;
+
 use crate::{
     credential::{Credential, Flow, FlowKind},
     error::Error,
@@ -17,15 +19,17 @@ pub struct NewSecrets {
     pub consumer_secret: Option<Option<ConsumerSecret>>,
     pub private_key: Option<PrivateKey>,
     pub refresh_token: Option<RefreshToken>,
+    /// `Some(None)`: from now on there is no reminder. No secret, but set along with them.
+    pub remind_after: Option<Option<Duration>>,
 }
 
 impl NewSecrets {
-    pub(super) fn is_empty(&self) -> bool {
-        self.password.is_none()
-            && self.security_token.is_none()
-            && self.consumer_secret.is_none()
-            && self.private_key.is_none()
-            && self.refresh_token.is_none()
+    pub(super) fn has_secrets(&self) -> bool {
+        self.password.is_some()
+            || self.security_token.is_some()
+            || self.consumer_secret.is_some()
+            || self.private_key.is_some()
+            || self.refresh_token.is_some()
     }
 }
 

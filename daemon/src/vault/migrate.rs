@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::info;
 
-use super::{NewRecord, RecordView, Vault, credential};
+use super::{NewRecord, RecordView, Vault, credential, kind};
 use crate::{
     aside::Aside,
     credential::{Credential, FlowKind},
@@ -76,6 +76,7 @@ impl Vault {
         } = migration;
         credential::check_flow(&to.flow)?;
         credential::check(&to.credential)?;
+        kind::check(to.environment, &to.login_host, &to.flow)?;
         let (refresher, entry) = self.find(to.name.as_str())?;
         let record = Arc::clone(&entry.lock().record);
         no_drawn_password(&record)?;
@@ -402,6 +403,7 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::ShuttingDown
         | Error::Store(_)
         | Error::TrialFailed { .. }
+        | Error::UnexpectedEnvironment { .. }
         | Error::UnexpectedOrg { .. }
         | Error::VaultExists(_)
         | Error::VaultLocked

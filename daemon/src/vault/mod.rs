@@ -8,6 +8,7 @@ mod credential;
 mod generate;
 mod migrate;
 mod rotate;
+mod kind;
 mod view;
 
 pub use administration::{Checked, NewRecord};
@@ -30,6 +31,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
+    environment::Environment,
     error::Error,
     record::{RecordId, RecordName, same_org},
     salesforce::Login,
@@ -93,6 +95,8 @@ pub struct SessionRequest {
     pub want: Want,
     /// The org that the record must belong to, as 15 or 18 characters.
     pub expect_org: Option<String>,
+    /// The kind of org that the record must belong to.
+    pub expect_environment: Option<Environment>,
     /// How long to wait for a record to become usable, at most [`LONGEST_WAIT`].
     pub wait: Duration,
 }
@@ -202,10 +206,13 @@ impl Vault {
             // Before anything is sent: a job that names the wrong org must not cost a login.
             is_expected(expected, &pin.org_id)?;
         }
+        let environment = request.expect_environment;
+        kind::is_expected(environment, kind::known(&entry))?;
         let session = refresher.session(&entry, request.want).await?;
         if let Some(expected) = expected {
             is_expected(expected, &session.org_id)?;
         }
+        kind::is_expected(environment, Some(Environment::of_flag(session.sandbox)))?;
         Ok(session)
     }
 

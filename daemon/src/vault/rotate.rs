@@ -102,7 +102,7 @@ impl Vault {
 async fn replace(turn: &Turn, new: NewSecrets) -> Result<(Rotated, Vec<String>), Error> {
     let record = turn.record();
     let on_drawn = record.aside.drawn.is_some() && new.password.is_none();
-    if new.is_empty() {
+    if !new.has_secrets() {
         let field = if on_drawn { "security_token" } else { "password" };
         return Err(invalid(field, "give a secret to change"));
     }

@@ -208,6 +208,7 @@ fn record(name: &str) -> Result<Record, Failed> {
         created_at: SystemTime::UNIX_EPOCH,
         credential_changed_at: SystemTime::UNIX_EPOCH,
         aside: sfvaultd::aside::Aside::default(),
+        remind_after: None,
     })
 }
 
@@ -220,6 +221,8 @@ fn new_record(number: u32) -> Result<NewRecord, Failed> {
             username: format!("{name}@acme.example"),
         },
         credential: credential(),
+        environment: None,
+        remind_after: None,
     })
 }
 

@@ -22,6 +22,7 @@ fn full() -> (Record, Ledger) {
         credential_version: u64::MAX,
         created_at: at(0),
         credential_changed_at: at(1_700_000_000_123),
+        remind_after: Some(Duration::from_hours(90 * 24)),
     };
     let ledger = Ledger {
         generation: 42,

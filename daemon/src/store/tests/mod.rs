@@ -58,6 +58,7 @@ fn record(number: u16) -> Record {
         credential_version: 1,
         created_at: at(0),
         credential_changed_at: at(1),
+        remind_after: None,
     }
 }
 

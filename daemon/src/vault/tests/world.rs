@@ -191,6 +191,8 @@ impl World {
                 password: Password::new(password.clone()),
                 security_token: Some(SecurityToken::new(TOKEN.to_owned())),
             },
+            environment: None,
+            remind_after: None,
         };
         let result = self.vault.add(new).await;
         self.changed(name, Some((username, password)), result.map(drop))
@@ -316,6 +318,8 @@ impl World {
             | Error::MinTtlTooLong { .. }
             | Error::ShuttingDown
             | Error::Store(_)
+            | Error::TrialFailed { .. }
+            | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
