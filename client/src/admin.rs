@@ -1,5 +1,7 @@
 //! Administration of the vault and its records, over the socket `admin.sock`.
 
+mod changes;
+
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{self, control_client::ControlClient, records_client::RecordsClient};
@@ -131,16 +133,7 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
-        let request = v1::AddRecordRequest {
-            name: new.name.as_str().to_owned(),
-            username: new.username,
-            login_url: new.login_url,
-            consumer_key: new.consumer_key,
-            audience: new.audience,
-            credential: Some(convert::credential(new.credential)),
-            environment: convert::environment(new.environment),
-            remind_after: new.remind_after.map(convert::duration).transpose()?,
-        };
+        let request = new_record(new)?;
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
         Ok(Stored {
@@ -222,6 +215,19 @@ impl AdminClient {
             logged_in: answer.logged_in,
         })
     }
+}
+
+fn new_record(new: NewRecord) -> Result<v1::AddRecordRequest, Error> {
+    Ok(v1::AddRecordRequest {
+        name: new.name.as_str().to_owned(),
+        username: new.username,
+        login_url: new.login_url,
+        consumer_key: new.consumer_key,
+        audience: new.audience,
+        credential: Some(convert::credential(new.credential)),
+        environment: convert::environment(new.environment),
+        remind_after: new.remind_after.map(convert::duration).transpose()?,
+    })
 }
 
 async fn call<Q, A, F>(

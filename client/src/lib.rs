@@ -17,6 +17,7 @@
 //! the program `sfvault`, which does.
 
 mod admin;
+mod change;
 mod connect;
 mod convert;
 mod error;
@@ -29,6 +30,10 @@ mod sessions;
 mod status;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use change::{
+    GeneratedPassword, KeptLogin, LoginFacts, Migrated, Migration, Rotated, Rotation,
+    RotationResult,
+};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;

@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    ConsumerSecret, Environment, Password, PrivateKey, Reason, RefreshToken, SecurityToken,
+    ConsumerSecret, Environment, GeneratedPassword, KeptLogin, Password, PrivateKey, Reason,
+    RefreshToken, SecurityToken,
 };
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
@@ -211,6 +212,10 @@ pub struct RecordStatus {
     pub consumer_key: Option<String>,
     /// The audience of the assertion.
     pub audience: Option<String>,
+    /// The login that it had before a migration and can return to.
+    pub kept_login: Option<KeptLogin>,
+    /// The password that sfvault generated for it, while its security token is awaited.
+    pub generated_password: Option<GeneratedPassword>,
     /// How long after a change of its credential people are reminded to change it again.
     pub remind_after: Option<Duration>,
 }

@@ -78,7 +78,9 @@ impl Password {
             SystemRandom::new().fill(&mut *drawn)?;
             let mut text = Zeroizing::new(String::with_capacity(drawn.len()));
             // 64 characters, so that six bits choose one without bias.
-            let characters = drawn.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
+            let characters = drawn
+                .iter()
+                .filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
             text.extend(characters.map(|byte| char::from(*byte)));
             let has = |kind: fn(&u8) -> bool| text.as_bytes().iter().any(kind);
             if has(u8::is_ascii_lowercase)
@@ -182,13 +184,23 @@ mod tests {
             }
         }
         let used: std::collections::BTreeSet<char> = drawn.iter().flat_map(|t| t.chars()).collect();
-        assert_eq!(used.len(), ALPHABET.len(), "some characters are never drawn");
+        assert_eq!(
+            used.len(),
+            ALPHABET.len(),
+            "some characters are never drawn"
+        );
     }
 
     #[test]
     fn a_fingerprint_tells_where_its_parts_end() {
-        assert_eq!(Fingerprint::of(&[b"a", b"b"]), Fingerprint::of(&[b"a", b"b"]));
-        assert_ne!(Fingerprint::of(&[b"ab", b""]), Fingerprint::of(&[b"a", b"b"]));
+        assert_eq!(
+            Fingerprint::of(&[b"a", b"b"]),
+            Fingerprint::of(&[b"a", b"b"])
+        );
+        assert_ne!(
+            Fingerprint::of(&[b"ab", b""]),
+            Fingerprint::of(&[b"a", b"b"])
+        );
         assert_ne!(Fingerprint::of(&[b"ab"]), Fingerprint::of(&[b"a", b"b"]));
     }
 

@@ -63,7 +63,8 @@ impl Exit {
             | Reason::Protocol
             | Reason::PinnedElsewhere
             | Reason::AppConfig
-            | Reason::RefreshTokenDead => Self::HUMAN,
+            | Reason::RefreshTokenDead
+            | Reason::TokenAwaited => Self::HUMAN,
 
             Reason::RestrictedHours
             | Reason::RateLimited

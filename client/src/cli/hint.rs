@@ -83,6 +83,9 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::RefreshTokenDead => format!(
             "the user must approve the app again: `sfvault set {name}` with a new refresh token"
         ),
+        Reason::TokenAwaited => format!(
+            "Salesforce mails a security token to the user after every change of the password: give it to `sfvault rotate {name}`"
+        ),
         Reason::RestrictedHours => {
             "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()
         }

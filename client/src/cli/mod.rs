@@ -24,6 +24,7 @@ mod instant;
 mod list;
 mod lock;
 mod man;
+mod migrate;
 mod misread;
 mod open_page;
 mod output;
@@ -32,6 +33,7 @@ mod prompt;
 mod record_view;
 mod reminder;
 mod remove;
+mod rotate;
 mod secret_kind;
 mod session_env;
 mod set;
@@ -116,6 +118,12 @@ enum Command {
     /// Change secrets of a record
     #[command(after_long_help = [help::SET, token_help::TEXT].concat())]
     Set(set::Set),
+    /// Change secrets of a record after one login has proved the new ones
+    #[command(after_long_help = help::ROTATE)]
+    Rotate(rotate::Rotate),
+    /// Change how a record logs in, after a rehearsal
+    #[command(after_long_help = help::MIGRATE)]
+    Migrate(migrate::Migrate),
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
     Remove(remove::Remove),
@@ -214,7 +222,13 @@ impl Command {
 
     fn may_ask(&self) -> bool {
         match self {
-            Self::Init(_) | Self::Unlock(_) | Self::Add(_) | Self::Set(_) | Self::Remove(_) => true,
+            Self::Init(_)
+            | Self::Unlock(_)
+            | Self::Add(_)
+            | Self::Set(_)
+            | Self::Rotate(_)
+            | Self::Migrate(_)
+            | Self::Remove(_) => true,
             Self::Lock(_)
             | Self::Status(_)
             | Self::List(_)
@@ -237,6 +251,8 @@ impl Command {
             Self::List(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::Set(command) => command.run(context).await,
+            Self::Rotate(command) => command.run(context).await,
+            Self::Migrate(command) => command.run(context).await,
             Self::Remove(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,
             Self::Get(command) => command.run(context).await,

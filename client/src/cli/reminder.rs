@@ -69,6 +69,8 @@ mod tests {
             logins: 0,
             consumer_key: None,
             audience: None,
+            kept_login: None,
+            generated_password: None,
             remind_after,
         }
     }

@@ -287,7 +287,9 @@ fn no_text_of_the_daemon_reaches_the_terminal_raw() {
         "{shown:?}"
     );
     assert!(
-        shown.stdout.contains("failed           2026-11-21T20:42:44Z ("),
+        shown
+            .stdout
+            .contains("failed           2026-11-21T20:42:44Z ("),
         "{shown:?}"
     );
     assert!(fake.run(&["check", "prod"]).stdout.contains(INSTANCE));

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sfvault_proto::v1;
 
-use super::status::failure_reason;
+use super::{changes, status::failure_reason};
 use crate::{
     credential::{Credential, Flow, FlowKind},
     environment::Environment,
@@ -221,6 +221,8 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             .map(|session| session.guaranteed_until().into()),
         logins: view.logins,
         consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
+        kept_login: changes::kept_login(&record.aside),
+        generated_password: changes::generated_password(&record.aside).into(),
         audience: match &record.flow {
             Flow::JwtBearer { audience, .. } => audience.clone(),
             Flow::SoapLogin { .. }
@@ -306,7 +308,7 @@ fn record_state(activity: &Activity) -> v1::RecordState {
     }
 }
 
-fn flow(flow: FlowKind) -> v1::Flow {
+pub(super) fn flow(flow: FlowKind) -> v1::Flow {
     match flow {
         FlowKind::SoapLogin => v1::Flow::SoapLogin,
         FlowKind::UsernamePassword => v1::Flow::UsernamePassword,
@@ -354,7 +356,7 @@ fn duration(field: &'static str, sent: Option<prost_types::Duration>) -> Result<
         .map_err(|_| invalid(field, "is not a time span of 0 or more"))
 }
 
-fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
+pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
     Error::InvalidArgument {
         field,
         problem: problem.into(),

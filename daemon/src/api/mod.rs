@@ -5,6 +5,7 @@
 
 pub mod authority;
 mod calls;
+mod changes;
 mod control;
 mod convert;
 pub mod peer;

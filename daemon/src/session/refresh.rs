@@ -350,7 +350,12 @@ impl Flight {
     }
 }
 
-pub(super) fn as_error(refusal: Refusal, record: &RecordName, want: Want, now: SystemTime) -> Error {
+pub(super) fn as_error(
+    refusal: Refusal,
+    record: &RecordName,
+    want: Want,
+    now: SystemTime,
+) -> Error {
     let record = record.clone();
     let retry_after = |until: SystemTime| until.duration_since(now).unwrap_or_default();
     match refusal {

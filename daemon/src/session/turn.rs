@@ -17,12 +17,8 @@ use super::{
     refresh::{Refresher, as_error},
 };
 use crate::{
-    credential::Credential,
-    error::Error,
-    failure::Failure,
-    record::Record,
-    salesforce::LoginRequest,
-    secret::Fingerprint,
+    credential::Credential, error::Error, failure::Failure, record::Record,
+    salesforce::LoginRequest, secret::Fingerprint,
 };
 
 /// A turn under way. Its end tells those who wait for it.
@@ -115,13 +111,19 @@ impl Turn {
                     are right now, `sfvault check --release` allows another try"
                     .to_owned();
                 let field = "credential";
-                return Err(NotPassed::NotSent(Error::InvalidArgument { field, problem }));
+                return Err(NotPassed::NotSent(Error::InvalidArgument {
+                    field,
+                    problem,
+                }));
             }
             if let Err(refusal) = state.machine.may_try(sends_password, now) {
                 let error = as_error(refusal, &state.record.name, Want::default(), now);
                 return Err(NotPassed::NotSent(error));
             }
-            state.machine.enter_trial(self.stamp, now).ok_or_else(changed)?
+            state
+                .machine
+                .enter_trial(self.stamp, now)
+                .ok_or_else(changed)?
         };
         if let Err(error) = entry.save(&refresher.store, &refresher.keys).await {
             entry.lock().machine.trial_not_sent();
@@ -139,12 +141,10 @@ impl Turn {
             Err(failure) => {
                 warn!(record = %record.name, class = failure.class.name(), %failure, "the login that was tried failed");
                 let now = self.now();
-                entry.lock().machine.trial_failed(
-                    &failure,
-                    sends_password,
-                    fingerprint,
-                    now,
-                );
+                entry
+                    .lock()
+                    .machine
+                    .trial_failed(&failure, sends_password, fingerprint, now);
                 self.save_result().await;
                 return Err(NotPassed::Failed(failure));
             }

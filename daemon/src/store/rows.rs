@@ -255,10 +255,7 @@ pub(super) fn keep_aside(
     id: RecordId,
     versions: &[u64],
 ) -> Result<bool, redb::Error> {
-    let [first, last] = [
-        &aside_key(id, 0, 0),
-        &aside_key(id, u64::MAX, u8::MAX),
-    ];
+    let [first, last] = [&aside_key(id, 0, 0), &aside_key(id, u64::MAX, u8::MAX)];
     let mut missing = versions.to_vec();
     aside.retain_in::<&[u8; 25], _>(first..=last, |key, _| {
         let version = version_of(key);
@@ -279,10 +276,7 @@ pub(super) fn aside_rows(
         Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let [first, last] = [
-        &aside_key(id, version, 0),
-        &aside_key(id, version, u8::MAX),
-    ];
+    let [first, last] = [&aside_key(id, version, 0), &aside_key(id, version, u8::MAX)];
     let mut rows = Vec::new();
     for row in table.range::<&[u8; 25]>(first..=last)? {
         let (key, sealed) = row?;

@@ -43,7 +43,9 @@ pub(super) async fn generate(
     };
     let session = refresher.session(entry, want).await?;
     refresher
-        .turn(entry, move |turn| async move { set_drawn(&turn, &session).await })
+        .turn(entry, move |turn| async move {
+            set_drawn(&turn, &session).await
+        })
         .await
 }
 

@@ -90,8 +90,13 @@ impl Vault {
             let problem = "a refresh token may be spent by one use, so it can't be rehearsed only";
             return Err(invalid("dry_run", problem));
         }
-        let warnings = to.flow.username().and_then(|name| doubt(name, &to.login_host));
-        let warnings = warnings.into_iter().chain(credential::doubts(&to.credential));
+        let warnings = to
+            .flow
+            .username()
+            .and_then(|name| doubt(name, &to.login_host));
+        let warnings = warnings
+            .into_iter()
+            .chain(credential::doubts(&to.credential));
         let want = Want {
             fresh_proof: true,
             ..Want::default()
@@ -143,7 +148,10 @@ impl Vault {
     ) -> Result<RecordView, Error> {
         let (refresher, entry) = self.find(name.as_str())?;
         refresher
-            .turn(&entry, move |turn| async move { go_back(turn, check).await })
+            .turn(
+                &entry,
+                move |turn| async move { go_back(turn, check).await },
+            )
             .await?;
         info!(record = %name, check, "went back to the login that was kept");
         self.record(name.as_str())
@@ -212,26 +220,26 @@ async fn rehearse_and_flip(
     let (login_host, flow, pin) = (request.login_host, request.flow, pin(&passed));
     let now = turn.now();
     turn.rearrange(move |record| {
-            if record.credential_version != base {
-                return Err(conflict());
-            }
-            let aside = Aside {
-                kept: Some(record.to_keep(now)),
-                ..record.aside.clone()
-            };
-            let record = Record {
-                login_host,
-                flow,
-                pin: Some(pin),
-                credential_version: record.next_version(),
-                credential_changed_at: now,
-                aside,
-                ..record.clone()
-            };
-            Ok(Rearranged {
-                credential: Some(credential),
-                ..Rearranged::of(record, Effect::Adopt(Box::new(passed)))
-            })
+        if record.credential_version != base {
+            return Err(conflict());
+        }
+        let aside = Aside {
+            kept: Some(record.to_keep(now)),
+            ..record.aside.clone()
+        };
+        let record = Record {
+            login_host,
+            flow,
+            pin: Some(pin),
+            credential_version: record.next_version(),
+            credential_changed_at: now,
+            aside,
+            ..record.clone()
+        };
+        Ok(Rearranged {
+            credential: Some(credential),
+            ..Rearranged::of(record, Effect::Adopt(Box::new(passed)))
+        })
     })
     .await?;
     Ok(facts)
@@ -273,30 +281,30 @@ async fn go_back(turn: Turn, check: bool) -> Result<(), Error> {
     let learnt = passed.as_ref().map(pin);
     let (base, now) = (record.credential_version, turn.now());
     turn.rearrange(move |record| {
-            if record.credential_version != base || record.aside.kept.as_ref() != Some(&kept) {
-                return Err(conflict());
-            }
-            let aside = Aside {
-                kept: Some(record.to_keep(now)),
-                ..record.aside.clone()
-            };
-            let record = Record {
-                login_host: kept.login_host,
-                flow: kept.flow,
-                pin: learnt.or(kept.pin),
-                credential_version: record.next_version(),
-                credential_changed_at: kept.credential_changed_at,
-                aside,
-                ..record.clone()
-            };
-            let effect = match passed {
-                Some(passed) => Effect::Adopt(Box::new(passed)),
-                None => Effect::ChangeOver,
-            };
-            Ok(Rearranged {
-                credential: Some(credential),
-                ..Rearranged::of(record, effect)
-            })
+        if record.credential_version != base || record.aside.kept.as_ref() != Some(&kept) {
+            return Err(conflict());
+        }
+        let aside = Aside {
+            kept: Some(record.to_keep(now)),
+            ..record.aside.clone()
+        };
+        let record = Record {
+            login_host: kept.login_host,
+            flow: kept.flow,
+            pin: learnt.or(kept.pin),
+            credential_version: record.next_version(),
+            credential_changed_at: kept.credential_changed_at,
+            aside,
+            ..record.clone()
+        };
+        let effect = match passed {
+            Some(passed) => Effect::Adopt(Box::new(passed)),
+            None => Effect::ChangeOver,
+        };
+        Ok(Rearranged {
+            credential: Some(credential),
+            ..Rearranged::of(record, effect)
+        })
     })
     .await
 }
@@ -358,7 +366,9 @@ pub(super) fn trial_failed(turn: &Turn, tried: String, failure: Failure) -> Erro
 fn leads_to(passed: &Passed, expected: &Expected) -> Result<(), Failure> {
     let (grant, proof) = (&passed.grant, &passed.proof);
     let fits = |expected: &Option<String>, actual: &str| {
-        expected.as_deref().is_none_or(|expected| same_id(expected, actual))
+        expected
+            .as_deref()
+            .is_none_or(|expected| same_id(expected, actual))
     };
     let agree = grant.org_id == proof.org_id && grant.user_id == proof.user_id;
     if agree && fits(&expected.org, &grant.org_id) && fits(&expected.user, &grant.user_id) {

@@ -6,9 +6,9 @@
 mod administration;
 mod credential;
 mod generate;
+mod kind;
 mod migrate;
 mod rotate;
-mod kind;
 mod view;
 
 pub use administration::{Checked, NewRecord};

@@ -64,7 +64,10 @@ impl Vault {
                     .turn(&entry, |turn| async move { replace(&turn, new).await })
                     .await?
             }
-            Rotation::Generate => (super::generate::generate(&refresher, &entry).await?, Vec::new()),
+            Rotation::Generate => (
+                super::generate::generate(&refresher, &entry).await?,
+                Vec::new(),
+            ),
             Rotation::KeepOld => {
                 let kept = refresher.turn(&entry, |turn| async move { keep_old(&turn).await });
                 (kept.await?, Vec::new())
@@ -103,7 +106,11 @@ async fn replace(turn: &Turn, new: NewSecrets) -> Result<(Rotated, Vec<String>),
     let record = turn.record();
     let on_drawn = record.aside.drawn.is_some() && new.password.is_none();
     if !new.has_secrets() {
-        let field = if on_drawn { "security_token" } else { "password" };
+        let field = if on_drawn {
+            "security_token"
+        } else {
+            "password"
+        };
         return Err(invalid(field, "give a secret to change"));
     }
     let stored = turn
@@ -147,20 +154,23 @@ pub(super) async fn try_and_adopt(
     let credential = renewed(request.credential, &passed);
     let (base, now) = (record.credential_version, turn.now());
     turn.rearrange(move |record| {
-            if record.credential_version != base {
-                return Err(conflict());
-            }
-            let mut next = Record {
-                credential_version: record.next_version(),
-                credential_changed_at: now,
-                pin: record.pin.clone().or_else(|| Some(super::migrate::pin(&passed))),
-                ..record.clone()
-            };
-            next.aside.drop_drawn();
-            Ok(Rearranged {
-                credential: Some(credential),
-                ..Rearranged::of(next, Effect::Adopt(Box::new(passed)))
-            })
+        if record.credential_version != base {
+            return Err(conflict());
+        }
+        let mut next = Record {
+            credential_version: record.next_version(),
+            credential_changed_at: now,
+            pin: record
+                .pin
+                .clone()
+                .or_else(|| Some(super::migrate::pin(&passed))),
+            ..record.clone()
+        };
+        next.aside.drop_drawn();
+        Ok(Rearranged {
+            credential: Some(credential),
+            ..Rearranged::of(next, Effect::Adopt(Box::new(passed)))
+        })
     })
     .await
 }
@@ -182,9 +192,9 @@ async fn keep_old(turn: &Turn) -> Result<Rotated, Error> {
     let tried = "a login with the old password and the old security token".to_owned();
     let passed = log_in(turn, &record, &request, tried).await?;
     turn.rearrange(move |record| {
-            let mut next = record.clone();
-            next.aside.drop_drawn();
-            Ok(Rearranged::of(next, Effect::Adopt(Box::new(passed))))
+        let mut next = record.clone();
+        next.aside.drop_drawn();
+        Ok(Rearranged::of(next, Effect::Adopt(Box::new(passed))))
     })
     .await?;
     Ok(Rotated::KeptOld)
@@ -241,7 +251,11 @@ fn in_words(base: &Credential, new: &NewSecrets, on_drawn: bool) -> String {
         (new.private_key.is_some(), "the new private key"),
         (new.refresh_token.is_some(), "the new refresh token"),
     ];
-    parts.extend(others.into_iter().filter_map(|(given, name)| given.then_some(name)));
+    parts.extend(
+        others
+            .into_iter()
+            .filter_map(|(given, name)| given.then_some(name)),
+    );
     format!("a login with {}", parts.join(" and "))
 }
 
