@@ -193,7 +193,7 @@ impl Entry {
             }
             return Ok(false);
         }
-        record.credential_version += 1;
+        record.credential_version = record.next_version();
         record.credential_changed_at = amendment.now;
         let version = record.credential_version;
         self.commit(store, keys, row, record, Some(&new), |machine| {

@@ -23,6 +23,7 @@ fn full() -> (Record, Ledger) {
         created_at: at(0),
         credential_changed_at: at(1_700_000_000_123),
         remind_after: Some(Duration::from_hours(90 * 24)),
+        aside: crate::aside::Aside::default(),
     };
     let ledger = Ledger {
         generation: 42,

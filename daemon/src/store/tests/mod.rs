@@ -59,6 +59,7 @@ fn record(number: u16) -> Record {
         created_at: at(0),
         credential_changed_at: at(1),
         remind_after: None,
+        aside: crate::aside::Aside::default(),
     }
 }
 

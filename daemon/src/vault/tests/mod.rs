@@ -1,8 +1,10 @@
 //! The vault over a disk that fails, lies and loses power, and a Salesforce that counts.
 
+mod changes;
 mod crash;
 mod dice;
 mod doubt;
 mod model;
 mod org;
+mod user;
 mod world;
