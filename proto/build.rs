@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "sfvault/v1/sessions.proto",
             "sfvault/v1/records.proto",
             "sfvault/v1/control.proto",
+            "sfvault/v1/doctor.proto",
         ],
         ["."],
     )?;

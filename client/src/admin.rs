@@ -4,12 +4,15 @@ mod changes;
 
 use std::{future::Future, path::PathBuf, time::Duration};
 
-use sfvault_proto::v1::{self, control_client::ControlClient, records_client::RecordsClient};
+use sfvault_proto::v1::{
+    self, control_client::ControlClient, doctor_client::DoctorClient, records_client::RecordsClient,
+};
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
-    ConsumerSecret, CredentialChange, DaemonStatus, Error, NewRecord, Passphrase, Password, Places,
-    PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect, convert,
+    ConsumerSecret, CredentialChange, DaemonStatus, Error, Finding, NewRecord, Passphrase,
+    Password, Places, PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect,
+    convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
 };
 
@@ -20,6 +23,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     control: ControlClient<Channel>,
+    doctor: DoctorClient<Channel>,
     records: RecordsClient<Channel>,
 }
 
@@ -72,6 +76,7 @@ impl AdminClient {
         let channel = connect::channel(places.admin_socket()).await?;
         Ok(Self {
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
+            doctor: DoctorClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
             records: RecordsClient::new(channel),
         })
     }
@@ -126,6 +131,38 @@ impl AdminClient {
         let mut wire = self.control.clone();
         let answer = call(DEADLINE, v1::GetStatusRequest {}, |r| wire.get_status(r)).await?;
         Ok(convert::daemon(answer))
+    }
+
+    /// Examines the daemon, its directories, its sockets and its vault file.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn examine_daemon(&self) -> Result<Vec<Finding>, Error> {
+        let mut wire = self.doctor.clone();
+        let request = v1::ExamineDaemonRequest {};
+        let answer = call(DEADLINE, request, |r| wire.examine_daemon(r)).await?;
+        Ok(answer.findings.into_iter().map(convert::finding).collect())
+    }
+
+    /// Examines a record; with `reach`, also what its login host tells without a login; with `log_in`, also whether
+    /// it works, which may take a login.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn examine_record(
+        &self,
+        name: &RecordName,
+        reach: bool,
+        log_in: bool,
+    ) -> Result<Vec<Finding>, Error> {
+        let mut wire = self.doctor.clone();
+        let request = v1::ExamineRecordRequest {
+            name: name.as_str().to_owned(),
+            reach,
+            log_in,
+        };
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.examine_record(r)).await?;
+        Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
     /// Adds a record. Nothing is sent to Salesforce.

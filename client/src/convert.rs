@@ -9,9 +9,9 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Flow, GeneratedPassword,
-    KeptLogin, LoginFacts, Reason, RecordState, RecordStatus, RotationResult, SecurityToken,
-    Session, SessionId, VaultState,
+    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, GeneratedPassword,
+    Grade, KeptLogin, LoginFacts, Reason, RecordState, RecordStatus, Retirement, RotationResult,
+    SecurityToken, Session, SessionId, VaultState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -54,6 +54,7 @@ pub(crate) fn session(mut wire: v1::GetSessionResponse) -> Result<Session, Error
         issued_at: at(wire.issued_at, "issued_at")?,
         guaranteed_until: at(wire.guaranteed_until, "guaranteed_until")?,
         expires_at: at(wire.expires_at, "expires_at")?,
+        warnings: wire.warnings,
     })
 }
 
@@ -156,6 +157,34 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         remind_after: wire
             .remind_after
             .and_then(|span| Duration::try_from(span).ok()),
+        retirements: wire.retirements.into_iter().map(retirement).collect(),
+    }
+}
+
+fn retirement(wire: v1::Retirement) -> Retirement {
+    Retirement {
+        event: wire.event,
+        text: wire.text,
+        day: filled(wire.day),
+        certainty: wire.certainty,
+        source: wire.source,
+        advice: wire.advice,
+        over: wire.over,
+    }
+}
+
+pub(crate) fn finding(wire: v1::Finding) -> Finding {
+    Finding {
+        check: wire.check,
+        subject: wire.subject,
+        grade: match v1::Grade::try_from(wire.grade) {
+            Ok(v1::Grade::Good) => Grade::Good,
+            Ok(v1::Grade::Note) => Grade::Note,
+            Ok(v1::Grade::Warning) => Grade::Warning,
+            Ok(v1::Grade::Problem | v1::Grade::Unspecified) | Err(_) => Grade::Problem,
+        },
+        text: wire.text,
+        fix: filled(wire.fix),
     }
 }
 
@@ -263,6 +292,7 @@ mod tests {
             generation: 7,
             issued_at: at(1_000),
             guaranteed_until: at(2_000),
+            warnings: Vec::new(),
             expires_at: at(3_000),
         }
     }

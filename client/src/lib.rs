@@ -20,10 +20,12 @@ mod admin;
 mod change;
 mod connect;
 mod convert;
+mod doctor;
 mod error;
 mod places;
 mod reason;
 mod record;
+mod retirement;
 mod secret;
 mod session;
 mod sessions;
@@ -34,6 +36,7 @@ pub use change::{
     GeneratedPassword, KeptLogin, LoginFacts, Migrated, Migration, Rotated, Rotation,
     RotationResult,
 };
+pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
@@ -41,6 +44,7 @@ pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
     RecordStatus,
 };
+pub use retirement::Retirement;
 pub use secret::{
     ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
 };

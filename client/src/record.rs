@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     ConsumerSecret, Environment, GeneratedPassword, KeptLogin, Password, PrivateKey, Reason,
-    RefreshToken, SecurityToken,
+    RefreshToken, Retirement, SecurityToken,
 };
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
@@ -218,6 +218,8 @@ pub struct RecordStatus {
     pub generated_password: Option<GeneratedPassword>,
     /// How long after a change of its credential people are reminded to change it again.
     pub remind_after: Option<Duration>,
+    /// What Salesforce is taking away from its way of logging in, by date.
+    pub retirements: Vec<Retirement>,
 }
 
 impl RecordStatus {

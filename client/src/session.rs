@@ -74,4 +74,6 @@ pub struct Session {
     pub guaranteed_until: SystemTime,
     /// When the session ends if nobody uses it and Salesforce counts its last use in full.
     pub expires_at: SystemTime,
+    /// What will end the record's way of logging in soon, in words. They may hold control characters.
+    pub warnings: Vec<String>,
 }

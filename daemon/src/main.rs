@@ -89,6 +89,7 @@ fn run() -> Result<(), String> {
         clock: Arc::new(SystemClock),
         login: Arc::new(SalesforceLogin::new(config.salesforce, Environment::read())),
         kdf: config.kdf,
+        retirements: config.retirements,
         api_version: config.api_version,
         warnings,
         activated,

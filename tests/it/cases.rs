@@ -14,7 +14,7 @@ use sfvault_tests::{
 use sfvaultd::{
     failure::{Class, Failure, Next},
     host::Host,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::SessionId,
 };
 use tokio::net::UnixStream;
@@ -283,6 +283,10 @@ impl Login for Failing {
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         unreachable!("no login gave a session")
+    }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async { unreachable!("nobody asks") })
     }
 }
 

@@ -55,6 +55,7 @@ impl Inside {
                 iterations: 1,
                 lanes: 1,
             },
+            retirements: Default::default(),
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
             activated: Activated {

@@ -11,6 +11,7 @@ mod crowd;
 mod damage;
 mod dice;
 mod directories;
+mod doctor;
 mod exclusive;
 mod exec;
 mod fuzz_replay;

@@ -155,6 +155,7 @@ mod tests {
             issued_at: at(0),
             guaranteed_until: at(3_600),
             expires_at: at(7_200),
+            warnings: Vec::new(),
         }
     }
 

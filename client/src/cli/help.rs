@@ -120,7 +120,8 @@ JSON:
    \"failed_at\",\"retry_at\",\"org_id\",\"user_id\",\"generation\",\"created_at\",
    \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\",
    \"consumer_key\",\"audience\",\"remind_after_seconds\",\"credential_due_at\",
-   \"kept_flow\",\"generated_password\"}
+   \"kept_flow\",\"generated_password\",
+   \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}]}
   `state` is idle, logging-in, ready, backing-off or latched.
   Times are such as 2026-11-21T20:42:44Z.
 ";
@@ -237,6 +238,23 @@ Example:
   process id are the command's own. Without a session, the exit status is that of `sfvault get`.
   A session that the job outlives is not replaced: ask for enough with --min-ttl, or let the
   job itself ask for another.
+";
+
+pub(crate) const DOCTOR: &str = "\
+Examples:
+  sfvault doctor
+  sfvault doctor acme-prod --login
+  sfvault doctor --json | jq '.findings[] | select(.check == \"retirement\")'
+
+  Looks at the daemon, its directories and sockets, the vault and its key slots, each record, and
+  what its login host tells without a login: whether it is reached over verified TLS, how far the
+  clocks are apart, and which API versions it offers. No login is made without --login.
+  Retirements come from a table of dates in sfvaultd; `[retirement]` in config.toml changes them.
+  Ends with status 6 if there is a problem.
+
+JSON:
+  {\"problems\",\"warnings\",\"findings\":[{\"check\",\"subject\",\"grade\",\"text\",\"fix\"}]}
+  `grade` is good, note, warning or problem.
 ";
 
 pub(crate) const COMPLETIONS: &str = "\

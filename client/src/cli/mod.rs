@@ -10,6 +10,7 @@ mod clock;
 mod completions;
 mod context;
 mod credential;
+mod doctor;
 mod exec;
 mod exit;
 mod failure;
@@ -136,6 +137,9 @@ enum Command {
     /// Run a command with a session in its environment
     #[command(after_long_help = help::EXEC)]
     Exec(exec::Exec),
+    /// Find what is wrong, and what will stop working and when
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor(doctor::Doctor),
     /// Write a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS)]
     Completions(completions::Completions),
@@ -236,6 +240,7 @@ impl Command {
             | Self::Check(_)
             | Self::Get(_)
             | Self::Exec(_)
+            | Self::Doctor(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
         }
@@ -257,6 +262,7 @@ impl Command {
             Self::Check(command) => command.run(context).await,
             Self::Get(command) => command.run(context).await,
             Self::Exec(command) => command.run(context).await,
+            Self::Doctor(command) => command.run(context).await,
             Self::Completions(command) => command.run(context),
             Self::Man(command) => command.run(context),
         }

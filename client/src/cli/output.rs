@@ -9,9 +9,10 @@ use std::{borrow::Cow, env, fmt::Write as _, io, panic};
 use rustix::{io::Errno, stdio};
 use serde::Serialize;
 use serde_json::{Serializer, json, ser::CompactFormatter};
+use sfvault::Finding;
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::{doctor::grade, failure::Failure};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +76,23 @@ impl Output {
     pub(crate) fn table(self, head: &[&str], mut rows: Vec<Vec<String>>) -> Result<(), Failure> {
         rows.insert(0, head.iter().map(|&cell| cell.to_owned()).collect());
         self.data(columns(&rows).as_bytes())
+    }
+
+    /// Writes one finding to stdout, with what to do below it.
+    pub(crate) fn finding(self, finding: &Finding) -> Result<(), Failure> {
+        let mut text = format!(
+            "{:<8} {}: {}: {}\n",
+            grade(finding.grade),
+            printable(&finding.check),
+            printable(&finding.subject),
+            printable(&finding.text)
+        );
+        if let Some(fix) = &finding.fix {
+            text.push_str("         fix: ");
+            text.push_str(&printable(fix));
+            text.push('\n');
+        }
+        self.data(text.as_bytes())
     }
 
     /// Tells people what was done. Programs get JSON on stdout instead.

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use serde::Serialize;
-use sfvault::{Flow, GeneratedPassword, RecordState, RecordStatus};
+use sfvault::{Flow, GeneratedPassword, RecordState, RecordStatus, Retirement};
 
 use super::{
     flow::FlowName,
@@ -37,6 +37,33 @@ pub(crate) struct RecordJson<'a> {
     kept_flow: Option<&'static str>,
     generated_password: Option<&'static str>,
     credential_due_at: Option<String>,
+    retirements: Vec<RetirementJson<'a>>,
+}
+
+/// Something that Salesforce takes away, as JSON.
+#[derive(Serialize)]
+struct RetirementJson<'a> {
+    event: &'a str,
+    text: &'a str,
+    day: Option<&'a str>,
+    certainty: &'a str,
+    source: &'a str,
+    advice: &'a str,
+    over: bool,
+}
+
+impl<'a> From<&'a Retirement> for RetirementJson<'a> {
+    fn from(retirement: &'a Retirement) -> Self {
+        Self {
+            event: &retirement.event,
+            text: &retirement.text,
+            day: retirement.day.as_deref(),
+            certainty: &retirement.certainty,
+            source: &retirement.source,
+            advice: &retirement.advice,
+            over: retirement.over,
+        }
+    }
 }
 
 impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
@@ -65,6 +92,7 @@ impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
             kept_flow: record.kept_login.as_ref().map(|kept| flow(kept.flow)),
             generated_password: record.generated_password.map(generated),
             credential_due_at: record.credential_due_at().map(rfc3339),
+            retirements: record.retirements.iter().map(Into::into).collect(),
         }
     }
 }
@@ -108,6 +136,25 @@ pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
         last,
         age(record, now).unwrap_or_else(|| "-".to_owned()),
     ]
+}
+
+/// The head of a table of what stops working.
+pub(crate) const RETIREMENTS_HEAD: [&str; 4] = ["NAME", "DAY", "DATE IS", "WHAT STOPS WORKING"];
+
+/// What stops working for these records, as rows of that table.
+pub(crate) fn retirement_rows(records: &[RecordStatus]) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for record in records {
+        for retirement in &record.retirements {
+            rows.push(vec![
+                record.name.clone(),
+                retirement.day.clone().unwrap_or_else(|| "-".to_owned()),
+                retirement.certainty.clone(),
+                retirement.text.clone(),
+            ]);
+        }
+    }
+    rows
 }
 
 /// A record as lines of label and value, without what is not known.
@@ -163,8 +210,13 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         ("change due", time(record.credential_due_at())),
         ("added", time(record.created_at)),
     ];
+    let retirements = record
+        .retirements
+        .iter()
+        .map(|retirement| ("retirement", Some(retirement.text.clone())));
     known
         .into_iter()
+        .chain(retirements)
         .filter_map(|(label, value)| Some((label, value?)))
         .collect()
 }

@@ -72,6 +72,7 @@ mod tests {
             kept_login: None,
             generated_password: None,
             remind_after,
+            retirements: Vec::new(),
         }
     }
 

@@ -55,9 +55,19 @@ impl Want {
         };
         let client = context.sessions().await?;
         let session = client.session(&request);
-        spinner::watch(context.output, "logging in to Salesforce", session)
+        let session = spinner::watch(context.output, "logging in to Salesforce", session)
             .await
-            .map_err(|error| Failure::call(error, &request.record))
+            .map_err(|error| Failure::call(error, &request.record))?;
+        // To a person only: a scheduler would mail it every night.
+        if !session.warnings.is_empty() && context.output.is_lively() {
+            let record = &request.record;
+            for warning in &session.warnings {
+                context
+                    .output
+                    .warning(&format!("{warning}; see `sfvault doctor {record}`"));
+            }
+        }
+        Ok(session)
     }
 }
 

@@ -278,6 +278,7 @@ impl Sessions for Daemon {
             issued_at: at(1_795_293_764),
             guaranteed_until: at(1_795_297_364),
             expires_at: at(1_795_300_964),
+            warnings: Vec::new(),
         }))
     }
 

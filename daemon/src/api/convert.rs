@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     host::Host,
     record::RecordName,
+    retirement::Nearness,
     salesforce::hosts::default_audience,
     secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
     session::{
@@ -50,7 +51,11 @@ pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<Session
     })
 }
 
-pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionResponse {
+pub(super) fn session(
+    session: &Session,
+    api_version: &str,
+    warnings: Vec<String>,
+) -> v1::GetSessionResponse {
     v1::GetSessionResponse {
         // EXPOSE: to the peer, who was let in for this.
         session_id: session.session_id.expose().to_owned(),
@@ -64,6 +69,7 @@ pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionRes
         issued_at: Some(session.issued_at.into()),
         guaranteed_until: Some(session.guaranteed_until().into()),
         expires_at: Some(session.expires_at().into()),
+        warnings,
     }
 }
 
@@ -231,6 +237,22 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             | Flow::RefreshToken { .. } => String::new(),
         },
         remind_after: record.remind_after.and_then(|span| span.try_into().ok()),
+        retirements: view
+            .retirements
+            .iter()
+            .map(|(retirement, nearness)| v1::Retirement {
+                event: retirement.event.name().to_owned(),
+                text: retirement.text.to_string(),
+                day: retirement
+                    .day
+                    .map(|day| day.to_string())
+                    .unwrap_or_default(),
+                certainty: retirement.certainty.name().to_owned(),
+                source: retirement.source().to_owned(),
+                advice: retirement.event.advice(record.name.as_str()),
+                over: *nearness == Nearness::Over,
+            })
+            .collect(),
     }
 }
 

@@ -116,7 +116,7 @@ fn content(answer: &Answer, secrets: &[&str]) -> Result<Element, Failure> {
 }
 
 /// What an answer without SOAP in it means. A page's text is for people in browsers and is not quoted.
-fn by_status(answer: &Answer) -> Failure {
+pub(super) fn by_status(answer: &Answer) -> Failure {
     let status = answer.status;
     let (class, message) = match status {
         200 => (

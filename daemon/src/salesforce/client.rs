@@ -5,14 +5,15 @@ use zeroize::Zeroizing;
 
 use super::{
     Exchange, Grant, HostRefused, Login, LoginRequest, PasswordChange, PasswordExchange,
-    PasswordNotSet, Proof,
+    PasswordNotSet, Proof, Survey,
     buffer::WipedBuffer,
     classify,
     envelope::{self, Unsendable},
     environment::Environment,
     hosts::HostRules,
-    http::{Answer, HttpClient, Post},
+    http::{Answer, Get, HttpClient, Post},
     settings::Settings,
+    survey,
 };
 use crate::{
     credential::{Credential, Flow},
@@ -163,6 +164,21 @@ impl Login for SalesforceLogin {
             let result = self.get_user_info(session_id, instance).await;
             log("proof", instance, &result);
             result
+        })
+    }
+
+    fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async move {
+            self.rules
+                .permit(host)
+                .map_err(|refused| classify::wrong_host(&refused))?;
+            let get = Get {
+                host,
+                path: survey::PATH,
+                authorization: None,
+            };
+            let answer = self.http.get(get).await.map_err(classify::unanswered)?;
+            survey::read(&answer)
         })
     }
 }

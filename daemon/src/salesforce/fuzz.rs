@@ -20,6 +20,7 @@ pub(crate) fn answer(bytes: &[u8]) {
             status: u16::from_be_bytes(status),
             content_type: content_type.map(str::to_owned),
             retry_after: None,
+            date: None,
             redirects_to: None,
             body: body.into(),
         };

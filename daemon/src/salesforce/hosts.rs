@@ -168,7 +168,7 @@ fn is_punycode(name: &str) -> bool {
 }
 
 /// `na15`, `usa2s`: a region, up to four digits, and `s` on some sandbox instances.
-fn is_instanced(name: &str) -> bool {
+pub fn is_instanced(name: &str) -> bool {
     let Some(instance) = name.strip_suffix(".salesforce.com") else {
         return false;
     };

@@ -21,6 +21,7 @@ pub mod proxy;
 mod redact;
 pub mod settings;
 mod soap;
+mod survey;
 mod trust;
 mod tunnel;
 mod watched;
@@ -29,7 +30,12 @@ mod xml;
 pub use client::SalesforceLogin;
 pub use envelope::API_VERSION;
 
-use std::{fmt, future::Future, pin::Pin as Boxed, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin as Boxed,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     credential::{Credential, Flow},
@@ -74,6 +80,9 @@ pub trait Login: fmt::Debug + Send + Sync + 'static {
 
     /// Makes one cheap call with a session: is it alive, and whose is it?
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof>;
+
+    /// Asks a host for its list of API versions, which needs no credential and counts as nothing.
+    fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey>;
 }
 
 /// Why no credential goes to a host.
@@ -129,6 +138,15 @@ pub struct Grant {
     /// The refresh token that replaces the one that was sent. It is the only valid one from now on: it must be
     /// durable before the session is used.
     pub rotated: Option<RefreshToken>,
+}
+
+/// What a host tells to anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The server's clock, if it told it.
+    pub server_time: Option<SystemTime>,
+    /// The API versions that it offers, such as `64.0`, oldest first.
+    pub versions: Vec<String>,
 }
 
 /// What a session that was just used told about itself.

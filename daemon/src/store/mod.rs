@@ -153,6 +153,12 @@ impl Store {
         &self.path
     }
 
+    /// What each key slot costs to try, in the order of the slots.
+    #[must_use]
+    pub fn slot_costs(&self) -> Vec<KdfCost> {
+        self.header.slots.iter().map(|slot| slot.cost).collect()
+    }
+
     /// Unwraps the vault key. Slow by design: call it where blocking is allowed.
     ///
     /// # Errors

@@ -186,7 +186,11 @@ impl Vault {
             })?;
             vault.changed.send_replace(());
             info!(record = %name, changed, "set the credential");
-            Ok((RecordView::of(&entry, now), changed, warnings))
+            Ok((
+                RecordView::of(&entry, &vault.parts.retirements, now),
+                changed,
+                warnings,
+            ))
         })
         .await
     }
@@ -340,7 +344,7 @@ impl Vault {
             ledger,
             revision,
         }));
-        let view = RecordView::of(&entry, now);
+        let view = RecordView::of(&entry, &self.parts.retirements, now);
         info!(record = %new.name, "added the record");
         if let Phase::Unlocked(open) = &mut *self.write() {
             open.records.insert(new.name, entry);

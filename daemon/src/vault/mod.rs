@@ -21,7 +21,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -33,8 +33,11 @@ use crate::{
     clock::Clock,
     environment::Environment,
     error::Error,
+    failure::Failure,
+    host::Host,
     record::{RecordId, RecordName, same_org},
-    salesforce::Login,
+    retirement::{Nearness, Retirements},
+    salesforce::{Login, Survey},
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
     store::{KdfCost, Keys, Store, StoreError},
 };
@@ -51,6 +54,8 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// What Salesforce is taking away.
+    pub retirements: Arc<Retirements>,
 }
 
 /// The vault of this daemon.
@@ -227,7 +232,7 @@ impl Vault {
             .opened(&phase)?
             .records
             .values()
-            .map(|entry| RecordView::of(entry, now))
+            .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
             .collect())
     }
 
@@ -237,7 +242,43 @@ impl Vault {
     /// If there is none of this name, or the vault is missing or locked.
     pub fn record(&self, name: &str) -> Result<RecordView, Error> {
         let (_, entry) = self.find(name)?;
-        Ok(RecordView::of(&entry, self.parts.clock.now()))
+        Ok(RecordView::of(
+            &entry,
+            &self.parts.retirements,
+            self.parts.clock.now(),
+        ))
+    }
+
+    /// What a job that was just given a session of this record should know, if anything.
+    #[must_use]
+    pub fn warnings(&self, name: &str) -> Vec<String> {
+        let Ok((_, entry)) = self.find(name) else {
+            return Vec::new();
+        };
+        let record = Arc::clone(&entry.lock().record);
+        let now = self.parts.clock.now();
+        let retirements = &self.parts.retirements;
+        retirements
+            .of(record.flow.kind(), &record.login_host)
+            .filter(|retirement| retirement.nearness(now) > Nearness::Ahead)
+            .map(|retirement| retirement.text.to_string())
+            .collect()
+    }
+
+    /// What a login host tells without a login, and the time here when it told it.
+    pub async fn survey(&self, host: &Host) -> (Result<Survey, Failure>, SystemTime) {
+        let survey = self.parts.login.survey(host).await;
+        (survey, self.parts.clock.now())
+    }
+
+    /// What each key slot costs to try; none if there is no vault.
+    #[must_use]
+    pub fn slot_costs(&self) -> Vec<KdfCost> {
+        match &*self.read() {
+            Phase::Missing => Vec::new(),
+            Phase::Locked(store) => store.slot_costs(),
+            Phase::Unlocked(open) => open.refresher.store.slot_costs(),
+        }
     }
 
     /// Waits until no login or proof is under way, at most for `patience`. Returns whether that came true.

@@ -158,6 +158,7 @@ impl Filled {
             clock: Arc::new(SystemClock),
             login: Arc::new(SalesforceLogin::new(settings, Environment::default())),
             kdf: KdfCost::default(),
+            retirements: Arc::default(),
         };
         Ok(Vault::open(&self.path(), parts)?)
     }

@@ -76,6 +76,7 @@ fn answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Answer {
         status,
         content_type: content_type.map(str::to_owned),
         retry_after: None,
+        date: None,
         redirects_to: None,
         body: WipedBuffer::from(body),
     }

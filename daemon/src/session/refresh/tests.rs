@@ -97,6 +97,10 @@ impl Login for Fake {
             }
         })
     }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
+        Box::pin(async { unreachable!("nobody asks") })
+    }
 }
 
 fn failure(class: Class) -> Failure {
