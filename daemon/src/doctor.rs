@@ -262,6 +262,8 @@ pub fn way(
                 | Class::RestrictedHours
                 | Class::SessionBarred
                 | Class::SessionDead
+                | Class::ClockSkew
+                | Class::TokenAwaited
                 | Class::Unanswered
                 | Class::Unavailable => {
                     "see this host's network, DNS and proxy, `ca_file` in `config.toml`, and https://status.salesforce.com"

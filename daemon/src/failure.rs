@@ -13,6 +13,8 @@ pub enum Class {
     ApiVersion,
     /// The user name, password or security token is wrong, or the user is locked, frozen or inactive.
     BadCredentials,
+    /// The assertion was expired when it came: this host's clock is wrong, or Salesforce was slow.
+    ClockSkew,
     /// The user is locked, or has probably been.
     LockedOut,
     /// This way of logging in is switched off.
@@ -58,11 +60,12 @@ pub enum Next {
 
 impl Class {
     /// All classes, in the order of their names.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AccessPolicy,
         Self::AppConfig,
         Self::ApiVersion,
         Self::BadCredentials,
+        Self::ClockSkew,
         Self::LockedOut,
         Self::LoginDisabled,
         Self::OrgState,
@@ -88,6 +91,7 @@ impl Class {
             Self::ApiVersion => "api-version",
             Self::AppConfig => "app-config",
             Self::BadCredentials => "bad-credentials",
+            Self::ClockSkew => "clock-skew",
             Self::LockedOut => "locked-out",
             Self::LoginDisabled => "login-disabled",
             Self::OrgState => "org-state",
@@ -133,7 +137,7 @@ impl Class {
             Self::RateLimited | Self::RestrictedHours | Self::SessionDead | Self::Unavailable => {
                 Next::BackOff
             }
-            Self::Unanswered => Next::CountAndBackOff,
+            Self::ClockSkew | Self::Unanswered => Next::CountAndBackOff,
         }
     }
 }

@@ -127,6 +127,11 @@ impl Inside {
 
 /// The real way to Salesforce, with the simulator's two addresses among the permitted hosts.
 pub(crate) fn way_to(simulator: &Simulator) -> SalesforceLogin {
+    way_to_at(simulator, simulator.clock())
+}
+
+/// The same for a daemon whose clock is another than Salesforce's.
+pub(crate) fn way_to_at(simulator: &Simulator, clock: ManualClock) -> SalesforceLogin {
     let allowed = [simulator.login_url(), simulator.instance_url()];
     let settings = Settings {
         host_rules: HostRules {
@@ -137,7 +142,7 @@ pub(crate) fn way_to(simulator: &Simulator) -> SalesforceLogin {
         proxy: Proxy::None,
         ..Settings::default()
     };
-    SalesforceLogin::new(settings, Environment::default())
+    SalesforceLogin::new(settings, Environment::default(), Arc::new(clock))
 }
 
 /// The real way to Salesforce, with Salesforce's own host names, which the simulator's proxy leads to it.
@@ -147,5 +152,9 @@ pub(crate) fn way_through_the_proxy(simulator: &Simulator) -> SalesforceLogin {
         proxy: Proxy::Url(ProxyUrl::parse(&simulator.proxy_url()).unwrap()),
         ..Settings::default()
     };
-    SalesforceLogin::new(settings, Environment::default())
+    SalesforceLogin::new(
+        settings,
+        Environment::default(),
+        Arc::new(simulator.clock()),
+    )
 }

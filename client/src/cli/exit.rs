@@ -70,6 +70,7 @@ impl Exit {
             | Reason::RateLimited
             | Reason::SalesforceUnavailable
             | Reason::LoginUnanswered
+            | Reason::ClockSkew
             | Reason::LoginBudgetSpent
             | Reason::SessionRefusedAgain
             | Reason::ShuttingDown

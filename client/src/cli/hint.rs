@@ -52,8 +52,9 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
              mail comes); then `sfvault set {name}` with both"
         ),
         Reason::LoginDisabled => format!(
-            "an administrator must enable SOAP API login() for the org in Setup and give the user the permission \
-             Use Any API Auth (Setup > Users > Permission Sets); {release}"
+            "an administrator must enable this way of logging in: for SOAP API login() in Setup, with the permission \
+             Use Any API Auth for the user (Setup > Users > Permission Sets); for OAuth under Setup > Identity > OAuth and \
+             OpenID Connect Settings, and in the app; {release}"
         ),
         Reason::AccessPolicy => format!(
             "Setup > Identity > Login History tells which policy; then see Login IP Ranges and API Enabled in the \
@@ -78,10 +79,12 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         ),
         Reason::AppConfig => format!(
             "under Setup > Apps > App Manager (or External Client App Manager) compare the app with the record: consumer key and \
-             secret, the flow switched on, its run-as user, certificate and permitted users; {release}"
+             secret (a new app needs 10 min), the flow switched on, its run-as user, certificate and permitted users; \
+             audience and login URL: `sfvault show {name}`; new secrets: `sfvault set {name}`; {release}"
         ),
         Reason::RefreshTokenDead => format!(
-            "the user must approve the app again: `sfvault set {name}` with a new refresh token"
+            "the user must approve the app again, for the refresh token was revoked, replaced, unused for 30 days, or ended by a new \
+             password or a sixth approval; then `sfvault set {name}` with the new one"
         ),
         Reason::TokenAwaited => format!(
             "Salesforce mails a security token to the user after every change of the password: give it to `sfvault rotate {name}`"
@@ -97,6 +100,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             .to_owned(),
         Reason::LoginUnanswered => "it may have been counted: Setup > Identity > Login History tells; see also \
             https://status.salesforce.com, and this host's network and proxy"
+            .to_owned(),
+        Reason::ClockSkew => "set the clock of sfvaultd's host, as with NTP; `timedatectl` shows whether it is kept right"
             .to_owned(),
         Reason::LoginBudgetSpent => format!(
             "sfvaultd waits, so that Salesforce does not lock the user; the daemon's log tells what failed; if the cause is mended, \

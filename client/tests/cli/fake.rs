@@ -330,6 +330,41 @@ impl Records for Daemon {
         }))
     }
 
+    async fn migrate_record(
+        &self,
+        _: Request<v1::MigrateRecordRequest>,
+    ) -> Result<Response<v1::MigrateRecordResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn restore_login(
+        &self,
+        _: Request<v1::RestoreLoginRequest>,
+    ) -> Result<Response<v1::RestoreLoginResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn forget_old_login(
+        &self,
+        _: Request<v1::ForgetOldLoginRequest>,
+    ) -> Result<Response<v1::ForgetOldLoginResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn rotate_credential(
+        &self,
+        _: Request<v1::RotateCredentialRequest>,
+    ) -> Result<Response<v1::RotateCredentialResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn reveal_generated_password(
+        &self,
+        _: Request<v1::RevealGeneratedPasswordRequest>,
+    ) -> Result<Response<v1::RevealGeneratedPasswordResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
     async fn describe_record(
         &self,
         request: Request<v1::DescribeRecordRequest>,

@@ -33,6 +33,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
         Class::ApiVersion => Reason::ApiVersion,
         Class::AppConfig => Reason::AppConfig,
         Class::BadCredentials => Reason::CredentialRejected,
+        Class::ClockSkew => Reason::ClockSkew,
         Class::LockedOut => Reason::UserLockedOut,
         Class::LoginDisabled => Reason::LoginDisabled,
         Class::OrgState => Reason::OrgState,
@@ -119,7 +120,8 @@ fn code(reason: Reason) -> Code {
         | Reason::VaultMissing
         | Reason::WrongHost => Code::FailedPrecondition,
         Reason::LoginBudgetSpent | Reason::RateLimited => Code::ResourceExhausted,
-        Reason::LoginUnanswered
+        Reason::ClockSkew
+        | Reason::LoginUnanswered
         | Reason::RestrictedHours
         | Reason::SalesforceUnavailable
         | Reason::SessionRefusedAgain

@@ -1,5 +1,7 @@
 //! The way to Salesforce, put together: host rules, envelope, exchange, classification.
 
+use std::{future::Future, sync::Arc};
+
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -11,11 +13,12 @@ use super::{
     envelope::{self, Unsendable},
     environment::Environment,
     hosts::HostRules,
-    http::{Answer, Get, HttpClient, Post},
+    http::{Answer, Get, HttpClient, HttpError, Post},
     settings::Settings,
     survey,
 };
 use crate::{
+    clock::Clock,
     credential::{Credential, Flow},
     failure::{Class, Failure},
     host::Host,
@@ -27,13 +30,15 @@ use crate::{
 pub struct SalesforceLogin {
     rules: HostRules,
     http: HttpClient,
+    clock: Arc<dyn Clock>,
 }
 
 impl SalesforceLogin {
-    /// Opens nothing: certificates are read when the first login needs them.
+    /// Opens nothing: certificates are read when the first login needs them. The clock dates assertions.
     #[must_use]
-    pub fn new(settings: Settings, environment: Environment) -> Self {
+    pub fn new(settings: Settings, environment: Environment, clock: Arc<dyn Clock>) -> Self {
         Self {
+            clock,
             rules: settings.host_rules.clone(),
             http: HttpClient::new(settings, environment),
         }
@@ -103,8 +108,17 @@ impl SalesforceLogin {
             ],
             body,
         };
+        self.answered(host, self.http.post(post)).await
+    }
+
+    /// Waits for the answer to a request and logs that it came.
+    async fn answered(
+        &self,
+        host: &Host,
+        request: impl Future<Output = Result<Answer, HttpError>>,
+    ) -> Result<Answer, Failure> {
         let started = Instant::now();
-        let result = self.http.post(post).await;
+        let result = request.await;
         let elapsed = started.elapsed();
         match result {
             Ok(answer) => {
@@ -140,7 +154,7 @@ impl Login for SalesforceLogin {
                     self.soap_login(host, username, password, security_token.as_ref())
                         .await
                 }
-                _ => Err(classify::failure(Class::Protocol, "no such flow")),
+                _ => self.oauth_login(request).await,
             };
             log("login", &request.login_host, &result);
             result
@@ -161,7 +175,11 @@ impl Login for SalesforceLogin {
 
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
-            let result = self.get_user_info(session_id, instance).await;
+            let result = if oauth::is_for_soap(session_id) {
+                self.get_user_info(session_id, instance).await
+            } else {
+                self.user_info(session_id, instance).await
+            };
             log("proof", instance, &result);
             result
         })
@@ -195,6 +213,8 @@ fn log<T>(what: &'static str, host: &Host, result: &Result<T, Failure>) {
     };
     tracing::debug!(%host, class, what, "exchange with Salesforce");
 }
+
+mod oauth;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,10 @@
 //!
 //! [`SalesforceLogin`] is the real one: `hosts` says where anything may be sent, `envelope` what is sent,
 //! `http` sends it over `connector`'s stream, `soap` reads what comes back, `classify` and `fault` say what
-//! it means, and `redact` what of it may be shown. Nothing here retries.
+//! it means, and `redact` what of it may be shown. `oauth` does all that for the flows of OAuth, with `form`,
+//! `assertion` and `private_key`. Nothing here retries.
 
+mod assertion;
 mod buffer;
 mod classify;
 mod client;
@@ -11,14 +13,18 @@ mod connector;
 mod envelope;
 pub mod environment;
 mod fault;
+mod form;
 pub(crate) mod fuzz;
 pub mod hosts;
 mod http;
 mod id;
 #[cfg(test)]
 mod loopback;
+mod oauth;
+pub(crate) mod private_key;
 pub mod proxy;
 mod redact;
+mod session_format;
 pub mod settings;
 mod soap;
 mod survey;
@@ -131,10 +137,13 @@ pub struct Grant {
     pub org_id: String,
     /// 18 characters.
     pub user_id: String,
-    pub username: String,
+    /// If the login told it; else the proof does.
+    pub username: Option<String>,
     pub sandbox: bool,
     /// The session's idle timeout, if Salesforce told it.
     pub timeout: Option<Duration>,
+    /// When the session ends whatever is done with it, if Salesforce told that.
+    pub hard_expiry: Option<SystemTime>,
     /// The refresh token that replaces the one that was sent. It is the only valid one from now on: it must be
     /// durable before the session is used.
     pub rotated: Option<RefreshToken>,
@@ -156,6 +165,8 @@ pub struct Proof {
     pub org_id: String,
     /// 18 characters.
     pub user_id: String,
+    /// If Salesforce told it.
+    pub username: Option<String>,
     /// The session's idle timeout, if Salesforce told it.
     pub timeout: Option<Duration>,
 }

@@ -27,7 +27,7 @@ pub(super) fn read(answer: &Answer) -> Result<Survey, Failure> {
                 Class::WrongHost,
                 "the host lists no API versions: it is not the API host of an org",
             ),
-            _ => classify::by_status(answer),
+            _ => classify::by_status(answer, "REST API"),
         });
     };
     let is_version = |version: &String| {

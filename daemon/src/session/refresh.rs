@@ -290,10 +290,10 @@ impl Flight {
             Outcome::Proven(_) | Outcome::NotSent => {}
         }
         let pin = match &outcome {
-            Outcome::LoggedIn { grant, .. } => Some(Pin {
+            Outcome::LoggedIn { grant, proof, .. } => Some(Pin {
                 org_id: grant.org_id.clone(),
                 user_id: grant.user_id.clone(),
-                username: Some(grant.username.clone()),
+                username: grant.username.clone().or_else(|| proof.username.clone()),
             }),
             Outcome::LoginFailed(_)
             | Outcome::NotSent

@@ -134,6 +134,7 @@ impl Vault {
     /// If the name is taken, a field is wrong, the host may see no credential, or it can't be written.
     pub async fn add(self: &Arc<Self>, new: NewRecord) -> Result<(RecordView, Vec<String>), Error> {
         credential::check_flow(&new.flow)?;
+        credential::check_login_host(&new.flow, &new.login_host)?;
         credential::check(&new.credential)?;
         kind::check(new.environment, &new.login_host, &new.flow)?;
         self.parts

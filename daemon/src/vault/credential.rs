@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::{
     credential::{Credential, Flow, FlowKind},
     error::Error,
+    host::Host,
     record::check_username,
+    salesforce::{hosts::HostKind, private_key},
     secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
 };
 
@@ -46,15 +48,32 @@ pub(super) fn check_flow(flow: &Flow) -> Result<(), Error> {
         check_username(username).map_err(|problem| invalid("username", problem))?;
     }
     if let Some(key) = flow.consumer_key() {
-        check_word("consumer_key", key)?;
+        check_consumer_key(key)?;
     }
     if let Flow::JwtBearer { audience, .. } = flow {
-        check_word("audience", audience)?;
-        if !audience.starts_with("https://") {
-            return Err(invalid("audience", "does not start with `https://`"));
-        }
+        check_audience(audience)?;
     }
     Ok(())
+}
+
+/// Whether the flow is served at this host. Client credentials are only at the org's own ("OAuth 2.0 Client Credentials
+/// Flow for Server-to-Server Integration", Salesforce Help).
+pub(super) fn check_login_host(flow: &Flow, host: &Host) -> Result<(), Error> {
+    match (flow.kind(), HostKind::of(host)) {
+        (FlowKind::ClientCredentials, HostKind::Production | HostKind::Sandbox) => Err(invalid(
+            "login_url",
+            "must be the org's My Domain host, as `https://NAME.my.salesforce.com` \
+             (Setup > Company Settings > My Domain), for the flow `client-credentials`",
+        )),
+        (
+            FlowKind::SoapLogin
+            | FlowKind::UsernamePassword
+            | FlowKind::ClientCredentials
+            | FlowKind::JwtBearer
+            | FlowKind::RefreshToken,
+            HostKind::MyDomain { .. } | HostKind::Other | HostKind::Production | HostKind::Sandbox,
+        ) => Ok(()),
+    }
 }
 
 pub(super) fn check(credential: &Credential) -> Result<(), Error> {
@@ -192,26 +211,132 @@ fn check_characters(field: &'static str, text: &str) -> Result<(), Error> {
     }
 }
 
-/// A setting that is sent as it is: 1 to 512 visible ASCII characters.
-fn check_word(field: &'static str, text: &str) -> Result<(), Error> {
-    if (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-        Ok(())
-    } else {
-        let problem = "must have 1 to 512 visible ASCII characters";
-        Err(invalid(field, problem))
+/// Salesforce makes keys of 85 letters, digits, `.` and `_`; packages may bring ones of their own.
+fn check_consumer_key(key: &str) -> Result<(), Error> {
+    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if (1..=256).contains(&key.len()) && key.bytes().all(known) {
+        return Ok(());
     }
+    let problem = "must have 1 to 256 of `A-Z a-z 0-9 . _ -`, as the app's settings show it";
+    Err(invalid("consumer_key", problem))
+}
+
+fn check_audience(audience: &str) -> Result<(), Error> {
+    let host = audience
+        .strip_prefix("https://")
+        .filter(|host| !host.ends_with('/') && !host.contains("://"))
+        .ok_or_else(|| invalid("audience", "must be `https://` and a host, and no more"))?;
+    Host::parse(host).map(drop).map_err(|problem| {
+        invalid(
+            "audience",
+            &format!("is not `https://` and a host: {problem}"),
+        )
+    })
 }
 
 fn check_key(pem: &str) -> Result<(), Error> {
     if pem.len() > LONGEST_KEY {
         return Err(invalid("private_key", "is longer than 8 KiB"));
     }
-    Ok(())
+    private_key::parse(pem)
+        .map(drop)
+        .map_err(|problem| invalid("private_key", &problem.to_string()))
 }
 
 fn invalid(field: &'static str, problem: &str) -> Error {
     Error::InvalidArgument {
         field,
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(result: Result<(), Error>) -> Option<&'static str> {
+        match result {
+            Ok(()) => None,
+            Err(Error::InvalidArgument { field, .. }) => Some(field),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn jwt(key: &str, audience: &str) -> Flow {
+        Flow::JwtBearer {
+            username: "etl@acme.com".to_owned(),
+            consumer_key: key.to_owned(),
+            audience: audience.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_consumer_key_has_the_letters_that_salesforce_uses() {
+        let good = "https://login.salesforce.com";
+        for (key, wrong) in [
+            ("3MVG9.Key_01-x", false),
+            ("", true),
+            ("3MVG9 key", true),
+            ("3MVG9&client_secret=x", true),
+            ("3MVG9\u{e9}", true),
+            (&"k".repeat(257), true),
+        ] {
+            let found = problem(check_flow(&jwt(key, good)));
+            assert_eq!(found, wrong.then_some("consumer_key"), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_audience_is_a_host_and_no_more() {
+        for (audience, wrong) in [
+            ("https://login.salesforce.com", false),
+            ("https://acme.my.site.com", false),
+            ("https://localhost:8443", false),
+            ("", true),
+            ("login.salesforce.com", true),
+            ("http://login.salesforce.com", true),
+            ("https://", true),
+            ("https://login.salesforce.com/", true),
+            ("https://login.salesforce.com/services/oauth2/token", true),
+            ("https://https://login.salesforce.com", true),
+            ("https://user@login.salesforce.com", true),
+            ("https://login salesforce.com", true),
+        ] {
+            let found = problem(check_flow(&jwt("key", audience)));
+            assert_eq!(found, wrong.then_some("audience"), "{audience}");
+        }
+    }
+
+    #[test]
+    fn client_credentials_are_for_the_orgs_own_host_only() {
+        let client = Flow::ClientCredentials {
+            consumer_key: "key".to_owned(),
+        };
+        for (host, wrong) in [
+            ("login.salesforce.com", true),
+            ("test.salesforce.com", true),
+            ("login.sfcrmproducts.cn", true),
+            ("acme.my.salesforce.com", false),
+            ("localhost:8443", false),
+        ] {
+            let host = Host::parse(host).unwrap();
+            let found = problem(check_login_host(&client, &host));
+            assert_eq!(found, wrong.then_some("login_url"), "{host}");
+            let other = jwt("key", "https://login.salesforce.com");
+            assert_eq!(problem(check_login_host(&other, &host)), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_private_key_must_be_one() {
+        let good = include_str!("../salesforce/private_key/rsa-2048.pem");
+        let long = format!("{good}{}", "x".repeat(LONGEST_KEY));
+        for (pem, wrong) in [(good, false), ("hunter2", true), (&long, true)] {
+            let credential = Credential::JwtBearer {
+                private_key: PrivateKey::new(pem.to_owned()),
+                consumer_secret: None,
+            };
+            assert_eq!(problem(check(&credential)), wrong.then_some("private_key"));
+        }
     }
 }

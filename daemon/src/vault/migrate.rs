@@ -184,7 +184,9 @@ impl Vault {
                 entry.rearrange(&refresher.store, &refresher.keys, now, change)?;
                 info!(record = %name, "forgot the login that was kept");
             }
-            Ok((RecordView::of(&entry, vault.parts.clock.now()), kept))
+            let now = vault.parts.clock.now();
+            let view = RecordView::of(&entry, &vault.parts.retirements, now);
+            Ok((view, kept))
         })
         .await
     }
@@ -314,8 +316,13 @@ pub(super) fn pin(passed: &Passed) -> Pin {
     Pin {
         org_id: passed.grant.org_id.clone(),
         user_id: passed.grant.user_id.clone(),
-        username: Some(passed.grant.username.clone()),
+        username: username(passed),
     }
+}
+
+fn username(passed: &Passed) -> Option<String> {
+    let Passed { grant, proof, .. } = passed;
+    grant.username.clone().or_else(|| proof.username.clone())
 }
 
 /// The credential after the login: Salesforce may have replaced a refresh token.
@@ -383,7 +390,9 @@ fn leads_to(passed: &Passed, expected: &Expected) -> Result<(), Failure> {
              `--expect-org` and `--expect-user`",
             proof.org_id,
             proof.user_id,
-            grant.username,
+            username(passed)
+                .as_deref()
+                .unwrap_or("a user without a name"),
             of(&expected.org),
             of(&expected.user)
         ),
@@ -465,7 +474,7 @@ impl Facts {
             consumer_key: request.flow.consumer_key().map(str::to_owned),
             org_id: Some(grant.org_id.clone()),
             user_id: Some(grant.user_id.clone()),
-            username: Some(grant.username.clone()),
+            username: username(passed),
             instance: Some(grant.instance.clone()),
             timeout: proof.timeout.or(grant.timeout),
             proven: true,

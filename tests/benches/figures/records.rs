@@ -156,7 +156,11 @@ impl Filled {
         let settings = Settings::default();
         let parts = Parts {
             clock: Arc::new(SystemClock),
-            login: Arc::new(SalesforceLogin::new(settings, Environment::default())),
+            login: Arc::new(SalesforceLogin::new(
+                settings,
+                Environment::default(),
+                Arc::new(SystemClock),
+            )),
             kdf: KdfCost::default(),
             retirements: Arc::default(),
         };

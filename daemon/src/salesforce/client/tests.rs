@@ -4,6 +4,7 @@ use std::{
 };
 
 use super::*;
+use crate::clock::SystemClock;
 use crate::salesforce::loopback::{Authority, Script, Server};
 
 const PASSWORD: &str = "Tr0ub4dor&3";
@@ -22,7 +23,7 @@ fn login_to(authority: &Authority, allowed: Vec<Host>) -> SalesforceLogin {
         ssl_cert_file: Some(authority.path().to_owned()),
         ..Environment::default()
     };
-    SalesforceLogin::new(settings, environment)
+    SalesforceLogin::new(settings, environment, Arc::new(SystemClock))
 }
 
 fn request(login_host: Host) -> LoginRequest {

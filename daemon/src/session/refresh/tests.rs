@@ -67,10 +67,11 @@ impl Login for Fake {
                         instance: Host::parse("acme.my.salesforce.com").unwrap(),
                         org_id: "00Dxx0000001gPLEAY".to_owned(),
                         user_id: "005xx000001Sv6AAAS".to_owned(),
-                        username: request.flow.username().unwrap().to_owned(),
+                        username: request.flow.username().map(str::to_owned),
                         sandbox: false,
                         timeout: Some(Duration::from_hours(2)),
                         rotated: None,
+                        hard_expiry: None,
                     })
                 }
                 Script::Fail(class) => Err(failure(class)),
@@ -90,6 +91,7 @@ impl Login for Fake {
                 Ok(Proof {
                     org_id,
                     user_id,
+                    username: None,
                     timeout: None,
                 })
             } else {

@@ -760,6 +760,7 @@ async fn open(disk: &Disk, salesforce: &Arc<Salesforce>, clock: &Arc<Hand>) -> A
         clock: Arc::clone(clock) as _,
         login: Arc::clone(salesforce) as _,
         kdf: CHEAP,
+        retirements: Arc::default(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     let vault = Vault::over(Path::new("(disk)"), Some(store), parts);

@@ -198,10 +198,11 @@ impl Login for Org {
                 instance: Host::parse("acme.my.salesforce.com").unwrap(),
                 org_id: ORG.to_owned(),
                 user_id: USER.to_owned(),
-                username: username.to_owned(),
+                username: Some(username.to_owned()),
                 sandbox: false,
                 timeout: Some(Duration::from_hours(2)),
                 rotated: None,
+                hard_expiry: None,
             })
         })
     }
@@ -218,6 +219,7 @@ impl Login for Org {
             Ok(Proof {
                 org_id: ORG.to_owned(),
                 user_id: USER.to_owned(),
+                username: None,
                 timeout: None,
             })
         })

@@ -14,7 +14,7 @@ use crate::{
     host::Host,
     salesforce::{
         Exchange, Grant, HostRefused, Login, LoginRequest, PasswordChange, PasswordExchange,
-        PasswordNotSet, Proof,
+        PasswordNotSet, Proof, Survey,
     },
     secret::{ConsumerSecret, Password, SecurityToken, SessionId},
 };
@@ -123,10 +123,11 @@ impl Salesforce {
             instance: Host::parse("acme.my.salesforce.com").unwrap(),
             org_id: ORG.to_owned(),
             user_id: user.to_owned(),
-            username: "etl@acme.example".to_owned(),
+            username: Some("etl@acme.example".to_owned()),
             sandbox: false,
             timeout: Some(Duration::from_hours(2)),
             rotated: None,
+            hard_expiry: None,
         })
     }
 }
@@ -187,6 +188,10 @@ impl Login for Salesforce {
         })
     }
 
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async { Err(failure(Class::Unavailable)) })
+    }
+
     fn prove<'a>(&'a self, session_id: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
             let state = self.state();
@@ -196,6 +201,7 @@ impl Login for Salesforce {
             Ok(Proof {
                 org_id: ORG.to_owned(),
                 user_id: (*user).to_owned(),
+                username: None,
                 timeout: None,
             })
         })
