@@ -33,15 +33,15 @@ pub(crate) struct Migrate {
     settings: FlowSettings,
 
     /// Log in the new way and compare, and change nothing
-    #[arg(long, requires = "flow")]
+    #[arg(long, requires = "flow", conflicts_with_all = OTHER_STEPS)]
     dry_run: bool,
 
     /// The new login must lead to this user, if it is another than the present one: its id of 15 or 18 characters
-    #[arg(long, value_name = "005…", value_parser = user_id, requires = "flow")]
+    #[arg(long, value_name = "005…", value_parser = user_id, requires = "flow", conflicts_with_all = OTHER_STEPS)]
     expect_user: Option<String>,
 
     /// The new login must lead to this org, if it is another than the present one: its id of 15 or 18 characters
-    #[arg(long, value_name = "00D…", value_parser = super::want::org_id, requires = "flow")]
+    #[arg(long, value_name = "00D…", value_parser = super::want::org_id, requires = "flow", conflicts_with_all = OTHER_STEPS)]
     expect_org: Option<String>,
 
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub(crate) struct Migrate {
     back: bool,
 
     /// With `--back`: do not log in with the kept login first
-    #[arg(long, requires = "back")]
+    #[arg(long, requires = "back", conflicts_with_all = ["flow", "forget_old"])]
     no_check: bool,
 
     /// Wipe the login that the last migration kept
@@ -60,24 +60,32 @@ pub(crate) struct Migrate {
     forget_old: bool,
 }
 
+const OTHER_STEPS: [&str; 2] = ["back", "forget_old"];
+
 /// Where the new login is; by default where the record logs in now.
 #[derive(Debug, Args)]
 struct LoginHost {
     /// Log in at https://login.salesforce.com
-    #[arg(long, conflicts_with = "sandbox", requires = "flow")]
+    #[arg(long, conflicts_with = "sandbox", requires = "flow", conflicts_with_all = OTHER_STEPS)]
     production: bool,
 
     /// Log in at https://test.salesforce.com
-    #[arg(long, requires = "flow")]
+    #[arg(long, requires = "flow", conflicts_with_all = OTHER_STEPS)]
     sandbox: bool,
 
     /// Log in at this URL, best the org's My Domain: https://MYDOMAIN.my.salesforce.com
-    #[arg(long, value_name = "URL", requires = "flow")]
+    #[arg(long, value_name = "URL", requires = "flow", conflicts_with_all = OTHER_STEPS)]
     login_url: Option<String>,
 }
 
 impl Migrate {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.flow.is_none() && (self.source.is_given() || self.settings.is_given()) {
+            return Err(Failure::usage(
+                "`--back` and `--forget-old` take neither secrets nor settings",
+                "a new login is given with `--flow`",
+            ));
+        }
         match self.flow {
             Some(flow) => self.forward(flow, context).await,
             None if self.back => self.back(context).await,

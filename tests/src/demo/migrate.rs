@@ -3,7 +3,6 @@
 use std::{
     env, io,
     process::{Command, Output},
-    sync::Arc,
     time::Duration,
 };
 
@@ -270,33 +269,35 @@ impl Job {
             .ok_or_else(|| io::Error::other("the path of the demo is not UTF-8"))?;
         let ca_file = demo.simulator.ca_file();
         let arguments = ["exec", "prod", "--wait", "1m", "--", own, "job"].map(str::to_owned);
-        let places = Arc::new(demo.sfvault.sfvault(&arguments));
+        let command = demo.sfvault.sfvault(&arguments);
         let (tell, seen) = watch::channel(Ok(0));
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             let mut rows = None;
             let mut runs = 0;
             while !*stopped.borrow() {
-                let mut command = again(&places);
+                let mut command = again(&command);
                 command.env("SFVAULT_DEMO_CA_FILE", &ca_file);
                 let said = match run(command).await {
                     Ok(output) if output.status.success() => output.stdout,
                     Ok(output) => {
                         let problem = format!("{}: {}", output.status, text(&output.stderr));
-                        tell.send_replace(Err(problem));
+                        tell.send_modify(|seen| *seen = Err(problem));
                         return;
                     }
                     Err(error) => {
-                        tell.send_replace(Err(error.to_string()));
+                        tell.send_modify(|seen| *seen = Err(error.to_string()));
                         return;
                     }
                 };
                 if *rows.get_or_insert_with(|| said.clone()) != said || said.is_empty() {
-                    tell.send_replace(Err("the job read something else than before".to_owned()));
+                    tell.send_modify(|seen| {
+                        *seen = Err("the job read something else than before".to_owned())
+                    });
                     return;
                 }
                 runs += 1;
-                tell.send_replace(Ok(runs));
+                tell.send_modify(|seen| *seen = Ok(runs));
             }
         });
         Ok(Self { seen, stop, task })
