@@ -143,7 +143,7 @@ impl Demo {
         let checked = run(self.sfvault.sfvault(["check", "left-behind", "--json"])).await?;
         let error: Value = serde_json::from_slice(&checked.stderr)?;
         expect(
-            checked.status.code() == Some(HUMAN) && error["error"]["reason"] == "LOGIN_DISABLED",
+            checked.status.code() == Some(HUMAN) && error["error"]["reason"] == "API_VERSION",
             || format!("`left-behind` got: {} {error}", checked.status),
         )?;
         job.runs(2).await?;
