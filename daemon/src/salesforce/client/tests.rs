@@ -261,9 +261,10 @@ async fn a_new_password_goes_to_the_instance_with_the_user_and_the_session() {
 #[tokio::test]
 async fn only_what_is_certain_says_that_the_old_password_is_in_force() {
     let authority = Authority::new();
+    let quoted = PASSWORD.replace('&', "&amp;");
     let fault = |code: &str| {
         let text = format!(
-            "<Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: no {PASSWORD}</faultstring></Fault>"
+            "<Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: no {quoted}</faultstring></Fault>"
         );
         answer(500, &text)
     };
