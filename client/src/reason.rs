@@ -61,7 +61,7 @@ reasons! {
         RecordExists = "RECORD_EXISTS",
         /// This user may not make this call.
         Denied = "DENIED",
-        /// The record belongs to another org than the caller expects.
+        /// The record belongs to another org, or kind of org, than the caller expects.
         UnexpectedOrg = "UNEXPECTED_ORG",
         /// There is no vault yet.
         VaultMissing = "VAULT_MISSING",

@@ -9,7 +9,6 @@ pub mod credential;
 pub mod daemon;
 pub mod day;
 pub mod descriptors;
-pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod failure;

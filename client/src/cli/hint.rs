@@ -39,7 +39,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         }
         Reason::CredentialRejected => format!(
             "Setup > Identity > Login History tells the cause: wrong password, security token reset, user locked, \
-             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new token: `sfvault set {name} --open`; \
+             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new security token: `sfvault set {name} --open`; \
              if the stored ones are right: `sfvault check {name} --release`"
         ),
         Reason::UserLockedOut => format!(

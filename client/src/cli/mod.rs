@@ -45,11 +45,13 @@ mod status;
 mod token_help;
 mod unlock;
 mod want;
+mod words;
 
 use std::{
     env,
     ffi::OsString,
     panic::{self, AssertUnwindSafe},
+    pin::Pin,
     process::ExitCode,
 };
 
@@ -60,7 +62,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use self::{context::Context, exit::Exit, failure::Failure, output::Output};
+use self::{context::Context, exit::Exit, failure::Failure, output::Output, words::Words};
 
 /// A local credential vault for Salesforce.
 ///
@@ -148,6 +150,16 @@ enum Command {
     Man(man::ManPages),
 }
 
+impl Options {
+    fn read(words: &mut Words<'_>) -> Self {
+        Self {
+            json: words.flag("--json"),
+            no_autostart: words.flag("--no-autostart"),
+            no_color: words.flag("--no-color"),
+        }
+    }
+}
+
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
     output::keep_panics_quiet();
@@ -168,7 +180,7 @@ fn definition() -> clap::Command {
 }
 
 fn run(arguments: &[OsString]) -> Exit {
-    let cli = match frequent::parse(arguments).map_or_else(|| Cli::try_parse_from(arguments), Ok) {
+    let cli = match frequent::parse(arguments).or_else(|_| Cli::try_parse_from(arguments)) {
         Ok(cli) => cli,
         Err(error) => return misread::explain(&error, arguments),
     };
@@ -246,25 +258,26 @@ impl Command {
         }
     }
 
-    async fn act(self, context: &Context) -> Result<(), Failure> {
+    /// The work of a command has memory of its own: without the box, `get` would prepare as much as the largest needs.
+    fn act(self, context: &Context) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + '_>> {
         match self {
-            Self::Init(command) => command.run(context).await,
-            Self::Unlock(command) => command.run(context).await,
-            Self::Lock(command) => command.run(context).await,
-            Self::Status(command) => command.run(context).await,
-            Self::Add(command) => command.run(context).await,
-            Self::List(command) => command.run(context).await,
-            Self::Show(command) => command.run(context).await,
-            Self::Set(command) => command.run(context).await,
-            Self::Rotate(command) => command.run(context).await,
-            Self::Migrate(command) => command.run(context).await,
-            Self::Remove(command) => command.run(context).await,
-            Self::Check(command) => command.run(context).await,
-            Self::Get(command) => command.run(context).await,
-            Self::Exec(command) => command.run(context).await,
-            Self::Doctor(command) => command.run(context).await,
-            Self::Completions(command) => command.run(context),
-            Self::Man(command) => command.run(context),
+            Self::Init(command) => Box::pin(command.run(context)),
+            Self::Unlock(command) => Box::pin(command.run(context)),
+            Self::Lock(command) => Box::pin(command.run(context)),
+            Self::Status(command) => Box::pin(command.run(context)),
+            Self::Add(command) => Box::pin(command.run(context)),
+            Self::List(command) => Box::pin(command.run(context)),
+            Self::Show(command) => Box::pin(command.run(context)),
+            Self::Set(command) => Box::pin(command.run(context)),
+            Self::Rotate(command) => Box::pin(command.run(context)),
+            Self::Migrate(command) => Box::pin(command.run(context)),
+            Self::Remove(command) => Box::pin(command.run(context)),
+            Self::Check(command) => Box::pin(command.run(context)),
+            Self::Get(command) => Box::pin(command.run(context)),
+            Self::Exec(command) => Box::pin(command.run(context)),
+            Self::Doctor(command) => Box::pin(command.run(context)),
+            Self::Completions(command) => Box::pin(async { command.run(context) }),
+            Self::Man(command) => Box::pin(async { command.run(context) }),
         }
     }
 }

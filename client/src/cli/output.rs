@@ -18,20 +18,12 @@ use super::{doctor::grade, failure::Failure};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
-    colour: bool,
+    no_colour: bool,
 }
 
 impl Output {
     pub(crate) fn new(json: bool, no_colour: bool) -> Self {
-        let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self {
-            json,
-            colour: !no_colour
-                && !set("NO_COLOR")
-                && !dumb
-                && rustix::termios::isatty(stdio::stderr()),
-        }
+        Self { json, no_colour }
     }
 
     /// Whether programs read the output.
@@ -159,11 +151,18 @@ impl Output {
     }
 
     fn label(self, text: &'static str, colour: &str) -> Cow<'static, str> {
-        if self.colour {
+        if self.has_colour() {
             Cow::Owned(format!("\x1b[1;{colour}m{text}\x1b[0m"))
         } else {
             Cow::Borrowed(text)
         }
+    }
+
+    /// Asked when there is something to colour: most runs say nothing.
+    fn has_colour(self) -> bool {
+        let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = || env::var_os("TERM").is_none_or(|term| term == "dumb");
+        !self.no_colour && !set("NO_COLOR") && !dumb() && rustix::termios::isatty(stdio::stderr())
     }
 
     fn json_to_stderr(self, value: &impl Serialize) {

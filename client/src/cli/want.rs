@@ -5,7 +5,12 @@ use std::{num::NonZeroU64, time::Duration};
 use clap::Args;
 use sfvault::{Environment, RecordName, Session, SessionRequest};
 
-use super::{context::Context, failure::Failure, span, spinner};
+use super::{
+    context::Context,
+    failure::Failure,
+    span, spinner,
+    words::{Doubtful, Words},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Want {
@@ -39,6 +44,24 @@ pub(crate) struct Want {
 }
 
 impl Want {
+    /// The name is the word that nobody else took.
+    pub(crate) fn read(mut words: Words<'_>) -> Result<Self, Doubtful> {
+        let expect_sandbox = words.flag("--expect-sandbox");
+        let expect_production = words.flag("--expect-production");
+        if expect_sandbox && expect_production {
+            return Err(Doubtful);
+        }
+        Ok(Self {
+            expect_sandbox,
+            expect_production,
+            min_ttl: words.value("--min-ttl", span::parse)?,
+            refused_generation: words.value("--refused-generation", str::parse)?,
+            expect_org: words.value("--expect-org", org_id)?,
+            wait: words.value("--wait", span::parse)?,
+            name: RecordName::parse(words.last()?).map_err(|_| Doubtful)?,
+        })
+    }
+
     /// Takes a session from the daemon.
     pub(crate) async fn session(self, context: &Context) -> Result<Session, Failure> {
         let request = SessionRequest {

@@ -451,6 +451,46 @@ mod tests {
     }
 
     #[test]
+    fn an_expectation_that_is_not_understood_is_refused_not_ignored() {
+        for (sent, wanted) in [
+            (0, None),
+            (1, Some(Environment::Production)),
+            (2, Some(Environment::Sandbox)),
+        ] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            let read = session_request(&request).unwrap();
+            assert_eq!(read.expect_environment, wanted);
+        }
+        for sent in [3, -1, i32::MAX] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            assert!(session_request(&request).is_err(), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_reminder_is_absent_never_or_within_ten_years() {
+        let days = |days: i64| {
+            reminder(Some(prost_types::Duration {
+                seconds: days * 86_400,
+                nanos: 0,
+            }))
+        };
+        assert_eq!(reminder(None).unwrap(), None);
+        assert_eq!(days(0).unwrap(), Some(None));
+        assert_eq!(days(3_660).unwrap(), Some(Some(LONGEST_REMINDER)));
+        for wrong in [days(-1), days(3_661), days(i64::MAX / 86_400)] {
+            let problem = wrong.unwrap_err().to_string();
+            assert!(problem.starts_with("`remind_after`"), "{problem}");
+        }
+    }
+
+    #[test]
     fn a_record_needs_a_credential_and_a_host() {
         let request = |login_url: &str| v1::AddRecordRequest {
             name: "prod".to_owned(),

@@ -10,10 +10,12 @@ use tonic::{Request, Response, Status};
 
 use super::{About, convert, status};
 use crate::{
-    doctor::{self, Finding, Grade},
     error::Error,
     locked,
-    vault::Vault,
+    vault::{
+        Vault,
+        doctor::{self, Finding, Grade},
+    },
 };
 
 pub(super) struct Service {

@@ -43,6 +43,7 @@ pub(super) fn user_info(
         .unwrap_or_default()
         .trim();
     let failure = match answer.status {
+        300..400 => by_status(&answer, USER_INFO),
         403 if text == "Bad_OAuth_Token" => Failure {
             code: Some(text.to_owned()),
             ..failure(
@@ -60,7 +61,7 @@ pub(super) fn user_info(
         ),
         _ => match oauth::rest_fault(text) {
             Some(fault) => fault.into_failure(secrets),
-            None => by_status(&answer, "endpoint `userinfo`"),
+            None => by_status(&answer, USER_INFO),
         },
     };
     Err(of_proof(failure))
@@ -156,6 +157,7 @@ fn content(answer: &Answer, secrets: &[&str]) -> Result<Element, Failure> {
 }
 
 const SOAP: &str = "SOAP API";
+const USER_INFO: &str = "endpoint `userinfo`";
 
 /// What an answer that `api` would not give means. A page's text is for people in browsers and is not quoted.
 pub(super) fn by_status(answer: &Answer, api: &str) -> Failure {

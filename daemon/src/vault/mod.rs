@@ -5,6 +5,7 @@
 
 mod administration;
 mod credential;
+pub mod doctor;
 mod generate;
 mod kind;
 mod migrate;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use super::{LockState, RecordView};
 use crate::{
     credential::FlowKind,
     error::Error,
@@ -19,7 +20,6 @@ use crate::{
     salesforce::{API_VERSION, Survey},
     session::decision::{Activity, Refusal},
     store::KdfCost,
-    vault::{LockState, RecordView},
 };
 
 /// One thing that was looked at.
@@ -251,6 +251,7 @@ pub fn way(
                 | Class::ApiVersion
                 | Class::AppConfig
                 | Class::BadCredentials
+                | Class::ClockSkew
                 | Class::LockedOut
                 | Class::LoginDisabled
                 | Class::OrgState
@@ -262,7 +263,6 @@ pub fn way(
                 | Class::RestrictedHours
                 | Class::SessionBarred
                 | Class::SessionDead
-                | Class::ClockSkew
                 | Class::TokenAwaited
                 | Class::Unanswered
                 | Class::Unavailable => {
