@@ -11,7 +11,7 @@ use tracing::info;
 
 use super::{
     NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
-    migrate::no_drawn_password,
+    trial::no_drawn_password,
 };
 use crate::{
     aside::Aside,

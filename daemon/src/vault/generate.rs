@@ -10,8 +10,8 @@ use tracing::{info, warn};
 
 use super::{
     NewSecrets, credential,
-    migrate::{no_drawn_password, trial_failed},
-    rotate::{Rotated, invalid, try_and_adopt},
+    rotate::{Rotated, try_and_adopt},
+    trial::{invalid, no_drawn_password, trial_failed},
 };
 use crate::{
     aside::{DrawnPassword, DrawnState},

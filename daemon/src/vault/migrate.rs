@@ -1,23 +1,24 @@
 //! Another way to log in under the same name: rehearsed first, then changed over at once.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tracing::info;
 
-use super::{NewRecord, RecordView, Vault, credential, kind};
+use super::{
+    Facts, NewRecord, RecordView, Vault, credential, kind,
+    trial::{failed, invalid, no_drawn_password, pin, renewed, trial_failed, username},
+};
 use crate::{
     aside::Aside,
-    credential::{Credential, FlowKind},
+    credential::FlowKind,
     error::Error,
     failure::{Class, Failure},
-    host::Host,
-    record::{Pin, Record, RecordName, same_org},
+    record::{Record, RecordName, same_org},
     salesforce::{LoginRequest, hosts::doubt},
     session::{
-        Session,
         decision::{Effect, Passed, Want},
         entry::Rearranged,
-        turn::{NotPassed, Turn, conflict},
+        turn::{Turn, conflict},
     },
 };
 
@@ -42,23 +43,6 @@ pub struct Migrated {
     pub after: Facts,
     /// What looks odd but was accepted.
     pub warnings: Vec<String>,
-}
-
-/// What is known of one way to log in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    pub flow: FlowKind,
-    pub login_host: Host,
-    pub consumer_key: Option<String>,
-    pub org_id: Option<String>,
-    pub user_id: Option<String>,
-    pub username: Option<String>,
-    pub instance: Option<Host>,
-    /// How long its sessions may be idle.
-    pub timeout: Option<Duration>,
-    /// Whether a call with a session of it succeeded just now. More can't be told without touching data: what the
-    /// user may read and write is the user's, and an app's scopes may narrow it.
-    pub proven: bool,
 }
 
 impl Vault {
@@ -311,65 +295,6 @@ async fn go_back(turn: Turn, check: bool) -> Result<(), Error> {
     .await
 }
 
-/// What of a login that was tried goes on into the record.
-pub(super) fn pin(passed: &Passed) -> Pin {
-    Pin {
-        org_id: passed.grant.org_id.clone(),
-        user_id: passed.grant.user_id.clone(),
-        username: username(passed),
-    }
-}
-
-fn username(passed: &Passed) -> Option<String> {
-    let Passed { grant, proof, .. } = passed;
-    grant.username.clone().or_else(|| proof.username.clone())
-}
-
-/// The credential after the login: Salesforce may have replaced a refresh token.
-pub(super) fn renewed(credential: Credential, passed: &Passed) -> Credential {
-    match (credential, &passed.grant.rotated) {
-        (
-            Credential::RefreshToken {
-                consumer_secret, ..
-            },
-            Some(refresh_token),
-        ) => Credential::RefreshToken {
-            refresh_token: refresh_token.clone(),
-            consumer_secret,
-        },
-        (credential, _) => credential,
-    }
-}
-
-/// A record with a password whose fate is open is changed in one way only: by ending that.
-pub(super) fn no_drawn_password(record: &Record) -> Result<(), Error> {
-    match record.aside.drawn {
-        None => Ok(()),
-        Some(_) => Err(invalid(
-            "name",
-            format!(
-                "a new password of `{0}` awaits its security token: end that first with `sfvault rotate {0}`",
-                record.name
-            ),
-        )),
-    }
-}
-
-pub(super) fn failed(turn: &Turn, tried: String, not: NotPassed) -> Error {
-    match not {
-        NotPassed::Failed(failure) => trial_failed(turn, tried, failure),
-        NotPassed::NotSent(error) => error,
-    }
-}
-
-pub(super) fn trial_failed(turn: &Turn, tried: String, failure: Failure) -> Error {
-    Error::TrialFailed {
-        record: turn.record().name.clone(),
-        tried,
-        failure,
-    }
-}
-
 fn leads_to(passed: &Passed, expected: &Expected) -> Result<(), Failure> {
     let (grant, proof) = (&passed.grant, &passed.proof);
     let fits = |expected: &Option<String>, actual: &str| {
@@ -427,57 +352,5 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::VaultExists(_)
         | Error::VaultLocked
         | Error::VaultMissing(_) => false,
-    }
-}
-
-fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
-    Error::InvalidArgument {
-        field,
-        problem: problem.into(),
-    }
-}
-
-impl Facts {
-    fn of_session(record: &Record, session: &Session) -> Self {
-        Self {
-            org_id: Some(session.org_id.clone()),
-            user_id: Some(session.user_id.clone()),
-            username: Some(session.username.clone()),
-            instance: Some(session.instance.clone()),
-            timeout: Some(session.timeout),
-            proven: true,
-            ..Self::of_pin(record)
-        }
-    }
-
-    /// What the record's earlier logins told.
-    fn of_pin(record: &Record) -> Self {
-        let pin = record.pin.as_ref();
-        Self {
-            flow: record.flow.kind(),
-            login_host: record.login_host.clone(),
-            consumer_key: record.flow.consumer_key().map(str::to_owned),
-            org_id: pin.map(|pin| pin.org_id.clone()),
-            user_id: pin.map(|pin| pin.user_id.clone()),
-            username: record.username().map(str::to_owned),
-            instance: None,
-            timeout: None,
-            proven: false,
-        }
-    }
-
-    fn of_login(request: &LoginRequest, passed: &Passed) -> Self {
-        let Passed { grant, proof, .. } = passed;
-        Self {
-            flow: request.flow.kind(),
-            login_host: request.login_host.clone(),
-            consumer_key: request.flow.consumer_key().map(str::to_owned),
-            org_id: Some(grant.org_id.clone()),
-            user_id: Some(grant.user_id.clone()),
-            username: username(passed),
-            instance: Some(grant.instance.clone()),
-            timeout: proof.timeout.or(grant.timeout),
-            proven: true,
-        }
     }
 }

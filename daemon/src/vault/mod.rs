@@ -6,15 +6,18 @@
 mod administration;
 mod credential;
 pub mod doctor;
+mod facts;
 mod generate;
 mod kind;
 mod migrate;
 mod rotate;
+mod trial;
 mod view;
 
 pub use administration::{Checked, NewRecord};
 pub use credential::NewSecrets;
-pub use migrate::{Facts, Migrated, Migration};
+pub use facts::Facts;
+pub use migrate::{Migrated, Migration};
 pub use rotate::{Rotated, Rotation};
 pub use view::RecordView;
 

@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{
     NewSecrets, RecordView, Vault, credential,
-    migrate::{failed, renewed, trial_failed},
+    trial::{failed, invalid, pin, renewed, trial_failed},
 };
 use crate::{
     aside::DrawnState,
@@ -160,10 +160,7 @@ pub(super) async fn try_and_adopt(
         let mut next = Record {
             credential_version: record.next_version(),
             credential_changed_at: now,
-            pin: record
-                .pin
-                .clone()
-                .or_else(|| Some(super::migrate::pin(&passed))),
+            pin: record.pin.clone().or_else(|| Some(pin(&passed))),
             ..record.clone()
         };
         next.aside.drop_drawn();
@@ -257,13 +254,6 @@ fn in_words(base: &Credential, new: &NewSecrets, on_drawn: bool) -> String {
             .filter_map(|(given, name)| given.then_some(name)),
     );
     format!("a login with {}", parts.join(" and "))
-}
-
-pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
-    Error::InvalidArgument {
-        field,
-        problem: problem.into(),
-    }
 }
 
 const NO_DRAWN: &str = "there is no generated password whose fate is open";

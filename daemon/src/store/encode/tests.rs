@@ -1,7 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::aside::{Aside, DrawnPassword, DrawnState, KeptLogin};
+use crate::{
+    aside::{Aside, DrawnPassword, DrawnState, KeptLogin},
+    failure::{Class, Failure},
+    ledger::{Latch, Pending},
+    secret::Fingerprint,
+};
 
 fn at(ms: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(ms)

@@ -22,6 +22,7 @@ use crate::{
 pub(super) const ORG: &str = "00Dxx0000001gPLEAY";
 pub(super) const USER: &str = "005xx000001Sv6AAAS";
 pub(super) const OTHER_USER: &str = "005xx000001Sv6BAAS";
+pub(super) const OTHER_USER_15: &str = "005xx000001Sv6B";
 
 /// What becomes of the next change of a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,9 @@ impl Salesforce {
                 let fits = password.expose() == state.password && token == state.token.as_deref();
                 fits.then_some(USER)
             }
-            other => panic!("{other:?}"),
+            other @ (Credential::UsernamePassword { .. }
+            | Credential::JwtBearer { .. }
+            | Credential::RefreshToken { .. }) => panic!("{other:?}"),
         };
         if let Some(class) = state.trouble.take() {
             return Err(failure(class));
