@@ -149,6 +149,7 @@ fn due(reason: &str) -> Due {
             "`sfvault check @ --release`",
         ]),
         "REFRESH_TOKEN_DEAD" => latched(&["approve the app again", "30 days", "`sfvault set @`"]),
+        "TOKEN_AWAITED" => latched(&["Salesforce mails", "`sfvault rotate @`"]),
         "CLOCK_SKEW" => later(Code::Unavailable, &["NTP", "timedatectl", "try again in"]),
         "RESTRICTED_HOURS" => later(Code::Unavailable, &["Login Hours", "try again in"]),
         "RATE_LIMITED" => later(Code::ResourceExhausted, &["who else", "try again in"]),

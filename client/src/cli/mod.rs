@@ -122,7 +122,7 @@ enum Command {
     #[command(after_long_help = [help::SET, token_help::TEXT].concat())]
     Set(set::Set),
     /// Change secrets of a record after one login has proved the new ones
-    #[command(after_long_help = help::ROTATE)]
+    #[command(after_long_help = [help::ROTATE, token_help::TEXT].concat())]
     Rotate(rotate::Rotate),
     /// Change how a record logs in, after a rehearsal
     #[command(after_long_help = help::MIGRATE)]
