@@ -107,7 +107,9 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Passed {
     pub grant: Grant,
-    pub proof: Proof,
+    /// Absent if the session could not be proved, but the login has spent a refresh token: then the one that replaced
+    /// it must be kept, whatever becomes of the session.
+    pub proof: Option<Proof>,
     pub generation: u64,
 }
 

@@ -158,9 +158,17 @@ impl Turn {
         match proof {
             Ok(proof) => Ok(Passed {
                 grant,
-                proof,
+                proof: Some(proof),
                 generation,
             }),
+            Err(failure) if grant.rotated.is_some() => {
+                warn!(record = %record.name, class = failure.class.name(), %failure, "a new refresh token is kept, its session is not proved");
+                Ok(Passed {
+                    grant,
+                    proof: None,
+                    generation,
+                })
+            }
             Err(failure) => {
                 warn!(record = %record.name, class = failure.class.name(), %failure, "the session that was tried does not work");
                 Err(NotPassed::Failed(failure))

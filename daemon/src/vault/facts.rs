@@ -67,8 +67,11 @@ impl Facts {
             user_id: Some(grant.user_id.clone()),
             username: username(passed),
             instance: Some(grant.instance.clone()),
-            timeout: proof.timeout.or(grant.timeout),
-            proven: true,
+            timeout: proof
+                .as_ref()
+                .and_then(|proof| proof.timeout)
+                .or(grant.timeout),
+            proven: proof.is_some(),
         }
     }
 }

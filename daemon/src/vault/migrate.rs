@@ -302,7 +302,9 @@ fn leads_to(passed: &Passed, expected: &Expected) -> Result<(), Failure> {
             .as_deref()
             .is_none_or(|expected| same_id(expected, actual))
     };
-    let agree = grant.org_id == proof.org_id && grant.user_id == proof.user_id;
+    let agree = proof
+        .as_ref()
+        .is_none_or(|proof| grant.org_id == proof.org_id && grant.user_id == proof.user_id);
     if agree && fits(&expected.org, &grant.org_id) && fits(&expected.user, &grant.user_id) {
         return Ok(());
     }
@@ -313,8 +315,8 @@ fn leads_to(passed: &Passed, expected: &Expected) -> Result<(), Failure> {
         message: format!(
             "it leads to org {}, user {} ({}); expected were org {}, user {}. If that is right, name them with \
              `--expect-org` and `--expect-user`",
-            proof.org_id,
-            proof.user_id,
+            grant.org_id,
+            grant.user_id,
             username(passed)
                 .as_deref()
                 .unwrap_or("a user without a name"),

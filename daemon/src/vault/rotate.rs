@@ -215,12 +215,12 @@ async fn log_in(
         Ok(passed) => passed,
         Err(not) => return Err(failed(turn, tried, not)),
     };
-    let ids = [
-        (&passed.grant.org_id, &passed.grant.user_id),
-        (&passed.proof.org_id, &passed.proof.user_id),
-    ];
-    let elsewhere = ids
+    let granted = (&passed.grant.org_id, &passed.grant.user_id);
+    let proof = passed.proof.as_ref();
+    let proven = proof.map(|proof| (&proof.org_id, &proof.user_id));
+    let elsewhere = [Some(granted), proven]
         .into_iter()
+        .flatten()
         .find_map(|(org, user)| leads_elsewhere(record.pin.as_ref(), org, user));
     match elsewhere {
         Some(failure) => Err(trial_failed(turn, tried, failure)),

@@ -22,7 +22,10 @@ pub(super) fn pin(passed: &Passed) -> Pin {
 
 pub(super) fn username(passed: &Passed) -> Option<String> {
     let Passed { grant, proof, .. } = passed;
-    grant.username.clone().or_else(|| proof.username.clone())
+    grant
+        .username
+        .clone()
+        .or_else(|| proof.as_ref()?.username.clone())
 }
 
 /// The credential after the login: Salesforce may have replaced a refresh token.

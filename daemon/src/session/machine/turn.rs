@@ -127,10 +127,17 @@ impl Machine {
             generation,
         } = passed;
         let earlier = self.session.take().or_else(|| self.gone.take());
-        let session = Session::new(grant.clone(), proof, *generation, earlier.as_deref(), now);
         self.changed_to(version);
         self.login_succeeded();
-        self.session = Some(Arc::new(session));
+        match proof {
+            Some(proof) => {
+                let grant = grant.clone();
+                let session = Session::new(grant, proof, *generation, earlier.as_deref(), now);
+                self.session = Some(Arc::new(session));
+            }
+            // The next caller proves it.
+            None => self.unproven = Some((Box::new(grant.clone()), *generation)),
+        }
     }
 
     fn changed_to(&mut self, version: u64) {

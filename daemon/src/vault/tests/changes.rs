@@ -16,7 +16,7 @@ use crate::{
     host::Host,
     ledger::Ledger,
     record::{Record, RecordName},
-    secret::{Passphrase, Password, SecurityToken},
+    secret::{Passphrase, Password, RefreshToken, SecurityToken},
     session::{Session, decision::Want},
     store::{
         KdfCost, Store, StoredRecord,
@@ -294,6 +294,39 @@ async fn a_kept_login_that_no_longer_works_is_not_returned_to() {
     );
     assert_eq!(stage.record(), record);
     stage.session().await.unwrap();
+}
+
+/// The token that Salesforce gave in exchange is the only valid one: it is kept though the session is not proved yet.
+#[tokio::test]
+async fn a_refresh_token_that_was_spent_on_a_trial_is_not_lost_with_the_network() {
+    let stage = Stage::ready().await;
+    let flow = Flow::RefreshToken {
+        consumer_key: "3MVG9".to_owned(),
+    };
+    let credential = |text: &str| Credential::RefreshToken {
+        refresh_token: RefreshToken::new(text.to_owned()),
+        consumer_secret: None,
+    };
+    let to = new_record("acme.my.salesforce.com", flow, credential("refresh 1"));
+    let migration = Migration {
+        to,
+        ..to_app(APP_SECRET)
+    };
+    let vault = Arc::clone(&stage.vault);
+    let salesforce = Arc::clone(&stage.salesforce);
+    let held = salesforce.may_answer.forget_permits(usize::MAX);
+    let migrating = tokio::spawn(async move { vault.migrate(migration).await });
+    while stage.stored().0.ledger.pending.is_none() {
+        tokio::task::yield_now().await;
+    }
+    salesforce.state().deaf_to_proofs = 1;
+    salesforce.may_answer.add_permits(held.min(100));
+    let migrated = migrating.await.unwrap().unwrap();
+    assert!(!migrated.after.proven);
+    assert!(stage.stored().1.matches(&credential("refresh 2")));
+    // The session is proved by the next caller, without another login.
+    stage.session().await.unwrap();
+    assert_eq!(stage.logins(), (2, 0));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::{
         Exchange, Grant, HostRefused, Login, LoginRequest, PasswordChange, PasswordExchange,
         PasswordNotSet, Proof, Survey,
     },
-    secret::{ConsumerSecret, Password, SecurityToken, SessionId},
+    secret::{ConsumerSecret, Password, RefreshToken, SecurityToken, SessionId},
 };
 
 pub(super) const ORG: &str = "00Dxx0000001gPLEAY";
@@ -50,6 +50,8 @@ pub(super) struct State {
     /// The user of the app.
     pub(super) app_user: &'static str,
     pub(super) setting: Setting,
+    /// Calls with a session fail so many times.
+    pub(super) deaf_to_proofs: u32,
     /// The next login fails so, whatever it brings.
     pub(super) trouble: Option<Class>,
     pub(super) accepted: u64,
@@ -71,6 +73,7 @@ impl Salesforce {
                 token: Some("OldTokenOldTokenOldToken".to_owned()),
                 app_user: USER,
                 setting: Setting::Done,
+                deaf_to_proofs: 0,
                 trouble: None,
                 accepted: 0,
                 rejected: 0,
@@ -94,7 +97,13 @@ impl Salesforce {
 
     fn judge(&self, request: &LoginRequest) -> Result<Grant, Failure> {
         let mut state = self.state();
+        let mut rotated = None;
         let user = match &request.credential {
+            Credential::RefreshToken { refresh_token, .. } => {
+                let valid = format!("refresh {}", state.accepted);
+                rotated = Some(RefreshToken::new(format!("refresh {}", state.accepted + 1)));
+                (refresh_token.expose() == valid).then_some(USER)
+            }
             Credential::ClientCredentials { consumer_secret } => {
                 (consumer_secret.expose() == APP_SECRET).then_some(state.app_user)
             }
@@ -106,9 +115,9 @@ impl Salesforce {
                 let fits = password.expose() == state.password && token == state.token.as_deref();
                 fits.then_some(USER)
             }
-            other @ (Credential::UsernamePassword { .. }
-            | Credential::JwtBearer { .. }
-            | Credential::RefreshToken { .. }) => panic!("{other:?}"),
+            other @ (Credential::UsernamePassword { .. } | Credential::JwtBearer { .. }) => {
+                panic!("{other:?}")
+            }
         };
         if let Some(class) = state.trouble.take() {
             return Err(failure(class));
@@ -129,7 +138,7 @@ impl Salesforce {
             username: Some("etl@acme.example".to_owned()),
             sandbox: false,
             timeout: Some(Duration::from_hours(2)),
-            rotated: None,
+            rotated,
             hard_expiry: None,
         })
     }
@@ -197,7 +206,11 @@ impl Login for Salesforce {
 
     fn prove<'a>(&'a self, session_id: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
-            let state = self.state();
+            let mut state = self.state();
+            if state.deaf_to_proofs > 0 {
+                state.deaf_to_proofs -= 1;
+                return Err(failure(Class::Unavailable));
+            }
             let living = state.living.iter();
             let found = living.clone().find(|(id, _)| id == session_id.expose());
             let (_, user) = found.ok_or_else(|| failure(Class::SessionDead))?;
