@@ -1,5 +1,7 @@
 //! Administration of the vault and its records, over the socket `admin.sock`.
 
+mod changes;
+
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{
@@ -169,16 +171,7 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
-        let request = v1::AddRecordRequest {
-            name: new.name.as_str().to_owned(),
-            username: new.username,
-            login_url: new.login_url,
-            consumer_key: new.consumer_key,
-            audience: new.audience,
-            credential: Some(convert::credential(new.credential)),
-            environment: convert::environment(new.environment),
-            remind_after: new.remind_after.map(convert::duration).transpose()?,
-        };
+        let request = new_record(new)?;
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
         Ok(Stored {
@@ -306,6 +299,19 @@ impl AdminClient {
             added: answer.added,
         })
     }
+}
+
+fn new_record(new: NewRecord) -> Result<v1::AddRecordRequest, Error> {
+    Ok(v1::AddRecordRequest {
+        name: new.name.as_str().to_owned(),
+        username: new.username,
+        login_url: new.login_url,
+        consumer_key: new.consumer_key,
+        audience: new.audience,
+        credential: Some(convert::credential(new.credential)),
+        environment: convert::environment(new.environment),
+        remind_after: new.remind_after.map(convert::duration).transpose()?,
+    })
 }
 
 async fn call<Q, A, F>(

@@ -18,6 +18,7 @@
 
 mod admin;
 mod browser_login;
+mod change;
 mod connect;
 mod convert;
 mod doctor;
@@ -33,6 +34,10 @@ mod status;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};
+pub use change::{
+    GeneratedPassword, KeptLogin, LoginFacts, Migrated, Migration, Rotated, Rotation,
+    RotationResult,
+};
 pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};

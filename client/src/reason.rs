@@ -103,6 +103,8 @@ reasons! {
         RefreshTokenDead = "REFRESH_TOKEN_DEAD",
         /// The login in the browser was denied, took too long, or came back changed.
         BrowserLogin = "BROWSER_LOGIN",
+        /// sfvault changed the password, or may have; its security token is awaited.
+        TokenAwaited = "TOKEN_AWAITED",
         /// The user's login hours forbid it now.
         RestrictedHours = "RESTRICTED_HOURS",
         /// Salesforce limits the rate of logins or calls.

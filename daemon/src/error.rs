@@ -69,6 +69,13 @@ pub enum Error {
         record: RecordName,
         problem: StoreError,
     },
+    /// What was tried for a record did not work; the record is as it was.
+    TrialFailed {
+        record: RecordName,
+        /// In words: what was tried.
+        tried: String,
+        failure: Failure,
+    },
     /// The record belongs to an org of another kind than the caller expects.
     UnexpectedEnvironment { expected: Environment },
     /// The record belongs to another org than the caller expects.
@@ -104,6 +111,7 @@ impl Error {
             | Self::RecordNotFound(_)
             | Self::Store(_)
             | Self::TokenUnsaved { .. }
+            | Self::TrialFailed { .. }
             | Self::UnexpectedEnvironment { .. }
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)
@@ -158,6 +166,11 @@ impl fmt::Display for Error {
                 f,
                 "the new refresh token of `{record}` is in memory only: {problem}"
             ),
+            Self::TrialFailed {
+                record,
+                tried,
+                failure,
+            } => write!(f, "`{record}` is as it was: {tried} failed: {failure}"),
             Self::UnexpectedEnvironment { expected } => match expected {
                 Environment::Production => {
                     f.write_str("the record belongs to a sandbox; a production org is expected")

@@ -79,6 +79,7 @@ mod tests {
             login_host: Host::parse("login.salesforce.com").unwrap(),
             flow,
             pin: None,
+            aside: Default::default(),
             credential_version: 1,
             created_at: at(0),
             credential_changed_at: at(1),

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod aside;
 pub mod clock;
 pub mod config;
 pub mod credential;

@@ -64,7 +64,8 @@ impl Exit {
             | Reason::PinnedElsewhere
             | Reason::AppConfig
             | Reason::RefreshTokenDead
-            | Reason::BrowserLogin => Self::HUMAN,
+            | Reason::BrowserLogin
+            | Reason::TokenAwaited => Self::HUMAN,
 
             Reason::RestrictedHours
             | Reason::RateLimited

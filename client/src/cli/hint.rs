@@ -69,7 +69,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
              `sfvault remove {name}` and `sfvault add {name}` with the right one"
         ),
         Reason::ApiVersion => format!(
-            "update sfvaultd: Salesforce does not serve the login of the version that it asks for; {release}"
+            "if Salesforce has ended SOAP login() for the org (Summer '27): `sfvault migrate {name} --flow client-credentials`; else \
+             update sfvaultd, for Salesforce does not serve the login of the version that it asks for; {release}"
         ),
         Reason::Protocol => format!(
             "`sfvault show {name}` tells what came; often a proxy answered in Salesforce's place; {release}"
@@ -87,6 +88,9 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
              new password or a sixth approval, or replaced by one that a crash or a lost answer kept from being saved"
         ),
         Reason::BrowserLogin => format!("begin again: `sfvault login {name}`"),
+        Reason::TokenAwaited => format!(
+            "Salesforce mails a security token to the user after every change of the password: give it to `sfvault rotate {name}`"
+        ),
         Reason::RestrictedHours => {
             "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()
         }

@@ -28,6 +28,7 @@ mod list;
 mod lock;
 mod login;
 mod man;
+mod migrate;
 mod misread;
 mod open_page;
 mod output;
@@ -36,6 +37,7 @@ mod prompt;
 mod record_view;
 mod reminder;
 mod remove;
+mod rotate;
 mod secret_kind;
 mod session_env;
 mod set;
@@ -125,6 +127,12 @@ enum Command {
     /// Get a refresh token by a login in a browser
     #[command(after_long_help = help::LOGIN)]
     Login(login::Login),
+    /// Change secrets of a record after one login has proved the new ones
+    #[command(after_long_help = [help::ROTATE, token_help::TEXT].concat())]
+    Rotate(rotate::Rotate),
+    /// Change how a record logs in, after a rehearsal
+    #[command(after_long_help = help::MIGRATE)]
+    Migrate(migrate::Migrate),
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
     Remove(remove::Remove),
@@ -241,6 +249,8 @@ impl Command {
             | Self::Add(_)
             | Self::Set(_)
             | Self::Login(_)
+            | Self::Rotate(_)
+            | Self::Migrate(_)
             | Self::Remove(_) => true,
             Self::Lock(_)
             | Self::Status(_)
@@ -267,6 +277,8 @@ impl Command {
             Self::Show(command) => Box::pin(command.run(context)),
             Self::Set(command) => Box::pin(command.run(context)),
             Self::Login(command) => Box::pin(command.run(context)),
+            Self::Rotate(command) => Box::pin(command.run(context)),
+            Self::Migrate(command) => Box::pin(command.run(context)),
             Self::Remove(command) => Box::pin(command.run(context)),
             Self::Check(command) => Box::pin(command.run(context)),
             Self::Get(command) => Box::pin(command.run(context)),

@@ -33,6 +33,7 @@ pub(crate) struct Asked {
     pub(crate) passphrase: Option<Vec<u8>>,
     pub(crate) add: Option<v1::AddRecordRequest>,
     pub(crate) set: Option<v1::SetCredentialRequest>,
+    pub(crate) rotate: Option<v1::RotateCredentialRequest>,
     pub(crate) removed: Option<String>,
     pub(crate) check: Option<v1::CheckRecordRequest>,
 }
@@ -327,6 +328,55 @@ impl Records for Daemon {
             record: Some(record),
             changed,
             warnings: Vec::new(),
+        }))
+    }
+
+    async fn migrate_record(
+        &self,
+        _: Request<v1::MigrateRecordRequest>,
+    ) -> Result<Response<v1::MigrateRecordResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn restore_login(
+        &self,
+        _: Request<v1::RestoreLoginRequest>,
+    ) -> Result<Response<v1::RestoreLoginResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn forget_old_login(
+        &self,
+        _: Request<v1::ForgetOldLoginRequest>,
+    ) -> Result<Response<v1::ForgetOldLoginResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn rotate_credential(
+        &self,
+        request: Request<v1::RotateCredentialRequest>,
+    ) -> Result<Response<v1::RotateCredentialResponse>, Status> {
+        let request = request.into_inner();
+        let rotation = match request.generate {
+            true => v1::Rotation::TokenAwaited,
+            false => v1::Rotation::Replaced,
+        };
+        let record = record(&request.name)?;
+        self.note(|asked| asked.rotate = Some(request));
+        Ok(Response::new(v1::RotateCredentialResponse {
+            record: Some(record),
+            rotation: rotation.into(),
+            warnings: Vec::new(),
+        }))
+    }
+
+    async fn reveal_generated_password(
+        &self,
+        _: Request<v1::RevealGeneratedPasswordRequest>,
+    ) -> Result<Response<v1::RevealGeneratedPasswordResponse>, Status> {
+        Ok(Response::new(v1::RevealGeneratedPasswordResponse {
+            password: "canary-password".to_owned(),
+            state: v1::GeneratedPassword::InForce.into(),
         }))
     }
 

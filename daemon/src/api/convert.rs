@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use sfvault_proto::v1;
 
-use super::status::{failure_reason, store_reason};
+use super::{
+    changes,
+    status::{failure_reason, store_reason},
+};
 use crate::{
     credential::{Credential, Flow, FlowKind},
     environment::Environment,
@@ -229,6 +232,8 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
         logins: view.logins,
         consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
         refresh_token_idle_until: view.token_idle_until.map(Into::into),
+        kept_login: changes::kept_login(&record.aside),
+        generated_password: changes::generated_password(&record.aside).into(),
         audience: match &record.flow {
             Flow::JwtBearer { audience, .. } => audience.clone(),
             Flow::SoapLogin { .. }
@@ -344,7 +349,7 @@ fn record_state(activity: &Activity) -> v1::RecordState {
     }
 }
 
-fn flow(flow: FlowKind) -> v1::Flow {
+pub(super) fn flow(flow: FlowKind) -> v1::Flow {
     match flow {
         FlowKind::SoapLogin => v1::Flow::SoapLogin,
         FlowKind::UsernamePassword => v1::Flow::UsernamePassword,
@@ -395,7 +400,7 @@ pub(super) fn duration(
         .map_err(|_| invalid(field, "is not a time span of 0 or more"))
 }
 
-fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
+pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
     Error::InvalidArgument {
         field,
         problem: problem.into(),

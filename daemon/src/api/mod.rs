@@ -6,6 +6,7 @@
 pub mod authority;
 mod browser_login;
 mod calls;
+mod changes;
 mod control;
 mod convert;
 mod doctor;

@@ -44,6 +44,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
         Class::RefreshDead => Reason::RefreshTokenDead,
         Class::RestrictedHours => Reason::RestrictedHours,
         Class::SessionDead | Class::Unavailable => Reason::SalesforceUnavailable,
+        Class::TokenAwaited => Reason::TokenAwaited,
         Class::Unanswered => Reason::LoginUnanswered,
         Class::WrongHost => Reason::WrongHost,
     }
@@ -58,7 +59,8 @@ fn reason(error: &Error) -> Reason {
         Error::InvalidArgument { .. } => Reason::InvalidArgument,
         Error::CodeRefused { failure, .. }
         | Error::Latched { failure, .. }
-        | Error::LoginFailed { failure, .. } => failure_reason(failure.class),
+        | Error::LoginFailed { failure, .. }
+        | Error::TrialFailed { failure, .. } => failure_reason(failure.class),
         Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,
@@ -114,6 +116,7 @@ fn code(reason: Reason) -> Code {
         | Reason::PinnedElsewhere
         | Reason::Protocol
         | Reason::RefreshTokenDead
+        | Reason::TokenAwaited
         | Reason::UnexpectedOrg
         | Reason::UserLockedOut
         | Reason::VaultLocked

@@ -108,3 +108,27 @@ pub enum Outcome {
     /// A login was entered but never sent, for a reason of our own.
     NotSent,
 }
+
+/// A login that was tried and works.
+#[derive(Debug)]
+pub struct Passed {
+    pub grant: Grant,
+    /// Absent if the session could not be proved, but the login has spent a refresh token: then the one that replaced
+    /// it must be kept, whatever becomes of the session.
+    pub proof: Option<Proof>,
+    pub generation: u64,
+}
+
+/// What a change of a record means to its sessions and logins.
+#[derive(Debug)]
+pub enum Effect {
+    Nothing,
+    /// It logs in with what was tried, and has the session that this gave.
+    Adopt(Box<Passed>),
+    /// It logs in with what nobody has tried.
+    ChangeOver,
+    /// Its credential must not be used, for this reason.
+    Hold(Failure),
+    /// Its credential may be used again.
+    Unhold,
+}

@@ -13,13 +13,14 @@ use std::{
 pub use rotation::Rotation;
 use tokio::{sync::watch, task};
 
-use super::machine::Machine;
+use super::{decision::Effect, machine::Machine};
 use crate::{
+    aside::Aside,
     credential::Credential,
     error::Error,
     ledger::Ledger,
     record::{Record, RecordId},
-    store::{Keys, Revision, Store, StoreError, StoredRecord},
+    store::{Credentials, Keys, Revision, Store, StoreError, StoredRecord},
 };
 
 /// How a flight landed: in the air, or done. An error is one of ours, not Salesforce's: that one is in the machine.
@@ -48,6 +49,30 @@ enum Change {
     Wanted,
     /// The refresh token, by a login.
     Rotation,
+}
+
+/// What [`Entry::rearrange`] writes, and what it means.
+#[derive(Debug)]
+pub struct Rearranged {
+    pub record: Record,
+    /// The record's credential, if it is another.
+    pub credential: Option<Credential>,
+    /// The credential with a password that was just drawn.
+    pub drawn: Option<Credential>,
+    pub effect: Effect,
+}
+
+impl Rearranged {
+    /// Another record with the same credentials, as far as it names them.
+    #[must_use]
+    pub fn of(record: Record, effect: Effect) -> Self {
+        Self {
+            record,
+            credential: None,
+            drawn: None,
+            effect,
+        }
+    }
 }
 
 /// What [`Entry::amend`] does besides changing the credential.
@@ -184,7 +209,7 @@ impl Entry {
             }
             return Ok(false);
         }
-        record.credential_version += 1;
+        record.credential_version = record.next_version();
         record.credential_changed_at = amendment.now;
         let version = record.credential_version;
         let credential = Some((Change::Wanted, &new));
@@ -193,6 +218,50 @@ impl Entry {
         })?;
         self.reconcile(&new);
         Ok(true)
+    }
+
+    /// Changes the record, its credentials and its ledger in one transaction: first in the store, then in memory.
+    /// `change` sees the record as it is. Blocks; callers run it on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the store can't read or write; then nothing changed.
+    pub fn rearrange(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        now: SystemTime,
+        change: impl FnOnce(&Record) -> Result<Rearranged, Error>,
+    ) -> Result<(), Error> {
+        let mut row = self.row.blocking_lock();
+        self.settle(store, keys, &mut row)?;
+        let record = Arc::clone(&self.lock().record);
+        let Rearranged {
+            record,
+            credential,
+            drawn,
+            effect,
+        } = change(&record)?;
+        let version = record.credential_version;
+        let mut trial = self.lock().machine.clone();
+        trial.take_effect(&effect, version, now);
+        let credentials = Credentials {
+            new: credential.as_ref(),
+            drawn: drawn.as_ref(),
+        };
+        let written = store.rearrange(keys, row.revision, &record, trial.ledger(), credentials);
+        row.wrote(Change::Wanted, written)?;
+        {
+            let mut state = self.lock();
+            state.machine.take_effect(&effect, version, now);
+            state.record = Arc::new(record);
+            if state.closed.is_some() {
+                state.machine.forget_sessions();
+            }
+        }
+        if let Some(credential) = &credential {
+            self.reconcile(credential);
+        }
+        Ok(())
     }
 
     /// Releases a latch and a spent login budget: first in the store, then in memory. Blocks; callers run it on a
@@ -236,15 +305,32 @@ impl Entry {
             .ok_or(StoreError::Changed { record: self.id })?;
         let mut state = self.lock();
         let version = stored.record.credential_version;
+        if version == state.record.credential_version {
+            // A password that a failed write drew was never sent, and memory knows nothing of it.
+            let drawn = state.record.aside.drawn.and(stored.record.aside.drawn);
+            let aside = Aside {
+                drawn,
+                ..stored.record.aside.clone()
+            };
+            if aside != state.record.aside {
+                state.record = Arc::new(Record {
+                    aside,
+                    ..Record::clone(&state.record)
+                });
+            }
+        }
         if version > state.record.credential_version {
-            let pin = state.record.pin.clone().or(stored.record.pin);
+            let same_way = stored.record.flow == state.record.flow
+                && stored.record.login_host == state.record.login_host;
+            let pin = stored.record.pin.or_else(|| state.record.pin.clone());
             state.record = Arc::new(Record {
                 pin,
                 ..stored.record
             });
             match change {
-                Change::Wanted => state.machine.credential_changed(version),
                 Change::Rotation => state.machine.credential_rotated(version),
+                Change::Wanted if same_way => state.machine.credential_changed(version),
+                Change::Wanted => state.machine.change_over(version),
             }
         }
         *row = Row {
@@ -285,10 +371,19 @@ impl Row {
         credential: Option<(Change, &Credential)>,
     ) -> Result<(), StoreError> {
         let secrets = credential.map(|(_, secrets)| secrets);
-        let put = store.put(keys, Some(self.revision), record, ledger, secrets);
         let change = credential.map_or(Change::Wanted, |(change, _)| change);
-        self.in_doubt = is_in_doubt(&put).then_some(change);
-        self.revision = put?;
+        let put = store.put(keys, Some(self.revision), record, ledger, secrets);
+        self.wrote(change, put)
+    }
+
+    /// Takes note of what became of a write.
+    fn wrote(
+        &mut self,
+        change: Change,
+        written: Result<Revision, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.in_doubt = is_in_doubt(&written).then_some(change);
+        self.revision = written?;
         Ok(())
     }
 }

@@ -18,6 +18,8 @@ use crate::{
     salesforce::Grant,
 };
 
+mod turn;
+
 #[derive(Debug, Clone, Copy)]
 struct Flight {
     stamp: Stamp,
@@ -294,6 +296,7 @@ impl Machine {
     pub fn release(&mut self) {
         self.ledger.latch = None;
         self.ledger.failed_at.clear();
+        self.ledger.rejected_trials.clear();
         self.back_off = None;
     }
 

@@ -399,7 +399,7 @@ fn token_unsaved(record: &RecordName, problem: &StoreError) -> Error {
     }
 }
 
-fn as_error(refusal: Refusal, state: &State, want: Want, now: SystemTime) -> Error {
+pub(super) fn as_error(refusal: Refusal, state: &State, want: Want, now: SystemTime) -> Error {
     let record = state.record.name.clone();
     let retry_after = |until: SystemTime| until.duration_since(now).unwrap_or_default();
     match refusal {

@@ -9,8 +9,12 @@ use std::{
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind};
+use super::{
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    trial::no_drawn_password,
+};
 use crate::{
+    aside::Aside,
     credential::{Credential, Flow},
     environment::Environment,
     error::Error,
@@ -169,6 +173,7 @@ impl Vault {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
+            no_drawn_password(&Arc::clone(&entry.lock().record))?;
             let mut warnings = Vec::new();
             let amendment = Amendment {
                 now,
@@ -227,6 +232,7 @@ impl Vault {
             let released = name.clone();
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
+                no_drawn_password(&Arc::clone(&entry.lock().record))?;
                 entry.release(&refresher.store, &refresher.keys)?;
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
@@ -322,6 +328,7 @@ impl Vault {
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            aside: Aside::default(),
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();

@@ -268,6 +268,7 @@ pub fn way(
                 | Class::RestrictedHours
                 | Class::SessionBarred
                 | Class::SessionDead
+                | Class::TokenAwaited
                 | Class::Unanswered
                 | Class::Unavailable => {
                     "see this host's network, DNS and proxy, `ca_file` in `config.toml`, and https://status.salesforce.com"

@@ -7,16 +7,24 @@ mod administration;
 mod browser_login;
 mod credential;
 pub mod doctor;
+mod facts;
+mod generate;
 mod keeper;
 mod kind;
+mod migrate;
 mod pending;
+mod rotate;
+mod trial;
 mod unsaved;
 mod view;
 
 pub use administration::{Checked, NewRecord};
 pub use browser_login::{BegunLogin, Callback, NewLogin};
 pub use credential::NewSecrets;
+pub use facts::Facts;
+pub use migrate::{Migrated, Migration};
 use pending::PendingLogins;
+pub use rotate::{Rotated, Rotation};
 pub use view::RecordView;
 
 use std::{

@@ -138,7 +138,7 @@ impl Entry {
         if let Some(rotated) = rotated.or((doubted && rotation.is_in(&stored)).then_some(stored)) {
             // The store takes no other secrets under a version that had some. To all others the credential is the
             // same one, so it keeps its age, and latches go along.
-            record.credential_version += 1;
+            record.credential_version = record.next_version();
             let version = record.credential_version;
             self.commit(
                 store,

@@ -150,6 +150,7 @@ fn bench(script: Script) -> Bench {
         created_at: now,
         credential_changed_at: now,
         remind_after: None,
+        aside: crate::aside::Aside::default(),
     };
     let credential = Credential::SoapLogin {
         password: Password::new("hunter2".to_owned()),

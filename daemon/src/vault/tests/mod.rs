@@ -1,5 +1,6 @@
 //! The vault over a disk that fails, lies and loses power, and a Salesforce that counts.
 
+mod changes;
 mod crash;
 mod dice;
 mod doubt;
@@ -7,4 +8,5 @@ mod keeper;
 mod model;
 mod org;
 mod rotation;
+mod user;
 mod world;

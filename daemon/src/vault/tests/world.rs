@@ -321,6 +321,7 @@ impl World {
             | Error::ShuttingDown
             | Error::Store(_)
             | Error::TokenUnsaved { .. }
+            | Error::TrialFailed { .. }
             | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)

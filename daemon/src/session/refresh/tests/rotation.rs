@@ -116,6 +116,7 @@ fn rig(rotates: bool) -> Rig {
             consumer_key: "3MVG9".to_owned(),
         },
         pin: None,
+        aside: Default::default(),
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
