@@ -132,7 +132,7 @@ Examples:
   sfvault login me --login-url https://acme.my.salesforce.com --consumer-key 3MVG9…
   sfvault login me
 
-  Opens Salesforce's own login page in the browser and listens on this host until it comes back, once.
+  Opens Salesforce's own login page in the browser and listens on this host until it comes back.
   The app needs the scopes `api` and `refresh_token` and, among its callback URLs,
   http://localhost:1717/callback, or the one of another --port.
   A record that exists gets a new refresh token; its org and user stay what they are.

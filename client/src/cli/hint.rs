@@ -84,7 +84,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
              audience and login URL: `sfvault show {name}`; new secrets: `sfvault set {name}`; {release}"
         ),
         Reason::RefreshTokenDead => format!(
-            "the user must approve the app again: `sfvault login {name}`; the refresh token was revoked, unused for 30 days, ended by a \
+            "the user must approve the app again: `sfvault login {name}`, or `sfvault set {name}` with a new token; the refresh token was revoked, unused for 30 days, ended by a \
              new password or a sixth approval, or replaced by one that a crash or a lost answer kept from being saved"
         ),
         Reason::BrowserLogin => format!("begin again: `sfvault login {name}`"),

@@ -27,6 +27,7 @@ const RECORD_KEYS: &[&str] = &[
     "org_id",
     "problem",
     "reason",
+    "refresh_token_idle_until",
     "remind_after_seconds",
     "retirements",
     "retry_at",
