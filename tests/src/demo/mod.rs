@@ -19,7 +19,8 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    let arguments: Vec<_> = env::args().skip(1).collect();
+    // `cargo demo -- migrate` hands the `--` on: the alias ends with one of its own.
+    let arguments: Vec<_> = env::args().skip(1).filter(|word| word != "--").collect();
     let result = match arguments
         .iter()
         .map(String::as_str)
