@@ -27,6 +27,7 @@ mod secret;
 mod session;
 mod sessions;
 mod status;
+mod unsent;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use error::Error;

@@ -13,6 +13,7 @@ mod dice;
 mod directories;
 mod exclusive;
 mod exec;
+mod farewell;
 mod fuzz_replay;
 mod grpc;
 mod hardening;

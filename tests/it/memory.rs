@@ -133,6 +133,55 @@ async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
     scene.finish().await;
 }
 
+/// On two threads, for a client that is told to leave has to hear it while this one looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_stay_open_hold_nothing_after_lock_and_remove() {
+    if !is_root() {
+        return;
+    }
+    let scene = scene().await;
+    let places = Places::at(&scene.sfvault.path("run"));
+    let admin = AdminClient::connect(&places).await.unwrap();
+    let jobs = SessionsClient::connect(&places).await.unwrap();
+    let passphrase = || Passphrase::new(PASSPHRASE.as_bytes().to_vec());
+    admin.initialize(passphrase()).await.unwrap();
+    add(&scene, "first", USERNAME, "@password", "@token").await;
+    add(
+        &scene,
+        "other",
+        OTHER_USER,
+        "@other-password",
+        "@other-token",
+    )
+    .await;
+    let first = held_session(&jobs, "first").await;
+    admin
+        .remove(&RecordName::parse("first").unwrap())
+        .await
+        .unwrap();
+    gone(&scene, "remove", &[first]);
+
+    let other = held_session(&jobs, "other").await;
+    assert!(memory(&scene).find(other.raw.as_bytes()).is_some());
+    admin.lock().await.unwrap();
+    let passphrases = [Canary::new("passphrase", PASSPHRASE)];
+    gone(&scene, "lock", &[other]);
+    gone(&scene, "lock", &passphrases);
+
+    // Nobody who was connected notices.
+    admin.unlock(passphrase()).await.unwrap();
+    held_session(&jobs, "other").await;
+    scene.finish().await;
+}
+
+async fn held_session(jobs: &SessionsClient, name: &str) -> Canary {
+    let request = SessionRequest::new(RecordName::parse(name).unwrap());
+    let session = jobs.session(&request).await.unwrap();
+    // EXPOSE: to this test.
+    let (_, secret) = session.session_id.expose().split_once('!').unwrap();
+    Canary::new("session", secret)
+}
+
 /// A secret in all the forms in which it may lie about.
 struct Canary {
     name: &'static str,

@@ -105,6 +105,15 @@ impl Seats {
         })
     }
 
+    /// All who are connected have been told to leave. Who does not, once no call of his is under way, is closed after
+    /// [`PATIENCE`].
+    pub fn dismiss(&self) {
+        let now = Instant::now();
+        for seat in self.lock().seats.values() {
+            seat.dismiss(now);
+        }
+    }
+
     /// Lets a call wait, unless too many of its connection, its process, or of all wait already.
     #[must_use]
     pub fn wait(&self, seat: &Arc<Seat>) -> Option<Waiting> {

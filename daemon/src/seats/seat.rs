@@ -30,6 +30,8 @@ struct State {
     /// What the peer owes, and since when; the first is the oldest.
     dues: BTreeMap<u64, Instant>,
     next_due: u64,
+    /// Since when the connection is to end after its last call.
+    leaving: Option<Instant>,
     evicted: bool,
     /// The task of the connection.
     task: Option<Waker>,
@@ -42,7 +44,7 @@ pub(super) enum Sentence {
     Stay,
     /// Look again at this time.
     Until(Instant),
-    /// Close: the peer kept us waiting for too long.
+    /// Close: the peer kept us waiting for too long, or did not leave.
     Overdue,
     /// Close: another needs the seat.
     Evicted,
@@ -73,6 +75,7 @@ impl Seat {
                 waiting: 0,
                 dues: BTreeMap::new(),
                 next_due: 0,
+                leaving: None,
                 evicted: false,
                 task: None,
             }),
@@ -93,11 +96,9 @@ impl Seat {
         let number = state.next_due;
         state.next_due = number.wrapping_add(1);
         state.dues.insert(number, Instant::now());
-        if state.dues.len() == 1
-            && let Some(task) = &state.task
-        {
+        if state.dues.len() == 1 {
             // It has no alarm set.
-            task.wake_by_ref();
+            state.wake();
         }
         drop(state);
         Due {
@@ -119,6 +120,13 @@ impl Seat {
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.lock();
         (state.calls == 0).then_some(state.idle_since)
+    }
+
+    /// The peer has been told to leave: it has [`PATIENCE`] for it after its last call.
+    pub(super) fn dismiss(&self, now: Instant) {
+        let mut state = self.lock();
+        state.leaving.get_or_insert(now);
+        state.wake();
     }
 
     pub(super) fn evict(&self) {
@@ -143,10 +151,11 @@ impl Seat {
             Some(known) => known.clone_from(task),
             none => *none = Some(task.clone()),
         }
-        match state.dues.first_key_value() {
+        let oldest = state.dues.first_key_value().map(|(_, since)| *since);
+        match oldest.into_iter().chain(state.lingers_since()).min() {
             None => Sentence::Stay,
-            Some((_, since)) if *since + PATIENCE <= Instant::now() => Sentence::Overdue,
-            Some((_, since)) => Sentence::Until(*since + PATIENCE),
+            Some(since) if since + PATIENCE <= Instant::now() => Sentence::Overdue,
+            Some(since) => Sentence::Until(since + PATIENCE),
         }
     }
 
@@ -155,11 +164,30 @@ impl Seat {
     }
 }
 
+impl State {
+    /// Since when nothing but the peer keeps a connection that is to end.
+    fn lingers_since(&self) -> Option<Instant> {
+        let leaving = self.leaving.filter(|_| self.calls == 0)?;
+        Some(leaving.max(self.idle_since))
+    }
+
+    /// The connection's task judges anew.
+    fn wake(&self) {
+        if let Some(task) = &self.task {
+            task.wake_by_ref();
+        }
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.calls = state.calls.saturating_sub(1);
         state.idle_since = Instant::now();
+        if state.leaving.is_some() {
+            // It has no alarm set.
+            state.wake();
+        }
     }
 }
 

@@ -104,3 +104,26 @@ async fn a_due_is_overdue_after_the_patience_and_forgotten_when_met() {
     taking.seat.evict();
     assert_eq!(judge(), Sentence::Evicted);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_told_to_leave_may_finish_his_calls_and_then_has_the_patience() {
+    use seat::Sentence;
+    let seats = Seats::new(4);
+    let (idle, busy) = (take(&seats, 1).await, take(&seats, 2).await);
+    let judge = |taking: &Taking| taking.seat.sentence(std::task::Waker::noop());
+    let call = busy.seat.call();
+    seats.dismiss();
+    assert_eq!(judge(&idle), Sentence::Until(Instant::now() + PATIENCE));
+    assert_eq!(judge(&busy), Sentence::Stay);
+    let newcomer = take(&seats, 3).await;
+    tokio::time::advance(PATIENCE).await;
+    // A second time changes nothing for those who know.
+    seats.dismiss();
+    assert_eq!(judge(&idle), Sentence::Overdue);
+    assert_eq!(judge(&busy), Sentence::Stay);
+    drop(call);
+    assert_eq!(judge(&busy), Sentence::Until(Instant::now() + PATIENCE));
+    tokio::time::advance(PATIENCE).await;
+    assert_eq!(judge(&busy), Sentence::Overdue);
+    drop(newcomer);
+}

@@ -107,6 +107,7 @@ impl Vault {
                 .filter(|entry| entry.close(Error::VaultLocked))
                 .count();
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))
         })
@@ -181,6 +182,7 @@ impl Vault {
             }
             entry.close(Error::RecordNotFound(name.clone()));
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(record = %name, "removed the record");
             Ok(())
         })

@@ -55,6 +55,7 @@ pub struct Vault {
     administration: Arc<tokio::sync::Mutex<()>>,
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
+    forgotten: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -126,6 +127,7 @@ impl Vault {
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
+            forgotten: watch::Sender::new(()),
         })
     }
 
@@ -149,6 +151,13 @@ impl Vault {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// Told whenever secrets were dropped here that a connection may still hold: the vault was locked, or a record
+    /// removed.
+    #[must_use]
+    pub fn forgotten(&self) -> watch::Receiver<()> {
+        self.forgotten.subscribe()
     }
 
     /// A session of the record, from memory where there is one that fits.
