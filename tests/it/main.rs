@@ -9,6 +9,7 @@ mod config;
 mod crash;
 mod crowd;
 mod damage;
+mod defects;
 mod dice;
 mod directories;
 mod exclusive;
