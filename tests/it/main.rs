@@ -27,6 +27,7 @@ mod main_job;
 mod memory;
 mod neighbours;
 mod nobody;
+mod prompting;
 mod raw;
 mod refusals;
 mod restart;
