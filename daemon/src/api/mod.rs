@@ -5,9 +5,9 @@
 
 pub mod authority;
 mod calls;
+mod connections;
 mod control;
 mod convert;
-mod eras;
 pub mod peer;
 mod records;
 mod sessions;
@@ -87,7 +87,7 @@ pub async fn serve_sessions(
     }
     let forgotten = vault.forgotten();
     tokio::select! {
-        served = eras::serve(router, connections, seats, forgotten, shutdown) => served,
+        served = connections::serve(router, connections, seats, forgotten, shutdown) => served,
         () = report_health(vault, reporter) => Ok(()),
     }
 }
@@ -111,13 +111,13 @@ pub async fn serve_admin(
     let router = server()
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST));
-    eras::serve(router, connections, seats, forgotten, shutdown).await
+    connections::serve(router, connections, seats, forgotten, shutdown).await
 }
 
 /// The guard stands before every service, so that a new one can't be served without it.
 ///
 /// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
-/// uses goes when its seat is needed, or when the vault forgets what the connection's buffers may hold ([`eras`]).
+/// uses goes when its seat is needed, or when the vault forgets what the connection's buffers may hold ([`connections`]).
 fn server() -> Server<Stack<CallsLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)

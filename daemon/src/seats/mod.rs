@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 pub use self::{
-    seat::{Call, Due, PATIENCE, Seat, Waiting},
+    seat::{Call, Due, PATIENCE, QUIET, Seat, Waiting},
     stream::SeatedStream,
 };
 
@@ -105,12 +105,11 @@ impl Seats {
         })
     }
 
-    /// All who are connected have been told to leave. Who does not, once no call of his is under way, is closed after
-    /// [`PATIENCE`].
+    /// All who are connected are to leave, each once no call of his has been under way for [`QUIET`]; then it is
+    /// [`Seat::farewell`]. Who does not leave within [`PATIENCE`] is closed.
     pub fn dismiss(&self) {
-        let now = Instant::now();
         for seat in self.lock().seats.values() {
-            seat.dismiss(now);
+            seat.dismiss();
         }
     }
 
@@ -187,6 +186,7 @@ impl Taking {
 impl Drop for Taking {
     fn drop(&mut self) {
         self.seats.lock().seats.remove(&self.number);
+        self.seat.say_farewell();
     }
 }
 

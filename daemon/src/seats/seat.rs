@@ -7,18 +7,22 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use super::Pid;
 
 /// How long a peer may take to finish a frame or a request that it began, or to take an answer. On a local socket these
 /// are microseconds; the rest is for a machine that swaps.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection that is to end has been without a call when its peer is told. Not all clients repeat a call
+/// that they make while they are told, and one is most likely when the last was just answered.
+pub const QUIET: Duration = Duration::from_secs(1);
 
 /// One connection.
 #[derive(Debug)]
 pub struct Seat {
     pub(super) pid: Pid,
+    farewell: Notify,
     state: Mutex<State>,
 }
 
@@ -30,11 +34,20 @@ struct State {
     /// What the peer owes, and since when; the first is the oldest.
     dues: BTreeMap<u64, Instant>,
     next_due: u64,
-    /// Since when the connection is to end after its last call.
-    leaving: Option<Instant>,
+    leaving: Leaving,
     evicted: bool,
     /// The task of the connection.
     task: Option<Waker>,
+}
+
+/// Is the connection to end?
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    No,
+    /// Once it has been quiet.
+    WhenQuiet,
+    /// The peer has been told so.
+    Since(Instant),
 }
 
 /// What the connection's task has to do.
@@ -69,13 +82,14 @@ impl Seat {
     pub(super) fn new(pid: Pid, now: Instant) -> Arc<Self> {
         Arc::new(Self {
             pid,
+            farewell: Notify::new(),
             state: Mutex::new(State {
                 idle_since: now,
                 calls: 0,
                 waiting: 0,
                 dues: BTreeMap::new(),
                 next_due: 0,
-                leaving: None,
+                leaving: Leaving::No,
                 evicted: false,
                 task: None,
             }),
@@ -122,11 +136,22 @@ impl Seat {
         (state.calls == 0).then_some(state.idle_since)
     }
 
-    /// The peer has been told to leave: it has [`PATIENCE`] for it after its last call.
-    pub(super) fn dismiss(&self, now: Instant) {
+    /// The connection is to end once it has been quiet.
+    pub(super) fn dismiss(&self) {
         let mut state = self.lock();
-        state.leaving.get_or_insert(now);
-        state.wake();
+        if matches!(state.leaving, Leaving::No) {
+            state.leaving = Leaving::WhenQuiet;
+            state.wake();
+        }
+    }
+
+    /// Ends when the peer is to be told to leave, or has left. For one who waits.
+    pub async fn farewell(&self) {
+        self.farewell.notified().await;
+    }
+
+    pub(super) fn say_farewell(&self) {
+        self.farewell.notify_one();
     }
 
     pub(super) fn evict(&self) {
@@ -151,11 +176,19 @@ impl Seat {
             Some(known) => known.clone_from(task),
             none => *none = Some(task.clone()),
         }
-        let oldest = state.dues.first_key_value().map(|(_, since)| *since);
-        match oldest.into_iter().chain(state.lingers_since()).min() {
+        let now = Instant::now();
+        if matches!(state.leaving, Leaving::WhenQuiet)
+            && state.calls == 0
+            && state.idle_since + QUIET <= now
+        {
+            state.leaving = Leaving::Since(now);
+            self.say_farewell();
+        }
+        let due = state.dues.values().next().map(|since| *since + PATIENCE);
+        match due.into_iter().chain(state.leaves_by()).min() {
             None => Sentence::Stay,
-            Some(since) if since + PATIENCE <= Instant::now() => Sentence::Overdue,
-            Some(since) => Sentence::Until(since + PATIENCE),
+            Some(then) if then <= now => Sentence::Overdue,
+            Some(then) => Sentence::Until(then),
         }
     }
 
@@ -165,10 +198,14 @@ impl Seat {
 }
 
 impl State {
-    /// Since when nothing but the peer keeps a connection that is to end.
-    fn lingers_since(&self) -> Option<Instant> {
-        let leaving = self.leaving.filter(|_| self.calls == 0)?;
-        Some(leaving.max(self.idle_since))
+    /// When a connection that is to end takes its next step towards it, if no call comes.
+    fn leaves_by(&self) -> Option<Instant> {
+        match self.leaving {
+            _ if self.calls > 0 => None,
+            Leaving::No => None,
+            Leaving::WhenQuiet => Some(self.idle_since + QUIET),
+            Leaving::Since(told) => Some(told.max(self.idle_since) + PATIENCE),
+        }
     }
 
     /// The connection's task judges anew.
@@ -184,7 +221,7 @@ impl Drop for Call {
         let mut state = self.0.lock();
         state.calls = state.calls.saturating_sub(1);
         state.idle_since = Instant::now();
-        if state.leaving.is_some() {
+        if state.leaves_by().is_some() {
             // It has no alarm set.
             state.wake();
         }

@@ -8,11 +8,15 @@ use tokio::{
 };
 
 use super::*;
-use crate::{api::server, seats::PATIENCE};
+use crate::{
+    api::server,
+    seats::{PATIENCE, QUIET},
+};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
@@ -69,15 +73,31 @@ impl Client {
 
     /// A call of `grpc.health.v1.Health/Check` for the daemon as a whole.
     async fn call(&mut self, stream: u8) {
-        let path = b"/grpc.health.v1.Health/Check";
+        self.call_method(stream, "/grpc.health.v1.Health/Check")
+            .await;
+    }
+
+    async fn call_method(&mut self, stream: u8, path: &str) {
         let head = [
-            &[0x83, 0x86, 0x04, 28],
-            &path[..],
+            &[0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()],
+            path.as_bytes(),
             b"\x01\x09localhost\x0f\x10\x10application/grpc",
         ]
         .concat();
         self.send(&frame(HEADERS, 4, stream, &head)).await;
         self.send(&frame(DATA, 1, stream, &[0; 5])).await;
+    }
+
+    /// The answer of a call on a connection that nobody ends.
+    async fn answer(&mut self) {
+        for kind in [HEADERS, DATA, HEADERS] {
+            assert_eq!(self.next().await.unwrap().0, kind);
+        }
+    }
+
+    /// Reads until this time; whether nothing came.
+    async fn is_quiet_for(&mut self, time: Duration) -> bool {
+        timeout(time, self.next()).await.is_err()
     }
 
     /// The next frame that is neither settings nor about windows: its kind and payload, or `None` at the end.
@@ -112,22 +132,16 @@ fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_connected_is_told_to_leave_and_what_was_asked_until_then_is_answered() {
+async fn who_is_idle_is_told_to_leave_and_what_was_asked_until_then_is_answered() {
     let service = Service::start();
     let mut client = service.connect().await;
     client.send(PREFACE).await;
     client.call(1).await;
-    let answer = [
-        client.next().await,
-        client.next().await,
-        client.next().await,
-    ];
-    assert_eq!(
-        answer.map(|frame| frame.unwrap().0),
-        [HEADERS, DATA, HEADERS]
-    );
+    client.answer().await;
     service.forget();
+    let began = Instant::now();
     assert_eq!(client.next().await, Some((GOAWAY, ALL_STREAMS.to_vec())));
+    assert!((QUIET..QUIET * 2).contains(&began.elapsed()));
     // It was on its way when the daemon said so.
     client.call(3).await;
     let began = Instant::now();
@@ -138,6 +152,40 @@ async fn who_is_connected_is_told_to_leave_and_what_was_asked_until_then_is_answ
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_with_a_call_under_way_serves_others_and_ends_after_them() {
+    let service = Service::start();
+    let mut client = service.connect().await;
+    client.send(PREFACE).await;
+    client.call_method(1, "/grpc.health.v1.Health/Watch").await;
+    assert_eq!(client.next().await.unwrap().0, HEADERS);
+    assert_eq!(client.next().await.unwrap().0, DATA);
+    service.forget();
+    assert!(client.is_quiet_for(Duration::from_hours(1)).await);
+    client.call(3).await;
+    client.answer().await;
+    assert!(client.is_quiet_for(Duration::from_hours(1)).await);
+    client.send(&frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])).await;
+    assert_eq!(client.next().await, Some((GOAWAY, ALL_STREAMS.to_vec())));
+    client.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_and_asks_is_not_told_in_between() {
+    let service = Service::start();
+    let mut client = service.connect().await;
+    client.send(PREFACE).await;
+    client.call(1).await;
+    client.answer().await;
+    service.forget();
+    for call in 1..20 {
+        assert!(client.is_quiet_for(QUIET * 3 / 4).await);
+        client.call(2 * call + 1).await;
+        client.answer().await;
+    }
+    assert_eq!(client.next().await, Some((GOAWAY, ALL_STREAMS.to_vec())));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_was_only_just_made_is_not_broken_off() {
     let service = Service::start();
     let mut client = service.connect().await;
@@ -145,7 +193,7 @@ async fn a_connection_that_was_only_just_made_is_not_broken_off() {
     client.send(first).await;
     tokio::time::advance(Duration::from_secs(1)).await;
     service.forget();
-    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::advance(QUIET * 2).await;
     client.send(rest).await;
     client.call(1).await;
     let mut kinds = client.leave().await;
@@ -159,15 +207,13 @@ async fn who_does_not_leave_is_shown_out() {
     let mut client = service.connect().await;
     client.send(PREFACE).await;
     client.call(1).await;
-    for _ in 0..3 {
-        client.next().await.unwrap();
-    }
+    client.answer().await;
     let began = Instant::now();
     service.forget();
     // No ping is answered.
     let shown_out = async { while client.next().await.is_some() {} };
     timeout(PATIENCE * 3, shown_out).await.unwrap();
-    assert!((PATIENCE..PATIENCE * 2).contains(&began.elapsed()));
+    assert!((PATIENCE + QUIET..PATIENCE * 2).contains(&began.elapsed()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,9 +225,7 @@ async fn newcomers_stay_and_an_end_waits_for_nobody_who_is_silent() {
     let mut client = service.connect().await;
     client.send(PREFACE).await;
     client.call(1).await;
-    for _ in 0..3 {
-        client.next().await.unwrap();
-    }
+    client.answer().await;
     tokio::time::advance(Duration::from_hours(1)).await;
     client.call(3).await;
     assert_eq!(client.next().await.unwrap().0, HEADERS);
