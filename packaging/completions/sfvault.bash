@@ -25,6 +25,9 @@ _sfvault() {
             sfvault,completions)
                 cmd="sfvault__subcmd__completions"
                 ;;
+            sfvault,doctor)
+                cmd="sfvault__subcmd__doctor"
+                ;;
             sfvault,exec)
                 cmd="sfvault__subcmd__exec"
                 ;;
@@ -70,6 +73,9 @@ _sfvault() {
             sfvault__subcmd__help,completions)
                 cmd="sfvault__subcmd__help__subcmd__completions"
                 ;;
+            sfvault__subcmd__help,doctor)
+                cmd="sfvault__subcmd__help__subcmd__doctor"
+                ;;
             sfvault__subcmd__help,exec)
                 cmd="sfvault__subcmd__help__subcmd__exec"
                 ;;
@@ -113,7 +119,7 @@ _sfvault() {
 
     case "${cmd}" in
         sfvault)
-            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set remove check get exec completions man help"
+            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set remove check get exec doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -127,22 +133,34 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__add)
-            opts="-h --username --production --sandbox --login-url --flow --password-file --token-file --no-token --stdin --json --no-autostart --no-color --help"
+            opts="-h --production --sandbox --login-url --flow --username --consumer-key --audience --remind --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --username)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --login-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --flow)
-                    COMPREPLY=($(compgen -W "soap-login" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "soap-login username-password client-credentials jwt-bearer refresh-token" -- "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audience)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remind)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --password-file)
@@ -150,6 +168,18 @@ _sfvault() {
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --private-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --refresh-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -188,8 +218,22 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__doctor)
+            opts="-a -h --login --offline --all --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__exec)
-            opts="-h --min-ttl --refused-generation --expect-org --wait --json --no-autostart --no-color --help"
+            opts="-h --min-ttl --refused-generation --expect-org --expect-sandbox --expect-production --wait --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,7 +263,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__get)
-            opts="-h --min-ttl --refused-generation --expect-org --wait --format --json --no-autostart --no-color --help"
+            opts="-h --min-ttl --refused-generation --expect-org --expect-sandbox --expect-production --wait --format --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -253,7 +297,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help)
-            opts="init unlock lock status add list show set remove check get exec completions man help"
+            opts="init unlock lock status add list show set remove check get exec doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -295,6 +339,20 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -559,17 +617,33 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__set)
-            opts="-h --password-file --token-file --no-token --stdin --json --no-autostart --no-color --help"
+            opts="-h --remind --open --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --private-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --refresh-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -14,7 +14,9 @@ use sfvault_tests::{
 };
 use sfvaultd::{
     host::Host,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, SalesforceLogin},
+    salesforce::{
+        Exchange, Grant, HostRefused, Login, LoginRequest, Proof, SalesforceLogin, Survey,
+    },
     secret::SessionId,
 };
 use tokio::task::JoinSet;
@@ -58,6 +60,10 @@ impl Login for Defective {
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof> {
         strike(&self.defects.prove);
         self.way.prove(session_id, instance)
+    }
+
+    fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey> {
+        self.way.survey(host)
     }
 }
 
@@ -136,10 +142,14 @@ async fn a_handler_that_breaks_ends_its_call_and_the_connection_serves_on() {
         name: RecordName::parse("third").unwrap(),
         username: USERNAME.to_owned(),
         login_url: simulator.login_url(),
+        consumer_key: String::new(),
+        audience: String::new(),
         credential: Credential::SoapLogin {
             password: Password::new(PASSWORD.to_owned()),
             security_token: None,
         },
+        environment: None,
+        remind_after: None,
     };
     defects.permit.store(1, Relaxed);
     let error = daemon.admin.add(third()).await.unwrap_err();

@@ -8,6 +8,7 @@ mod calls;
 mod connections;
 mod control;
 mod convert;
+mod doctor;
 pub mod peer;
 mod records;
 mod sessions;
@@ -16,8 +17,8 @@ mod status;
 use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
-    FILE_DESCRIPTOR_SET, control_server::ControlServer, records_server::RecordsServer,
-    sessions_server::SessionsServer,
+    FILE_DESCRIPTOR_SET, control_server::ControlServer, doctor_server::DoctorServer,
+    records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
 use tonic::transport::Server;
@@ -26,7 +27,7 @@ use tower::layer::util::{Identity, Stack};
 
 use self::calls::CallsLayer;
 use crate::{
-    paths::own_uid,
+    paths::{Paths, own_uid},
     seats::Seats,
     vault::{LockState, Vault},
 };
@@ -56,6 +57,7 @@ pub struct About {
     pub warnings: Vec<String>,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
+    pub paths: Arc<Paths>,
 }
 
 /// Serves `sfvault.sock` until `shutdown` ends and its last call is answered.
@@ -107,10 +109,15 @@ pub async fn serve_admin(
     let records = RecordsServer::new(records::Service {
         vault: Arc::clone(&vault),
     });
+    let doctor = DoctorServer::new(doctor::Service {
+        vault: Arc::clone(&vault),
+        about: about.clone(),
+    });
     let control = ControlServer::new(control::Service { vault, about });
     let router = server()
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
-        .add_service(control.max_decoding_message_size(LONGEST_REQUEST));
+        .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
+        .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST));
     connections::serve(router, connections, seats, forgotten, shutdown).await
 }
 
