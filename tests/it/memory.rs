@@ -1,6 +1,6 @@
 //! What root finds in the memory of the real daemon: sessions in use, and nothing else that is secret.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::geteuid;
 use sfvault::{AdminClient, Passphrase, Places, RecordName, SessionRequest, SessionsClient};
@@ -9,6 +9,7 @@ use sfvault_tests::{
     memory::Memory,
     simulator::{Answer, Options, Place, Simulator, USERNAME, User},
 };
+use tokio::time::Instant;
 
 use crate::scene::Scene;
 
