@@ -12,26 +12,31 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 use tokio_stream::{StreamExt as _, once, pending};
-use tonic::transport::{Error, server::Router};
+use tonic::{
+    service::Routes,
+    transport::{Error, Server},
+};
 use tower::layer::util::{Identity, Stack};
 use tracing::debug;
 
-use super::{calls::CallsLayer, peer::Connection};
+use super::{calls::CallsLayer, peer::Connection, server};
 use crate::seats::Seats;
 
-type Services = Router<Stack<CallsLayer, Identity>>;
+type Transport = Server<Stack<CallsLayer, Identity>>;
 
 /// Serves connections until `shutdown` ends and the last call is answered; `forgotten` dismisses those that there are.
 ///
 /// # Errors
 /// If the transport fails for a reason that no client caused.
 pub(super) async fn serve(
-    services: Services,
+    services: Routes,
     mut connections: mpsc::Receiver<io::Result<UnixStream>>,
     seats: Arc<Seats>,
     mut forgotten: watch::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    // Once: each connection has a copy, and this one is cheap to copy.
+    let (transport, services) = (server(), services.prepare());
     let mut shutdown = pin!(shutdown);
     let mut served = JoinSet::new();
     let (stop, stopped) = watch::channel(());
@@ -45,7 +50,8 @@ pub(super) async fn serve(
                 let Some(accepted) = accepted else { break };
                 match accepted.and_then(|stream| Connection::new(stream, &seats)) {
                     Ok(connection) => {
-                        served.spawn(attend(services.clone(), connection, stopped.clone()));
+                        let (transport, services) = (transport.clone(), services.clone());
+                        served.spawn(attend(transport, services, connection, stopped.clone()));
                     }
                     Err(error) => debug!(%error, "a connection was not taken"),
                 }
@@ -61,7 +67,8 @@ pub(super) async fn serve(
 
 /// Serves one connection until it ends: by itself, because it was dismissed, or because all do.
 async fn attend(
-    services: Services,
+    transport: Transport,
+    services: Routes,
     connection: Connection,
     mut stopped: watch::Receiver<()>,
 ) -> Result<(), Error> {
@@ -75,8 +82,8 @@ async fn attend(
     };
     // Without an end of its own: that would be a farewell.
     let incoming = once(Ok::<_, io::Error>(connection)).chain(pending());
-    services
-        .serve_with_incoming_shutdown(incoming, farewell)
+    transport
+        .serve_with_incoming_shutdown(services, incoming, farewell)
         .await
 }
 

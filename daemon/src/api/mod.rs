@@ -21,7 +21,7 @@ use sfvault_proto::v1::{
     records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
-use tonic::transport::Server;
+use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
 
@@ -80,16 +80,15 @@ pub async fn serve_sessions(
         vault: Arc::clone(&vault),
         about,
     });
-    let mut router = server()
-        .add_service(sessions.max_decoding_message_size(LONGEST_REQUEST))
-        .add_service(health);
+    let mut services =
+        Routes::new(sessions.max_decoding_message_size(LONGEST_REQUEST)).add_service(health);
     // The descriptors are compiled in; if they could not be read, jobs still get their sessions.
     if let Ok(reflection) = reflection {
-        router = router.add_service(reflection);
+        services = services.add_service(reflection);
     }
     let forgotten = vault.forgotten();
     tokio::select! {
-        served = connections::serve(router, connections, seats, forgotten, shutdown) => served,
+        served = connections::serve(services, connections, seats, forgotten, shutdown) => served,
         () = report_health(vault, reporter) => Ok(()),
     }
 }
@@ -114,11 +113,10 @@ pub async fn serve_admin(
         about: about.clone(),
     });
     let control = ControlServer::new(control::Service { vault, about });
-    let router = server()
-        .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
+    let services = Routes::new(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST));
-    connections::serve(router, connections, seats, forgotten, shutdown).await
+    connections::serve(services, connections, seats, forgotten, shutdown).await
 }
 
 /// The guard stands before every service, so that a new one can't be served without it.

@@ -8,10 +8,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{
-    api::server,
-    seats::{PATIENCE, QUIET},
-};
+use crate::seats::{PATIENCE, QUIET};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const DATA: u8 = 0;
@@ -39,7 +36,7 @@ impl Service {
         let (forget, forgotten) = watch::channel(());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(serve(
-            server().add_service(health),
+            Routes::new(health),
             connections,
             Seats::new(8),
             forgotten,
