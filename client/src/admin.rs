@@ -15,6 +15,7 @@ use crate::{
     Finding, FinishedLogin, NewRecord, Passphrase, Password, Places, PrivateKey, RecordName,
     RecordStatus, RefreshToken, SecurityToken, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
+    unsent,
 };
 
 /// Administers the daemon. Clones share one connection, which is made anew when it breaks.
@@ -116,8 +117,11 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn lock(&self) -> Result<Locked, Error> {
-        let mut wire = self.control.clone();
-        let answer = call(DEADLINE, v1::LockVaultRequest {}, |r| wire.lock_vault(r)).await?;
+        let answer = ask(DEADLINE, v1::LockVaultRequest {}, |r| {
+            let mut wire = self.control.clone();
+            async move { wire.lock_vault(r).await }
+        })
+        .await?;
         Ok(Locked {
             changed: answer.changed,
             sessions_dropped: answer.sessions_dropped,
@@ -129,8 +133,11 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn status(&self) -> Result<DaemonStatus, Error> {
-        let mut wire = self.control.clone();
-        let answer = call(DEADLINE, v1::GetStatusRequest {}, |r| wire.get_status(r)).await?;
+        let answer = ask(DEADLINE, v1::GetStatusRequest {}, |r| {
+            let mut wire = self.control.clone();
+            async move { wire.get_status(r).await }
+        })
+        .await?;
         Ok(convert::daemon(answer))
     }
 
@@ -139,9 +146,12 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn examine_daemon(&self) -> Result<Vec<Finding>, Error> {
-        let mut wire = self.doctor.clone();
         let request = v1::ExamineDaemonRequest {};
-        let answer = call(DEADLINE, request, |r| wire.examine_daemon(r)).await?;
+        let answer = ask(DEADLINE, request, |r| {
+            let mut wire = self.doctor.clone();
+            async move { wire.examine_daemon(r).await }
+        })
+        .await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
@@ -156,13 +166,16 @@ impl AdminClient {
         reach: bool,
         log_in: bool,
     ) -> Result<Vec<Finding>, Error> {
-        let mut wire = self.doctor.clone();
         let request = v1::ExamineRecordRequest {
             name: name.as_str().to_owned(),
             reach,
             log_in,
         };
-        let answer = call(LOGIN_DEADLINE, request, |r| wire.examine_record(r)).await?;
+        let answer = ask(LOGIN_DEADLINE, request, |r| {
+            let mut wire = self.doctor.clone();
+            async move { wire.examine_record(r).await }
+        })
+        .await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
@@ -216,8 +229,11 @@ impl AdminClient {
         let request = v1::DescribeRecordRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
-        let answer = call(DEADLINE, request, |r| wire.describe_record(r)).await?;
+        let answer = ask(DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.describe_record(r).await }
+        })
+        .await?;
         convert::required(answer.record)
     }
 
@@ -229,8 +245,11 @@ impl AdminClient {
         let request = v1::RemoveRecordRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
-        call(DEADLINE, request, |r| wire.remove_record(r)).await?;
+        ask(DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.remove_record(r).await }
+        })
+        .await?;
         Ok(())
     }
 
@@ -245,8 +264,11 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             release,
         };
-        let mut wire = self.records.clone();
-        let answer = call(LOGIN_DEADLINE, request, |r| wire.check_record(r)).await?;
+        let answer = ask(LOGIN_DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.check_record(r).await }
+        })
+        .await?;
         Ok(Checked {
             record: convert::required(answer.record)?,
             instance_url: answer.instance_url,
@@ -314,6 +336,25 @@ fn new_record(new: NewRecord) -> Result<v1::AddRecordRequest, Error> {
     })
 }
 
+/// A call with nothing secret, which is made again if it was not sent.
+async fn ask<Q: Clone, A, F>(
+    deadline: Duration,
+    request: Q,
+    send: impl Fn(Request<Q>) -> F,
+) -> Result<A, Error>
+where
+    F: Future<Output = Result<Response<A>, Status>>,
+{
+    let answer = unsent::repeat(|| {
+        let mut request = Request::new(request.clone());
+        request.set_timeout(deadline);
+        send(request)
+    })
+    .await;
+    Ok(answer.map_err(|s| Error::from_status(&s))?.into_inner())
+}
+
+/// A call with secrets, of which no second copy is kept for a second attempt.
 async fn call<Q, A, F>(
     deadline: Duration,
     request: Q,

@@ -31,6 +31,7 @@ mod secret;
 mod session;
 mod sessions;
 mod status;
+mod unsent;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};

@@ -125,6 +125,7 @@ impl Vault {
             vault.set_aside(&open);
             vault.pending_logins().clear();
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))
         })
@@ -212,6 +213,7 @@ impl Vault {
             }
             entry.close(Error::RecordNotFound(name.clone()));
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(record = %name, "removed the record");
             Ok(())
         })

@@ -84,6 +84,7 @@ pub struct Vault {
     logins: Mutex<PendingLogins>,
     /// Records from before the last lock, whose new refresh tokens could not be saved or may yet come.
     aside: Mutex<Vec<Arc<Entry>>>,
+    forgotten: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -160,6 +161,7 @@ impl Vault {
             tokens: watch::Sender::new(()),
             logins: Mutex::default(),
             aside: Mutex::default(),
+            forgotten: watch::Sender::new(()),
         })
     }
 
@@ -183,6 +185,13 @@ impl Vault {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// Told whenever secrets were dropped here that a connection may still hold: the vault was locked, or a record
+    /// removed.
+    #[must_use]
+    pub fn forgotten(&self) -> watch::Receiver<()> {
+        self.forgotten.subscribe()
     }
 
     /// A session of the record, from memory where there is one that fits.
