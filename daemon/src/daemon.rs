@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     descriptors::room,
     harden::Protection,
+    keep_alive::KeepAlive,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths},
     retirement::Retirements,
@@ -34,6 +35,7 @@ pub struct Setup {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    pub keep_alive: KeepAlive,
     /// What Salesforce is taking away.
     pub retirements: Retirements,
     /// The API version that jobs are told to use.
@@ -102,6 +104,7 @@ impl Daemon {
             clock,
             login,
             kdf,
+            keep_alive,
             retirements,
             api_version,
             warnings,
@@ -121,6 +124,7 @@ impl Daemon {
             clock,
             login,
             kdf,
+            keep_alive,
             retirements: Arc::new(retirements),
         };
         let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
@@ -187,10 +191,15 @@ impl Daemon {
                 }
             }
         };
-        let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
+        let served = async { tokio::join!(served, sockets.serve(to_sessions, to_admin)).0 };
+        let as_told = tokio::select! {
+            as_told = served => as_told,
+            never = vault.keep_tokens_alive() => match never {},
+        };
         if !vault.settle(LAST_LOGINS).await {
             error!("a login was cut off; it counts as failed");
         }
+        vault.save_tokens().await;
         as_told
     }
 }

@@ -14,7 +14,7 @@ use sfvaultd::{
     config::Config,
     daemon::{Daemon, Setup},
     descriptors,
-    harden::{Protection, confine, harden, needs::Needs},
+    harden::{Protection, censor_panics, confine, harden, needs::Needs},
     paths::Paths,
     salesforce::{SalesforceLogin, environment::Environment},
     systemd,
@@ -79,6 +79,7 @@ fn run() -> Result<(), String> {
         // It would complain on stderr of a stderr that can't be written, and panic there: a full disk must not end a login.
         .log_internal_errors(false)
         .init();
+    censor_panics();
     let mut protections = harden();
     protections.push(descriptors);
     let raised = descriptors::raise();
@@ -103,6 +104,7 @@ fn run() -> Result<(), String> {
             Arc::new(SystemClock),
         )),
         kdf: config.kdf,
+        keep_alive: config.keep_alive,
         retirements: config.retirements,
         api_version: config.api_version,
         warnings,

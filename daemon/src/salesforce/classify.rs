@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Grant, HostRefused, Proof,
+    Grant, HostRefused, PasswordNotSet, Proof,
     hosts::HostRules,
     http::{Answer, HttpError},
     oauth,
@@ -81,6 +81,33 @@ fn of_proof(mut failure: Failure) -> Failure {
         failure.class = Class::Unavailable;
     }
     failure
+}
+
+/// What the answer to a change of a password means, or that there was none. A fault says that nothing was changed,
+/// unless Salesforce itself does not know what happened.
+pub(super) fn password_set(
+    answer: Result<Answer, Failure>,
+    secrets: &[&str],
+) -> Result<(), PasswordNotSet> {
+    let answer = answer.map_err(|failure| PasswordNotSet {
+        // What never left changed nothing.
+        unchanged: failure.class == Class::Unavailable,
+        failure,
+    })?;
+    let is_fault = matches!(Body::parse(answer.body.as_ref()), Ok(Body::Fault(_)));
+    let failure = match content(&answer, secrets) {
+        Ok(content) if content.name == "setPasswordResponse" => return Ok(()),
+        Ok(_) => unreadable("it answers another call"),
+        Err(failure) => failure,
+    };
+    let knows = !matches!(
+        failure.code.as_deref(),
+        Some("UNKNOWN_EXCEPTION" | "SERVER_UNAVAILABLE" | "REQUEST_RUNNING_TOO_LONG")
+    );
+    Err(PasswordNotSet {
+        unchanged: is_fault && knows,
+        failure,
+    })
 }
 
 /// What a request without an answer means. The texts are the system's and the TLS and HTTP libraries', who

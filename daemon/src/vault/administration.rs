@@ -9,8 +9,12 @@ use std::{
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind};
+use super::{
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    trial::no_drawn_password,
+};
 use crate::{
+    aside::Aside,
     credential::{Credential, Flow},
     environment::Environment,
     error::Error,
@@ -90,6 +94,7 @@ impl Vault {
             let records = store.load(&keys)?;
             let count = records.len();
             vault.install(store, keys, records);
+            vault.bring_back();
             info!(records = count, "unlocked the vault");
             Ok((count, true))
         })
@@ -117,7 +122,10 @@ impl Vault {
                 .values()
                 .filter(|entry| entry.close(Error::VaultLocked))
                 .count();
+            vault.set_aside(&open);
+            vault.pending_logins().clear();
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))
         })
@@ -166,6 +174,7 @@ impl Vault {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
+            no_drawn_password(&Arc::clone(&entry.lock().record))?;
             let mut warnings = Vec::new();
             let amendment = Amendment {
                 now,
@@ -204,6 +213,7 @@ impl Vault {
             }
             entry.close(Error::RecordNotFound(name.clone()));
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(record = %name, "removed the record");
             Ok(())
         })
@@ -224,6 +234,7 @@ impl Vault {
             let released = name.clone();
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
+                no_drawn_password(&Arc::clone(&entry.lock().record))?;
                 entry.release(&refresher.store, &refresher.keys)?;
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
@@ -252,7 +263,7 @@ impl Vault {
         })
     }
 
-    async fn administer<T: Send + 'static>(
+    pub(super) async fn administer<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -288,6 +299,7 @@ impl Vault {
             clock: Arc::clone(&self.parts.clock),
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
+            tokens: self.tokens.clone(),
         });
         *self.write() = Phase::Unlocked(Open {
             refresher,
@@ -295,9 +307,10 @@ impl Vault {
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
+        self.tokens.send_replace(());
     }
 
-    fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
+    pub(super) fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
         let now: SystemTime = self.parts.clock.now();
         let refresher = {
             let phase = self.read();
@@ -317,6 +330,7 @@ impl Vault {
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            aside: Aside::default(),
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();
@@ -344,6 +358,7 @@ impl Vault {
             open.records.insert(new.name, entry);
         }
         self.changed.send_replace(());
+        self.tokens.send_replace(());
         Ok(view)
     }
 
