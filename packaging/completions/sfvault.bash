@@ -859,7 +859,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__status)
-            opts="-h --json --no-autostart --no-color --help"
+            opts="-h --security --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
