@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, kept::KeptSession};
 
 /// The login book of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +22,8 @@ pub struct Ledger {
     pub failed_at: Vec<SystemTime>,
     /// How often user name, password or token were rejected since the last login that succeeded.
     pub rejections: u32,
+    /// The session that a restart may go on with. The store keeps it in a row of its own.
+    pub kept: Option<KeptSession>,
 }
 
 /// A login under way.

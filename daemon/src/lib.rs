@@ -15,6 +15,7 @@ pub mod failure;
 pub mod fuzz;
 pub mod harden;
 pub mod host;
+pub mod kept;
 pub mod ledger;
 pub mod listen;
 pub mod locked;

@@ -14,6 +14,7 @@ use super::machine::Machine;
 use crate::{
     credential::Credential,
     error::Error,
+    kept::KeptSession,
     ledger::Ledger,
     record::{Record, RecordId},
     store::{Keys, Revision, Store, StoreError, StoredRecord},
@@ -56,6 +57,8 @@ pub struct State {
     pub landing: Option<watch::Receiver<Landing>>,
     /// What a flight brought must not be told before it is durable, and its save failed.
     pub unsaved: bool,
+    /// The session that the store keeps, as far as is known.
+    stored_session: Option<KeptSession>,
     /// Set when the vault was locked or the record removed: what callers who still hold the entry get.
     pub closed: Option<Error>,
 }
@@ -64,6 +67,7 @@ impl Entry {
     /// The entry of a record that the store loaded or has just stored.
     #[must_use]
     pub fn new(stored: StoredRecord) -> Self {
+        let stored_session = stored.ledger.kept.clone();
         let machine = Machine::new(stored.ledger, stored.record.credential_version);
         Self {
             id: stored.record.id,
@@ -72,6 +76,7 @@ impl Entry {
                 machine,
                 landing: None,
                 unsaved: false,
+                stored_session,
                 closed: None,
             }),
             row: Arc::new(tokio::sync::Mutex::new(Row {
@@ -114,7 +119,10 @@ impl Entry {
                 (Arc::clone(&state.record), state.machine.ledger().clone())
             };
             row.put(&store, &keys, &record, &ledger, None)?;
-            entry.lock().unsaved = false;
+            let mut state = entry.lock();
+            state.unsaved = false;
+            state.stored_session = ledger.kept;
+            drop(state);
             Ok::<(), StoreError>(())
         });
         Ok(written
@@ -246,11 +254,20 @@ impl Entry {
         apply(&mut trial);
         row.put(store, keys, &record, trial.ledger(), credential)?;
         let mut state = self.lock();
+        state.stored_session = trial.ledger().kept.clone();
         // The pin may have been learnt meanwhile; its own save follows.
         let pin = record.pin.clone().or_else(|| state.record.pin.clone());
         state.record = Arc::new(Record { pin, ..record });
         apply(&mut state.machine);
         Ok(())
+    }
+}
+
+impl State {
+    /// Whether the store keeps a session that is no longer the right one.
+    #[must_use]
+    pub fn is_store_behind(&self) -> bool {
+        self.machine.ledger().kept != self.stored_session
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Session,
     back_off::BackOff,
     decision::{Activity, Decision, Outcome, Refusal, Stamp, Step, Want},
+    kept::keep_grant,
     refusals::Refusals,
 };
 use crate::{
@@ -17,6 +18,8 @@ use crate::{
     ledger::{Latch, Ledger, Pending},
     salesforce::Grant,
 };
+
+mod keeping;
 
 #[derive(Debug, Clone, Copy)]
 struct Flight {
@@ -31,6 +34,8 @@ pub struct Machine {
     ledger: Ledger,
     credential_version: u64,
     session: Option<Arc<Session>>,
+    /// The credential that the session was got with.
+    session_version: u64,
     refusals: Refusals,
     /// The last session that died, to know its id when Salesforce gives it again.
     gone: Option<Arc<Session>>,
@@ -47,17 +52,20 @@ impl Machine {
         if let Some(pending) = ledger.pending.take() {
             ledger.count_failure(pending.since);
         }
-        Self {
+        let mut machine = Self {
             ledger,
             credential_version,
             session: None,
+            session_version: credential_version,
             refusals: Refusals::default(),
             gone: None,
             unproven: None,
             flight: None,
             last_stamp: 0,
             back_off: None,
-        }
+        };
+        machine.resume();
+        machine
     }
 
     /// What to do for a caller now.
@@ -84,7 +92,7 @@ impl Machine {
                 if let Some(until) = self.refusals.vouched_until(now) {
                     return Decision::Refuse(Refusal::RefusedAgain { until });
                 }
-                self.refusals.doubt();
+                self.doubt();
             } else if now >= session.expires_at() {
                 self.lose_session();
             } else if session.ends_within(want.min_ttl, now) {
@@ -137,6 +145,7 @@ impl Machine {
         self.current(stamp)?;
         self.refusals.login_entered(now);
         self.ledger.generation += 1;
+        self.ledger.kept = None;
         self.ledger.logins += 1;
         self.ledger.pending = Some(Pending {
             credential_version: self.credential_version,
@@ -192,6 +201,7 @@ impl Machine {
                     session = session.map(|session| session.restamped(self.ledger.generation));
                 }
                 self.session = session;
+                self.keep();
             }
             Outcome::LoggedIn {
                 grant,
@@ -205,6 +215,8 @@ impl Machine {
                     self.refusals.vouch_for_same_id(now);
                 }
                 self.session = Some(Arc::new(session));
+                self.session_version = self.credential_version;
+                self.keep();
             }
             Outcome::Unproven {
                 grant,
@@ -212,7 +224,12 @@ impl Machine {
                 failure,
             } => {
                 self.login_succeeded();
-                if failure.class != Class::SessionDead {
+                if failure.class == Class::SessionDead {
+                    self.ledger.kept = None;
+                } else {
+                    self.ledger.kept.get_or_insert_with(|| {
+                        keep_grant(&grant, generation, self.credential_version, now)
+                    });
                     self.unproven = Some((grant, generation));
                 }
                 self.proof_failed(failure, now, jitter);
@@ -243,6 +260,7 @@ impl Machine {
     /// that used it.
     pub fn credential_changed(&mut self, version: u64) {
         self.credential_version = version;
+        self.ledger.kept = None;
         self.ledger.latch = None;
         self.unproven = None;
         self.back_off
@@ -356,6 +374,7 @@ impl Machine {
     fn lose_session(&mut self) {
         if let Some(session) = self.session.take() {
             self.gone = Some(session);
+            self.ledger.kept = None;
             self.refusals.session_gone();
         }
     }
@@ -406,6 +425,7 @@ impl Machine {
         ) {
             self.lose_session();
             self.unproven = None;
+            self.ledger.kept = None;
             self.set_latch(failure, now);
         } else {
             self.pause(failure, now, jitter);

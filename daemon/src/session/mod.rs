@@ -4,6 +4,7 @@
 pub mod back_off;
 pub mod decision;
 pub mod entry;
+pub mod kept;
 pub mod machine;
 pub mod pin;
 pub mod refresh;

@@ -66,7 +66,7 @@ impl Refresher {
             if unsaved {
                 entry.save(&self.store, &self.keys).await?;
             }
-            let mut landing = {
+            let next = {
                 let mut state = entry.lock();
                 if let Some(error) = &state.closed {
                     return Err(error.clone());
@@ -75,16 +75,23 @@ impl Refresher {
                 match state.machine.acquire(want, now) {
                     Decision::Serve(session) => return Ok(session),
                     Decision::Refuse(refusal) => {
-                        return Err(as_error(refusal, &state.record.name, want, now));
+                        Err(as_error(refusal, &state.record.name, want, now))
                     }
-                    Decision::Join => state.landing.clone(),
+                    Decision::Join => Ok(state.landing.clone()),
                     Decision::Start(stamp) => {
                         let started = self.start(entry, stamp);
                         // Without a task nothing would ever end the flight.
                         let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
                         state.landing = Some(landing.clone());
-                        Some(landing)
+                        Ok(Some(landing))
                     }
+                }
+            };
+            let mut landing = match next {
+                Ok(landing) => landing,
+                Err(error) => {
+                    self.catch_up(entry).await?;
+                    return Err(error);
                 }
             };
             let Some(landing) = &mut landing else {
@@ -102,6 +109,14 @@ impl Refresher {
             want.fresh_proof = false;
         }
         Err(Error::Internal("too many flights for one caller"))
+    }
+
+    /// What a caller said about a session must be true after a crash too.
+    async fn catch_up(&self, entry: &Arc<Entry>) -> Result<(), Error> {
+        if entry.lock().is_store_behind() {
+            entry.save(&self.store, &self.keys).await?;
+        }
+        Ok(())
     }
 
     fn start(
@@ -153,10 +168,16 @@ impl Flight {
             let step = self.entry.lock().machine.step(self.stamp, self.now());
             let outcome = match step {
                 None => Outcome::NotSent,
-                Some(Step::Prove(session)) => match self.prove(&session).await {
-                    Some(outcome) => outcome,
-                    None => continue,
-                },
+                Some(Step::Prove(session)) => {
+                    if let Err(error) = self.refresher.catch_up(&self.entry).await {
+                        self.land(Outcome::NotSent).await?;
+                        return Err(error);
+                    }
+                    match self.prove(&session).await {
+                        Some(outcome) => outcome,
+                        None => continue,
+                    }
+                }
                 Some(Step::ProveGrant { grant, generation }) => {
                     self.prove_grant(grant, generation).await
                 }
@@ -318,7 +339,7 @@ impl Flight {
             }
             let after = state.machine.ledger();
             let must_last = before.latch != after.latch || before.generation != after.generation;
-            (before != *after, must_last)
+            (before != *after || state.is_store_behind(), must_last)
         };
         if must_save
             && let Err(error) = self

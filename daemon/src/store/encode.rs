@@ -18,6 +18,10 @@ use crate::{
     secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
 };
 
+mod session;
+
+pub(super) use session::{session_from_bytes, session_to_bytes};
+
 /// What is wrong with an opened value: words without its content.
 pub(super) type Malformed = &'static str;
 
@@ -168,7 +172,9 @@ fn secret_of(credential: &Credential, field: Field) -> Option<&[u8]> {
         Field::ConsumerSecret => credential.consumer_secret()?.expose(),
         Field::PrivateKey => credential.private_key()?.expose(),
         Field::RefreshToken => credential.refresh_token()?.expose(),
-        Field::Record | Field::NoSecurityToken | Field::NoConsumerSecret => return None,
+        Field::Record | Field::NoSecurityToken | Field::NoConsumerSecret | Field::Session => {
+            return None;
+        }
     };
     Some(text.as_bytes())
 }
@@ -353,6 +359,7 @@ impl TryFrom<StoredLedger> for Ledger {
                 .map(from_ms)
                 .collect::<Result<_, _>>()?,
             rejections: stored.rejections,
+            kept: None,
         })
     }
 }

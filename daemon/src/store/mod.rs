@@ -1,7 +1,8 @@
 //! The vault file: sealed records in one redb database.
 //!
-//! Three tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
-//! record with its ledger. `secrets`: by record id and field, the sealed secrets. Names, usernames and hosts
+//! Four tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
+//! record with its ledger. `secrets`: by record id and field, the sealed secrets. `sessions`: by record id, the sealed
+//! session that a restart may go on with. Names, usernames and hosts
 //! are inside the ciphertext; what shows is how many records there are, how often each changed, and how long
 //! each value is.
 //!
@@ -195,7 +196,8 @@ impl Store {
                     Err(bad) => return Ok(Err(self.damaged(bad))),
                 }
             }
-            Ok(Ok(records))
+            let sessions = rows::load_sessions(transaction, keys, &mut records)?;
+            Ok(sessions.map(|()| records).map_err(|bad| self.damaged(bad)))
         })
     }
 
@@ -222,7 +224,7 @@ impl Store {
     }
 
     /// Writes a record that must not exist yet (`expected` is `None`) or must be at this revision, with its
-    /// ledger, and with its credential if that is new. All of it is on disk when this returns `Ok`.
+    /// ledger and the session in it, and with its credential if that is new. All of it is on disk when this returns `Ok`.
     ///
     /// A new credential comes with a higher `credential_version`, and an unchanged one with the same.
     ///
@@ -247,6 +249,7 @@ impl Store {
         let next = Revision(expected.map_or(1, |revision| revision.0.saturating_add(1)));
         let cant_seal = |_| no_resources(&self.path, "seal a record of");
         let sealed = rows::seal_record(keys, next, record, ledger).map_err(cant_seal)?;
+        let session = rows::seal_session(keys, next, record.id, ledger).map_err(cant_seal)?;
         let credential = credential
             .map(|credential| SealedCredential::seal(keys, record, credential))
             .transpose()
@@ -272,11 +275,12 @@ impl Store {
                 }));
             }
             records.insert(&record.id.0, sealed.as_slice())?;
+            rows::write_session(transaction, record.id, session.as_deref())?;
             Ok(Ok(next))
         })
     }
 
-    /// Removes a record, its ledger and its credential.
+    /// Removes a record, its ledger, its credential and its session.
     ///
     /// # Errors
     /// [`StoreError::Changed`]: it is not at this revision, and nothing has changed. After any other error
@@ -289,6 +293,7 @@ impl Store {
             }
             records.remove(&id.0)?;
             rows::remove_credential(&mut transaction.open_table(rows::SECRETS)?, id)?;
+            rows::write_session(transaction, id, None)?;
             Ok(Ok(()))
         })
     }

@@ -69,6 +69,8 @@ pub(super) enum Field {
     NoConsumerSecret = 6,
     PrivateKey = 7,
     RefreshToken = 8,
+    /// The session that a restart may go on with; the version is the record's revision.
+    Session = 32,
 }
 
 impl Field {

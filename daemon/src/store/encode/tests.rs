@@ -43,6 +43,7 @@ fn full() -> (Record, Ledger) {
         }),
         failed_at: vec![at(1), at(2)],
         rejections: u32::MAX,
+        kept: None,
     };
     (record, ledger)
 }

@@ -5,6 +5,7 @@ mod cost;
 mod damage;
 pub(crate) mod disk;
 mod faults;
+mod sessions;
 mod vectors;
 
 use std::{

@@ -49,6 +49,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             latch: None,
             failed_at: vec![ms(1_700_000_650_000), ms(1_700_000_660_000)],
             rejections: 0,
+            kept: None,
         },
         revision: Revision(2),
     };
@@ -83,6 +84,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             }),
             failed_at: Vec::new(),
             rejections: 2,
+            kept: None,
         },
         revision: Revision(1),
     };
