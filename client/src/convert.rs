@@ -9,8 +9,8 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, Reason,
-    RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId, VaultState,
+    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, LoginUsage,
+    Reason, RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId, VaultState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -152,6 +152,12 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         session_issued_at: instant(wire.session_issued_at),
         guaranteed_until: instant(wire.guaranteed_until),
         logins: wire.logins,
+        login_usage: wire.login_usage.map(|usage| LoginUsage {
+            used: usage.used,
+            limit: usage.limit,
+            reached_at: instant(usage.reached_at),
+            throttled_until: instant(usage.throttled_until),
+        }),
         consumer_key: filled(wire.consumer_key),
         audience: filled(wire.audience),
         remind_after: wire

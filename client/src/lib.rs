@@ -36,8 +36,8 @@ pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
 pub use record::{
-    Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
-    RecordStatus,
+    Credential, CredentialChange, Flow, LoginUsage, NewRecord, NotARecordName, RecordName,
+    RecordState, RecordStatus,
 };
 pub use retirement::Retirement;
 pub use secret::{

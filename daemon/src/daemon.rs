@@ -35,6 +35,8 @@ pub struct Setup {
     pub kdf: KdfCost,
     /// What Salesforce is taking away.
     pub retirements: Retirements,
+    /// See [`Parts::login_share_percent`].
+    pub login_share_percent: u32,
     /// The API version that jobs are told to use.
     pub api_version: String,
     /// What could not be hardened, in words.
@@ -100,6 +102,7 @@ impl Daemon {
             login,
             kdf,
             retirements,
+            login_share_percent,
             api_version,
             warnings,
             activated,
@@ -117,6 +120,7 @@ impl Daemon {
             login,
             kdf,
             retirements: Arc::new(retirements),
+            login_share_percent,
         };
         let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
         let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;

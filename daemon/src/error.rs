@@ -36,6 +36,12 @@ pub enum Error {
         record: RecordName,
         retry_after: Duration,
     },
+    /// The record's user has made as many logins in an hour as we may make.
+    LoginShareSpent {
+        record: RecordName,
+        limit: u32,
+        retry_after: Duration,
+    },
     /// The login failed for a reason that may pass.
     LoginFailed {
         record: RecordName,
@@ -76,6 +82,7 @@ impl Error {
         match self {
             Self::LoginBudgetSpent { retry_after, .. }
             | Self::LoginFailed { retry_after, .. }
+            | Self::LoginShareSpent { retry_after, .. }
             | Self::SessionRefusedAgain { retry_after, .. } => Some(*retry_after),
             // Nothing but a change ends these, and a change wakes whoever waits.
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
@@ -116,6 +123,11 @@ impl fmt::Display for Error {
             Self::LoginBudgetSpent { record, .. } => {
                 write!(f, "too many failed logins of `{record}` lately")
             }
+            Self::LoginShareSpent { record, limit, .. } => write!(
+                f,
+                "the user of `{record}` has made {limit} logins in an hour, which is all that \
+                 `login_share_percent` allows"
+            ),
             Self::LoginFailed {
                 record, failure, ..
             } => write!(f, "login of `{record}` failed: {failure}"),

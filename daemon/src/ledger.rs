@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{failure::Failure, kept::KeptSession};
+use crate::{failure::Failure, kept::KeptSession, recent_logins::RecentLogins};
 
 /// The login book of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +22,10 @@ pub struct Ledger {
     pub failed_at: Vec<SystemTime>,
     /// How often user name, password or token were rejected since the last login that succeeded.
     pub rejections: u32,
+    /// The logins of the last hour, entered like [`Ledger::logins`].
+    pub recent: RecentLogins,
+    /// The pause after the last login, if that failed.
+    pub hold: Option<Hold>,
     /// The session that a restart may go on with. The store keeps it in a row of its own.
     pub kept: Option<KeptSession>,
 }
@@ -39,6 +43,16 @@ pub struct Latch {
     pub credential_version: u64,
     pub failure: Failure,
     pub since: SystemTime,
+}
+
+/// No login before `until`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub failure: Failure,
+    pub since: SystemTime,
+    pub until: SystemTime,
+    /// How many failures came in a row before this one.
+    pub round: u32,
 }
 
 impl Ledger {

@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod listen;
 pub mod locked;
 pub mod paths;
+pub mod recent_logins;
 pub mod record;
 pub mod retirement;
 pub mod salesforce;

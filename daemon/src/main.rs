@@ -94,6 +94,7 @@ fn run() -> Result<(), String> {
         )),
         kdf: config.kdf,
         retirements: config.retirements,
+        login_share_percent: config.login_share_percent,
         api_version: config.api_version,
         warnings,
         activated,

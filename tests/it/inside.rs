@@ -56,6 +56,7 @@ impl Inside {
                 lanes: 1,
             },
             retirements: Default::default(),
+            login_share_percent: 50,
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
             activated: Activated {

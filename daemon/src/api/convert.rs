@@ -17,6 +17,7 @@ use crate::{
     session::{
         Session,
         decision::{Activity, Refusal, Want},
+        quota::Usage,
     },
     vault::{LockState, NewRecord, NewSecrets, RecordView, SessionRequest},
 };
@@ -197,6 +198,15 @@ pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> Result<NewSecret
     })
 }
 
+fn login_usage(usage: Usage) -> v1::LoginUsage {
+    v1::LoginUsage {
+        used: usage.used,
+        limit: usage.limit,
+        reached_at: usage.reached_at.map(Into::into),
+        throttled_until: usage.throttled_until.map(Into::into),
+    }
+}
+
 pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
     let record = &view.record;
     let problem = Problem::of(&view.activity);
@@ -226,6 +236,7 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             .as_ref()
             .map(|session| session.guaranteed_until().into()),
         logins: view.logins,
+        login_usage: view.usage.map(login_usage),
         consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
         audience: match &record.flow {
             Flow::JwtBearer { audience, .. } => audience.clone(),

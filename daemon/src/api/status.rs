@@ -58,7 +58,7 @@ fn reason(error: &Error) -> Reason {
         Error::Latched { failure, .. } | Error::LoginFailed { failure, .. } => {
             failure_reason(failure.class)
         }
-        Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
+        Error::LoginBudgetSpent { .. } | Error::LoginShareSpent { .. } => Reason::LoginBudgetSpent,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,
         Error::RecordNotFound(_) => Reason::RecordNotFound,

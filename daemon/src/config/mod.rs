@@ -39,6 +39,8 @@ pub struct Config {
     pub salesforce: Settings,
     /// The API version that jobs are told to use, such as `64.0`. Logins always use their own.
     pub api_version: String,
+    /// How many of the logins that Salesforce takes from one user in an hour are ours to make, in percent.
+    pub login_share_percent: u32,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
     /// What Salesforce is taking away, with the operator's dates.
@@ -50,6 +52,8 @@ impl Default for Config {
         Self {
             salesforce: Settings::default(),
             api_version: "64.0".to_owned(),
+            // Other tools log in as the same user.
+            login_share_percent: 50,
             kdf: KdfCost::default(),
             retirements: Retirements::default(),
         }
@@ -227,6 +231,9 @@ impl Config {
         }
         if let Some(seconds) = section.integer("answer_timeout_seconds", 1..=600, problems) {
             salesforce.answer_timeout = Duration::from_secs(seconds);
+        }
+        if let Some(percent) = section.integer("login_share_percent", 1..=100, problems) {
+            self.login_share_percent = u32::try_from(percent).unwrap_or(100);
         }
         if let Some(version) = section.string("api_version", problems, |text| {
             let major = text

@@ -52,6 +52,7 @@ impl Machine {
         if let Some(pending) = ledger.pending.take() {
             ledger.count_failure(pending.since);
         }
+        let back_off = ledger.hold.clone().map(BackOff::from);
         let mut machine = Self {
             ledger,
             credential_version,
@@ -62,7 +63,7 @@ impl Machine {
             unproven: None,
             flight: None,
             last_stamp: 0,
-            back_off: None,
+            back_off,
         };
         machine.resume();
         machine
@@ -147,6 +148,7 @@ impl Machine {
         self.ledger.generation += 1;
         self.ledger.kept = None;
         self.ledger.logins += 1;
+        self.ledger.recent.count(now);
         self.ledger.pending = Some(Pending {
             credential_version: self.credential_version,
             since: now,
@@ -178,6 +180,7 @@ impl Machine {
         if matches!(outcome, Outcome::NotSent) && self.ledger.pending.take().is_some() {
             // Who compares the count with Salesforce's login history finds only what was sent there.
             self.ledger.logins = self.ledger.logins.saturating_sub(1);
+            self.ledger.recent.take_back();
         }
         if flight.superseded {
             self.ledger.pending = None;
@@ -191,6 +194,7 @@ impl Machine {
         match outcome {
             Outcome::Proven(proof) => {
                 self.back_off = None;
+                self.ledger.hold = None;
                 let mut session = self
                     .session
                     .take()
@@ -238,6 +242,7 @@ impl Machine {
             Outcome::LoginFailed(failure) => {
                 self.ledger.pending = None;
                 self.login_failed(failure, now, jitter);
+                self.ledger.hold = self.back_off.as_ref().map(|back_off| back_off.hold(now));
             }
             Outcome::NotSent => {}
         }
@@ -265,6 +270,9 @@ impl Machine {
         self.unproven = None;
         self.back_off
             .take_if(|back_off| back_off.failure.class.next() == Next::CountAndBackOff);
+        self.ledger
+            .hold
+            .take_if(|hold| hold.failure.class.next() == Next::CountAndBackOff);
         if let Some(flight) = &mut self.flight {
             flight.superseded = true;
         }
@@ -274,6 +282,7 @@ impl Machine {
     pub fn release(&mut self) {
         self.ledger.latch = None;
         self.ledger.failed_at.clear();
+        self.ledger.hold = None;
         self.back_off = None;
     }
 
@@ -382,6 +391,7 @@ impl Machine {
     fn login_succeeded(&mut self) {
         self.ledger.pending = None;
         self.ledger.latch = None;
+        self.ledger.hold = None;
         self.ledger.failed_at.clear();
         self.ledger.rejections = 0;
     }

@@ -6,7 +6,9 @@ pub mod decision;
 pub mod entry;
 pub mod kept;
 pub mod machine;
+pub mod outages;
 pub mod pin;
+pub mod quota;
 pub mod refresh;
 pub mod refusals;
 

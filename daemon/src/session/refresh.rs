@@ -6,7 +6,7 @@
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
@@ -20,12 +20,15 @@ use super::{
     Session,
     decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
     entry::{Entry, Landing},
+    outages::Outages,
     pin::leads_elsewhere,
+    quota::{Quota, Throttle},
 };
 use crate::{
     clock::Clock,
     error::Error,
-    failure::Class,
+    failure::{Class, Failure},
+    host::Host,
     record::{Pin, Record, RecordName},
     salesforce::{Grant, Login, LoginRequest},
     store::{Keys, Store},
@@ -44,6 +47,10 @@ pub struct Refresher {
     pub clock: Arc<dyn Clock>,
     /// Held by every flight: who unlocks the vault or ends the daemon waits until the air is clear.
     pub in_air: Arc<RwLock<()>>,
+    /// What users may still do.
+    pub quota: Quota,
+    /// What hosts are down.
+    pub outages: Outages,
     /// Told whenever a record may have become usable.
     pub changed: watch::Sender<()>,
 }
@@ -133,6 +140,7 @@ impl Refresher {
             refresher: Arc::clone(self),
             entry: Arc::clone(entry),
             stamp,
+            asked: Mutex::default(),
         };
         task::spawn(async move {
             let landed = flight.run().await;
@@ -149,12 +157,17 @@ struct Flight {
     refresher: Arc<Refresher>,
     entry: Arc<Entry>,
     stamp: Stamp,
+    /// The host that has not answered yet.
+    asked: Mutex<Option<Host>>,
     _in_air: OwnedRwLockReadGuard<()>,
 }
 
 impl Drop for Flight {
-    /// After a panic the machine must not wait for a result that never comes. After a landing this does nothing.
+    /// After a panic nobody must wait for a result that never comes. After a landing this does nothing.
     fn drop(&mut self) {
+        if let Some(host) = self.take_asked() {
+            self.refresher.outages.not_asked(&host);
+        }
         self.entry
             .lock()
             .machine
@@ -165,6 +178,10 @@ impl Drop for Flight {
 impl Flight {
     async fn run(&self) -> Result<(), Error> {
         loop {
+            if let Err(error) = self.ask() {
+                self.land(Outcome::NotSent).await?;
+                return Err(error);
+            }
             let step = self.entry.lock().machine.step(self.stamp, self.now());
             let outcome = match step {
                 None => Outcome::NotSent,
@@ -206,6 +223,7 @@ impl Flight {
                 None => Outcome::Proven(proof),
             }),
             Err(failure) if failure.class == Class::SessionDead => {
+                self.answered();
                 self.entry.lock().machine.session_died(self.stamp);
                 None
             }
@@ -221,8 +239,12 @@ impl Flight {
             // configuration that is to be mended, and then all is well again.
             let permitted = refresher.login.permit(&state.record.login_host);
             permitted.map_err(Error::HostNotAllowed)?;
+            let now = refresher.clock.now();
+            let admitted = refresher.quota.admit(&state.record, now);
+            admitted.map_err(|throttle| as_throttled(throttle, &state.record, now))?;
             let Some(generation) = state.machine.enter_login(self.stamp, refresher.clock.now())
             else {
+                refresher.quota.take_back(&state.record);
                 return Ok(Outcome::NotSent);
             };
             (Arc::clone(&state.record), generation)
@@ -242,6 +264,8 @@ impl Flight {
             Err(failure) => return Ok(Outcome::LoginFailed(failure)),
         };
         drop(request);
+        self.answered();
+        self.set_asked(grant.instance.clone());
         Ok(match self.led_elsewhere(&grant.org_id, &grant.user_id) {
             Some(failure) => Outcome::LoginFailed(failure),
             None => self.prove_grant(Box::new(grant), generation).await,
@@ -325,9 +349,18 @@ impl Flight {
         let (must_save, must_last) = {
             let mut state = self.entry.lock();
             let before = state.machine.ledger().clone();
-            let taken = state
-                .machine
-                .complete(self.stamp, outcome, self.now(), jitter());
+            let (now, jitter) = (self.now(), jitter());
+            self.tell_of_host(&outcome, now, jitter);
+            let throttled = throttled(&outcome);
+            let taken = state.machine.complete(self.stamp, outcome, now, jitter);
+            let after = state.machine.ledger();
+            if after.logins < before.logins {
+                self.refresher.quota.take_back(&state.record);
+            }
+            if let (Some(failure), Some(hold)) = (throttled, &after.hold) {
+                let quota = &self.refresher.quota;
+                quota.refused(&state.record, &failure, now, hold.until);
+            }
             if let Some(pin) = pin.filter(|_| taken && state.record.pin.is_none()) {
                 state.record = Arc::new(Record {
                     pin: Some(pin),
@@ -358,7 +391,55 @@ impl Flight {
         Ok(())
     }
 
-    fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<crate::failure::Failure> {
+    /// Lets the next step ask its host, unless that is down.
+    fn ask(&self) -> Result<(), Error> {
+        let (host, record) = {
+            let state = self.entry.lock();
+            let instance = state.machine.instance();
+            let host = instance.unwrap_or_else(|| state.record.login_host.clone());
+            (host, state.record.name.clone())
+        };
+        let now = self.now();
+        let entered = self.refresher.outages.enter(&host, now);
+        entered.map_err(|(failure, until)| Error::LoginFailed {
+            record,
+            failure,
+            retry_after: until.duration_since(now).unwrap_or_default(),
+        })?;
+        self.set_asked(host);
+        Ok(())
+    }
+
+    fn answered(&self) {
+        if let Some(host) = self.take_asked() {
+            self.refresher.outages.answered(&host);
+        }
+    }
+
+    fn tell_of_host(&self, outcome: &Outcome, now: SystemTime, jitter: u8) {
+        let Some(host) = self.take_asked() else {
+            return;
+        };
+        let outages = &self.refresher.outages;
+        match outcome {
+            Outcome::LoginFailed(failure)
+            | Outcome::ProofFailed(failure)
+            | Outcome::Unproven { failure, .. } => outages.failed(&host, failure, now, jitter),
+            Outcome::LoggedIn { .. } | Outcome::Proven(_) => drop(outages.answered(&host)),
+            Outcome::NotSent => outages.not_asked(&host),
+        }
+    }
+
+    fn set_asked(&self, host: Host) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
+    }
+
+    fn take_asked(&self) -> Option<Host> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.take()
+    }
+
+    fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<Failure> {
         leads_elsewhere(self.entry.lock().record.pin.as_ref(), org_id, user_id)
     }
 
@@ -397,6 +478,38 @@ fn as_error(refusal: Refusal, record: &RecordName, want: Want, now: SystemTime) 
             record,
             retry_after: retry_after(until),
         },
+    }
+}
+
+fn as_throttled(throttle: Throttle, record: &Record, now: SystemTime) -> Error {
+    let name = record.name.clone();
+    let retry_after = |until: SystemTime| until.duration_since(now).unwrap_or_default();
+    match throttle {
+        Throttle::Spent { limit, until } => Error::LoginShareSpent {
+            record: name,
+            limit,
+            retry_after: retry_after(until),
+        },
+        Throttle::Refused { failure, until } => Error::LoginFailed {
+            record: name,
+            failure,
+            retry_after: retry_after(until),
+        },
+    }
+}
+
+/// The failure of a login that Salesforce refused for the rate.
+fn throttled(outcome: &Outcome) -> Option<Failure> {
+    match outcome {
+        Outcome::LoginFailed(failure) if failure.class == Class::RateLimited => {
+            Some(failure.clone())
+        }
+        Outcome::LoggedIn { .. }
+        | Outcome::LoginFailed(_)
+        | Outcome::NotSent
+        | Outcome::Proven(_)
+        | Outcome::ProofFailed(_)
+        | Outcome::Unproven { .. } => None,
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
     credential::{Credential, Flow, FlowKind},
     failure::{Class, Failure},
     host::Host,
-    ledger::{Latch, Ledger, Pending},
+    ledger::{Hold, Latch, Ledger, Pending},
+    recent_logins::RecentLogins,
     record::{Pin, Record, RecordId, RecordName},
     secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
 };
@@ -222,6 +223,55 @@ struct StoredLedger {
     latch: Option<StoredLatch>,
     failed_ms: Vec<u64>,
     rejections: u32,
+    /// By time and number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    recent: Vec<(u64, u32)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<StoredHold>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredHold {
+    since_ms: u64,
+    until_ms: u64,
+    round: u32,
+    class: String,
+    code: Option<String>,
+    message: String,
+    pause_ms: Option<u64>,
+}
+
+impl From<&Hold> for StoredHold {
+    fn from(hold: &Hold) -> Self {
+        Self {
+            since_ms: to_ms(hold.since),
+            until_ms: to_ms(hold.until),
+            round: hold.round,
+            class: hold.failure.class.name().to_owned(),
+            code: hold.failure.code.clone(),
+            message: hold.failure.message.clone(),
+            pause_ms: hold.failure.pause.map(duration_ms),
+        }
+    }
+}
+
+impl TryFrom<StoredHold> for Hold {
+    type Error = Malformed;
+
+    fn try_from(stored: StoredHold) -> Result<Self, Malformed> {
+        Ok(Self {
+            since: from_ms(stored.since_ms)?,
+            until: from_ms(stored.until_ms)?,
+            round: stored.round,
+            failure: Failure {
+                class: Class::from_name(&stored.class).ok_or("its hold has an unknown class")?,
+                code: stored.code,
+                message: stored.message,
+                pause: stored.pause_ms.map(Duration::from_millis),
+            },
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -319,6 +369,12 @@ impl From<&Ledger> for StoredLedger {
             }),
             failed_ms: ledger.failed_at.iter().copied().map(to_ms).collect(),
             rejections: ledger.rejections,
+            recent: ledger
+                .recent
+                .slices()
+                .map(|(at, count)| (to_ms(at), count))
+                .collect(),
+            hold: ledger.hold.as_ref().map(StoredHold::from),
         }
     }
 }
@@ -359,6 +415,14 @@ impl TryFrom<StoredLedger> for Ledger {
                 .map(from_ms)
                 .collect::<Result<_, _>>()?,
             rejections: stored.rejections,
+            recent: RecentLogins::from_slices(
+                stored
+                    .recent
+                    .into_iter()
+                    .map(|(ms, count)| Ok::<_, Malformed>((from_ms(ms)?, count)))
+                    .collect::<Result<Vec<_>, _>>()?,
+            ),
+            hold: stored.hold.map(Hold::try_from).transpose()?,
             kept: None,
         })
     }

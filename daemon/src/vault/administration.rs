@@ -23,6 +23,8 @@ use crate::{
         Session,
         decision::Want,
         entry::{Amendment, Entry, is_in_doubt},
+        outages::Outages,
+        quota::Quota,
         refresh::Refresher,
     },
     store::{Keys, Store, StoredRecord, new_record_id},
@@ -277,6 +279,11 @@ impl Vault {
     }
 
     pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
+        let quota = Quota::new(self.parts.login_share_percent);
+        let now = self.parts.clock.now();
+        for stored in &records {
+            quota.adopt(&stored.record, &stored.ledger, now);
+        }
         let records = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
@@ -287,6 +294,8 @@ impl Vault {
             login: Arc::clone(&self.parts.login),
             clock: Arc::clone(&self.parts.clock),
             in_air: Arc::clone(&self.in_air),
+            quota,
+            outages: Outages::default(),
             changed: self.changed.clone(),
         });
         *self.write() = Phase::Unlocked(Open {

@@ -52,6 +52,8 @@ pub struct Parts {
     pub kdf: KdfCost,
     /// What Salesforce is taking away.
     pub retirements: Arc<Retirements>,
+    /// How many of the logins that Salesforce takes from one user in an hour are ours to make, in percent.
+    pub login_share_percent: u32,
 }
 
 /// The vault of this daemon.
@@ -224,11 +226,12 @@ impl Vault {
     pub fn records(&self) -> Result<Vec<RecordView>, Error> {
         let now = self.parts.clock.now();
         let phase = self.read();
-        Ok(self
-            .opened(&phase)?
+        let open = self.opened(&phase)?;
+        Ok(open
             .records
             .values()
             .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
+            .map(|view| view.with_usage(&open.refresher.quota))
             .collect())
     }
 
@@ -237,12 +240,9 @@ impl Vault {
     /// # Errors
     /// If there is none of this name, or the vault is missing or locked.
     pub fn record(&self, name: &str) -> Result<RecordView, Error> {
-        let (_, entry) = self.find(name)?;
-        Ok(RecordView::of(
-            &entry,
-            &self.parts.retirements,
-            self.parts.clock.now(),
-        ))
+        let (refresher, entry) = self.find(name)?;
+        let view = RecordView::of(&entry, &self.parts.retirements, self.parts.clock.now());
+        Ok(view.with_usage(&refresher.quota))
     }
 
     /// What a job that was just given a session of this record should know, if anything.

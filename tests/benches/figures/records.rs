@@ -163,6 +163,7 @@ impl Filled {
             )),
             kdf: KdfCost::default(),
             retirements: Arc::default(),
+            login_share_percent: 50,
         };
         Ok(Vault::open(&self.path(), parts)?)
     }

@@ -1,7 +1,7 @@
 //! Which session the ledger keeps, and what a restart makes of it.
 
 use super::Machine;
-use crate::session::kept::Resumed;
+use crate::{host::Host, session::kept::Resumed};
 
 impl Machine {
     /// Goes on with the session that the ledger keeps.
@@ -29,6 +29,13 @@ impl Machine {
         if let Some(kept) = &mut self.ledger.kept {
             kept.doubted = true;
         }
+    }
+
+    /// The host that the flight's next step asks, if that is not the login host.
+    pub fn instance(&self) -> Option<Host> {
+        let proven = self.session.as_ref().map(|session| &session.instance);
+        let granted = self.unproven.as_ref().map(|(grant, _)| &grant.instance);
+        proven.or(granted).cloned()
     }
 
     /// Has the store keep the session as it is now, if that changes what a restart may promise.

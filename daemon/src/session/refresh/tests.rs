@@ -114,6 +114,8 @@ fn failure(class: Class) -> Failure {
     }
 }
 
+mod limits;
+
 struct Bench {
     fake: Arc<Fake>,
     refresher: Arc<Refresher>,
@@ -168,6 +170,8 @@ fn bench(script: Script) -> Bench {
         login: Arc::clone(&fake) as Arc<dyn Login>,
         clock: Arc::new(SystemClock),
         in_air: Arc::default(),
+        quota: Quota::new(50),
+        outages: Outages::default(),
         changed: watch::Sender::new(()),
     });
     let entry = Arc::new(Entry::new(StoredRecord {

@@ -43,6 +43,18 @@ fn full() -> (Record, Ledger) {
         }),
         failed_at: vec![at(1), at(2)],
         rejections: u32::MAX,
+        recent: RecentLogins::from_slices([(at(1_700_000_100_000), 3), (at(1_700_000_400_000), 1)]),
+        hold: Some(Hold {
+            failure: Failure {
+                class: Class::RateLimited,
+                code: None,
+                message: "Login Rate Exceeded".to_owned(),
+                pause: Some(Duration::from_mins(10)),
+            },
+            since: at(1_700_000_000_004),
+            until: at(1_700_000_600_004),
+            round: 2,
+        }),
         kept: None,
     };
     (record, ledger)
@@ -99,6 +111,10 @@ fn unknown_and_missing_keys_and_values_are_refused() {
         ("\"generation\":42", "\"generation\":42,\"x\":0"),
         ("\"org_id\"", "\"o\""),
         ("\"rejections\":4294967295", "\"rejections\":4294967296"),
+        ("\"round\":2", "\"round\":-2"),
+        ("rate-limited", "bad-luck"),
+        ("[1700000100000,3]", "[1700000100000,-3]"),
+        ("[1700000100000,3]", "[1700000100000]"),
     ] {
         assert!(good.contains(from), "{from}");
         let bad = good.replace(from, to);

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     failure::{Class, Failure},
     ledger::{Latch, Pending},
+    recent_logins::RecentLogins,
     record::Pin,
 };
 
@@ -49,6 +50,8 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             latch: None,
             failed_at: vec![ms(1_700_000_650_000), ms(1_700_000_660_000)],
             rejections: 0,
+            recent: RecentLogins::default(),
+            hold: None,
             kept: None,
         },
         revision: Revision(2),
@@ -84,6 +87,8 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             }),
             failed_at: Vec::new(),
             rejections: 2,
+            recent: RecentLogins::default(),
+            hold: None,
             kept: None,
         },
         revision: Revision(1),

@@ -310,6 +310,7 @@ impl World {
             Error::Latched { .. }
             | Error::LoginBudgetSpent { .. }
             | Error::LoginFailed { .. }
+            | Error::LoginShareSpent { .. }
             | Error::SessionRefusedAgain { .. } => None,
             Error::Denied
             | Error::HostNotAllowed(_)
@@ -392,6 +393,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         retirements: Arc::default(),
+        login_share_percent: 50,
     };
     let store = Store::open_backend(disk.clone())?;
     Ok(Vault::over(Path::new("(disk)"), Some(store), parts))
