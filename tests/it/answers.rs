@@ -52,6 +52,9 @@ async fn meet(scene: &Scene, answers: Vec<(&str, Answer, Due)>) {
             said.push_str(&scene.run(&["show", &record]).await.stdout);
         }
         assert_eq!(requests(scene), before + 1, "{name}");
+        // The next record must not hear that this one found the host silent.
+        scene.ok(&["lock"]).await;
+        scene.unlock().await;
     }
     let sessions = scene.simulator.sessions(USERNAME);
     let joined = format!("{PASSWORD}{SECURITY_TOKEN}");

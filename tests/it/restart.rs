@@ -57,6 +57,7 @@ async fn generations_grow_across_restarts() {
     assert!(scene.sfvault.stop().unwrap().success());
     scene.sfvault.start().unwrap();
     scene.unlock().await;
+    scene.simulator.expire_sessions(USERNAME);
     let refused = scene.session(&["--refused-generation", "1"]).await;
     assert_eq!(refused["generation"], 2);
     scene.finish().await;

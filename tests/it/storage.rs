@@ -116,7 +116,7 @@ async fn a_login_that_can_t_be_entered_in_the_ledger_is_not_sent() {
     let shown: Value = serde_json::from_str(&scene.ok(&["show", "prod", "--json"]).await).unwrap();
     assert_eq!(
         (&shown["state"], &shown["logins"]),
-        (&"idle".into(), &1.into()),
+        (&"ready".into(), &1.into()),
         "{shown}"
     );
     scene.finish().await;

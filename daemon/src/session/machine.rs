@@ -159,6 +159,7 @@ impl Machine {
     /// The session that the flight was to prove is dead: the flight goes on with its next step.
     pub fn session_died(&mut self, stamp: Stamp) {
         if self.current(stamp).is_some() {
+            self.ledger.kept = None;
             self.lose_session();
         }
     }

@@ -73,6 +73,8 @@ impl Quota {
         user.recent.absorb(&ledger.recent, now);
         if let Some(hold) = &ledger.hold
             && hold.failure.class == Class::RateLimited
+            // One of the future is left from before the clock went back: it must not hide one that holds.
+            && hold.since <= now
             && user
                 .paused
                 .as_ref()
@@ -115,6 +117,13 @@ impl Quota {
         let mut users = self.users();
         let user = users.entry(user_of(record)).or_default();
         user.paused = Some((failure.clone(), now, until));
+    }
+
+    /// An operator allows one more login in spite of Salesforce's refusal.
+    pub fn release(&self, record: &Record) {
+        if let Some(user) = self.users().get_mut(&user_of(record)) {
+            user.paused = None;
+        }
     }
 
     /// How far the record's user is from the limit.
@@ -244,7 +253,30 @@ mod tests {
         assert_eq!(quota.admit(&two, at(29)), Err(refused));
         assert_eq!(quota.usage(&two, at(29)).throttled_until, Some(at(30)));
         assert_eq!(quota.admit(&two, at(30)), Ok(()));
+        quota.release(&two);
+        assert_eq!(quota.admit(&one, at(1)), Ok(()));
+        quota.refused(&one, &rate(), at(0), at(30));
         assert_eq!(quota.admit(&two, at(0) - Duration::from_hours(24)), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_from_before_the_clock_went_back_hides_none_that_holds() {
+        let quota = Quota::new(50);
+        let record = record("one", "etl@acme.example", "login.salesforce.com");
+        for (since, until) in [(at(5), at(25)), (at(1440), at(1460))] {
+            let hold = crate::ledger::Hold {
+                failure: rate(),
+                since,
+                until,
+                round: 0,
+            };
+            let ledger = Ledger {
+                hold: Some(hold),
+                ..Ledger::default()
+            };
+            quota.adopt(&record, &ledger, at(10));
+        }
+        assert_eq!(quota.usage(&record, at(10)).throttled_until, Some(at(25)));
     }
 
     #[test]

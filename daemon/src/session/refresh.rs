@@ -196,7 +196,17 @@ impl Flight {
                     }
                 }
                 Some(Step::ProveGrant { grant, generation }) => {
-                    self.prove_grant(grant, generation).await
+                    match self.prove_grant(grant, generation).await {
+                        // It may have been got hours ago, by the daemon before this one.
+                        Outcome::Unproven { failure, .. }
+                            if failure.class == Class::SessionDead =>
+                        {
+                            self.answered();
+                            self.entry.lock().machine.session_died(self.stamp);
+                            continue;
+                        }
+                        outcome => outcome,
+                    }
                 }
                 Some(Step::LogIn) => match self.log_in().await {
                     Ok(outcome) => outcome,
@@ -265,10 +275,24 @@ impl Flight {
         };
         drop(request);
         self.answered();
-        self.set_asked(grant.instance.clone());
-        Ok(match self.led_elsewhere(&grant.org_id, &grant.user_id) {
-            Some(failure) => Outcome::LoginFailed(failure),
-            None => self.prove_grant(Box::new(grant), generation).await,
+        if let Some(failure) = self.led_elsewhere(&grant.org_id, &grant.user_id) {
+            return Ok(Outcome::LoginFailed(failure));
+        }
+        let now = self.now();
+        let grant = Box::new(grant);
+        Ok(match refresher.outages.enter(&grant.instance, now) {
+            Ok(()) => {
+                self.set_asked(grant.instance.clone());
+                self.prove_grant(grant, generation).await
+            }
+            Err((failure, until)) => Outcome::Unproven {
+                grant,
+                generation,
+                failure: Failure {
+                    pause: until.duration_since(now).ok(),
+                    ..failure
+                },
+            },
         })
     }
 

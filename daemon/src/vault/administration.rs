@@ -227,6 +227,9 @@ impl Vault {
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
                 entry.release(&refresher.store, &refresher.keys)?;
+                let record = Arc::clone(&entry.lock().record);
+                refresher.quota.release(&record);
+                refresher.outages.answered(&record.login_host);
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
                 Ok(())
@@ -279,6 +282,11 @@ impl Vault {
     }
 
     pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
+        let mut records = records;
+        for Ledger { kept, .. } in records.iter_mut().map(|stored| &mut stored.ledger) {
+            // Since it was kept, the operator may have withdrawn the host.
+            kept.take_if(|kept| self.parts.login.permit(&kept.instance).is_err());
+        }
         let quota = Quota::new(self.parts.login_share_percent);
         let now = self.parts.clock.now();
         for stored in &records {

@@ -5,4 +5,5 @@ mod dice;
 mod doubt;
 mod model;
 mod org;
+mod simulation;
 mod world;
