@@ -13,6 +13,7 @@ use sfvault_tests::{
     simulator::{Answer, Detail, Fault, Options, Place, Simulator, USERNAME},
 };
 use sfvaultd::{
+    clock::Clock as _,
     failure::{Class, Failure, Next},
     host::Host,
     salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
@@ -239,8 +240,8 @@ async fn every_known_answer_reaches_the_shell_as_what_it_is_and_the_password_goe
     let clock = ManualClock::new();
     let inside = Inside::start(way_through_the_proxy(&simulator), clock.clone()).await;
     for (number, case) in cases.iter().enumerate() {
-        // What the case before meant for the user's and the host's other records is over.
-        clock.advance(Duration::from_hours(2));
+        // A clock that went back ends what the case before meant for the user's and the host's other records.
+        clock.set(clock.now() - Duration::from_hours(2));
         let record = format!("case-{number}");
         inside.add(&record, "https://login.salesforce.com").await;
         simulator.script(Place::Login, [case.answer()]);
@@ -294,8 +295,8 @@ async fn every_known_answer_of_oauth_reaches_the_shell_as_what_it_is_and_is_aske
     let clock = ManualClock::new();
     let inside = Inside::start(way_through_the_proxy(&simulator), clock.clone()).await;
     for (number, case) in cases.iter().enumerate() {
-        // What the case before meant for the user's and the host's other records is over.
-        clock.advance(Duration::from_hours(2));
+        // A clock that went back ends what the case before meant for the user's and the host's other records.
+        clock.set(clock.now() - Duration::from_hours(2));
         let record = format!("case-{number}");
         let flow = &case.flows[number % case.flows.len()];
         let (place, url) = match flow.as_str() {
@@ -379,7 +380,7 @@ async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps(
     let clock = ManualClock::new();
     let inside = Inside::start(Failing, clock.clone()).await;
     for class in Class::ALL {
-        clock.advance(Duration::from_hours(2));
+        clock.set(clock.now() - Duration::from_hours(2));
         let reason = match class {
             Class::AccessPolicy | Class::SessionBarred => "ACCESS_POLICY",
             Class::ApiVersion => "API_VERSION",

@@ -196,17 +196,16 @@ impl Flight {
                     }
                 }
                 Some(Step::ProveGrant { grant, generation }) => {
-                    match self.prove_grant(grant, generation).await {
-                        // It may have been got hours ago, by the daemon before this one.
-                        Outcome::Unproven { failure, .. }
-                            if failure.class == Class::SessionDead =>
-                        {
-                            self.answered();
-                            self.entry.lock().machine.session_died(self.stamp);
-                            continue;
-                        }
-                        outcome => outcome,
+                    let outcome = self.prove_grant(grant, generation).await;
+                    // It may have been got hours ago, by the daemon before this one.
+                    if let Outcome::Unproven { failure, .. } = &outcome
+                        && failure.class == Class::SessionDead
+                    {
+                        self.answered();
+                        self.entry.lock().machine.session_died(self.stamp);
+                        continue;
                     }
+                    outcome
                 }
                 Some(Step::LogIn) => match self.log_in().await {
                     Ok(outcome) => outcome,

@@ -80,6 +80,10 @@ fn a_session_comes_back_with_the_ledger_it_was_written_with() {
     let store = Store::open_backend(disk).unwrap();
     let loaded = store.load(&keys).unwrap();
     assert_eq!(loaded[0].ledger, ledger(kept("a")));
+    for (loaded, text) in [(&loaded[0], "a"), (&loaded[2], "b")] {
+        let found = &loaded.ledger.kept.as_ref().unwrap().session_id;
+        assert!(found.matches(&kept(text).session_id), "{text}");
+    }
     assert_eq!(loaded[1].ledger.kept, None);
     assert_eq!(loaded[2].ledger, ledger(bare("b")));
 }
