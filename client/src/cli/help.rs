@@ -55,7 +55,7 @@ Example:
   sfvault lock
 
 JSON:
-  {\"changed\",\"sessions_dropped\"}; the sessions go on at Salesforce
+  {\"changed\",\"sessions_dropped\"}; the sessions go on at Salesforce, and the vault keeps them sealed for the next unlock
 ";
 
 pub(crate) const STATUS: &str = "\

@@ -58,7 +58,8 @@ fn reason(error: &Error) -> Reason {
         Error::Latched { failure, .. } | Error::LoginFailed { failure, .. } => {
             failure_reason(failure.class)
         }
-        Error::LoginBudgetSpent { .. } | Error::LoginShareSpent { .. } => Reason::LoginBudgetSpent,
+        Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
+        Error::LoginShareSpent { .. } => Reason::RateLimited,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,
         Error::RecordNotFound(_) => Reason::RecordNotFound,

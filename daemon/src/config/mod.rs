@@ -302,6 +302,7 @@ mod tests {
             proxy = "http://proxy.example:3128"
             connect_timeout_seconds = 5
             answer_timeout_seconds = 30
+            login_share_percent = 20
             api_version = "60.0"
             [vault]
             kdf_memory_mib = 8
@@ -326,6 +327,7 @@ mod tests {
             Some(Path::new("/etc/ssl/corp.pem"))
         );
         assert!(matches!(config.salesforce.proxy, Proxy::Url(_)));
+        assert_eq!(config.login_share_percent, 20);
         assert_eq!(config.salesforce.connect_timeout, Duration::from_secs(5));
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");

@@ -75,7 +75,6 @@ pub(super) struct Life {
     figures: Figures,
     began: SystemTime,
     serial: u64,
-    jumps: u64,
 }
 
 /// What callers know of one record.
@@ -85,8 +84,8 @@ struct Job {
     host: Host,
     /// What the vault holds.
     password: String,
-    /// What was last handed out and not called refused, and after how many jumps.
-    held: Option<(Arc<Session>, u64)>,
+    /// What was last handed out and not called refused.
+    held: Option<Arc<Session>>,
     /// When its last login was.
     issued: Option<SystemTime>,
     newest: u64,
@@ -144,7 +143,6 @@ impl Life {
             jobs,
             figures: Figures::default(),
             serial: 0,
-            jumps: 0,
         }
     }
 
@@ -181,7 +179,8 @@ impl Life {
             89..=90 => self.salesforce.limit(username, false),
             91..=93 => self.die(job).await,
             94 => self.die_in_login(job).await,
-            95..=96 => self.jump(),
+            95 => self.jump(),
+            96 => self.live_a_day_twice(job).await,
             97..=98 => self.call_on_a_bad_disk(job).await,
             _ if self.dice.one_in(4) => self.be_reported_for_an_hour().await,
             _ => self.be_reported_in_a_loop(job).await,
@@ -217,7 +216,7 @@ impl Life {
         let good = self.jobs[job]
             .held
             .clone()
-            .filter(|(held, _)| held.is_guaranteed(want.min_ttl, now));
+            .filter(|held| held.is_guaranteed(want.min_ttl, now));
         let result = self.ask(job, want).await;
         let session = match result {
             Ok(session) => session,
@@ -314,18 +313,16 @@ impl Life {
                     "{name}"
                 );
                 let (alive, ended) = self.salesforce.look_at(&session.session_id);
-                let before = known.held.as_ref();
-                let same = before.filter(|(held, _)| held.proven_at == session.proven_at);
-                let jumps = same.map_or(self.jumps, |(_, jumps)| *jumps);
                 if !alive && !ended {
-                    assert!(jumps < self.jumps, "{name}: served past its guarantee");
+                    let jumped = self.salesforce.jumped_since_proof(&session.session_id);
+                    assert!(jumped, "{name}: served past its guarantee");
                     self.figures.served_late += 1;
                 }
                 let job = &mut self.jobs[job];
                 job.lost &= job.issued == Some(session.issued_at);
                 job.issued = Some(session.issued_at);
                 job.newest = session.generation;
-                job.held = Some((Arc::clone(session), jumps));
+                job.held = Some(Arc::clone(session));
             }
             Err(Error::Latched { failure, .. }) => {
                 self.figures.refused_to_callers += 1;
@@ -408,9 +405,23 @@ impl Life {
         let by = self.dice.pick(&[90, 3600, 24 * 3600]);
         let ahead = self.dice.one_in(2);
         self.time.jump(ahead, Duration::from_secs(by));
+        self.jump_is_over();
+    }
+
+    /// The clock goes back by a day, and the day passes in silence: by the daemon's clock nothing has happened, and yet
+    /// its sessions are dead. Who is given one calls it refused, and gets no other dead one.
+    async fn live_a_day_twice(&mut self, job: usize) {
+        let day = Duration::from_hours(24);
+        let _ = self.ask(job, Want::default()).await;
+        self.time.jump(false, day);
+        self.jump_is_over();
+        self.time.pass(day + Duration::from_mins(10));
+        self.call(job, false).await;
+    }
+
+    fn jump_is_over(&mut self) {
         self.salesforce.excuse();
         self.figures.clock_jumps += 1;
-        self.jumps += 1;
     }
 
     /// The daemon or the machine dies. What was good before is good after, and needs no login and no call.
@@ -593,6 +604,7 @@ impl Figures {
             self.disk_faults,
             self.clock_jumps,
             self.suspends,
+            self.served_late,
         ] {
             assert!(happened > 3, "{self:#?}");
         }

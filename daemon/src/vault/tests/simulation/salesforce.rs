@@ -94,6 +94,8 @@ struct State {
 struct Living {
     username: String,
     stamped: SystemTime,
+    /// When a call with it last succeeded.
+    proven: SystemTime,
     ended: bool,
 }
 
@@ -213,6 +215,12 @@ impl Salesforce {
         (!living.ended && !idle, living.ended)
     }
 
+    /// Whether the daemon's clock jumped since it last saw the session alive.
+    pub(super) fn jumped_since_proof(&self, session_id: &SessionId) -> bool {
+        let state = self.state();
+        state.excused >= state.sessions[session_id.expose()].proven
+    }
+
     /// Logins sent, and proofs.
     pub(super) fn sent(&self) -> (u64, u64) {
         let state = self.state();
@@ -291,6 +299,7 @@ impl Salesforce {
             Living {
                 username,
                 stamped: now,
+                proven: now,
                 ended: false,
             },
         );
@@ -352,6 +361,7 @@ impl Login for Salesforce {
             if living.ended || now >= living.stamped + TIMEOUT {
                 return Err(failure(Class::SessionDead));
             }
+            living.proven = now;
             // A call in the first half of the window is not written down.
             if now >= living.stamped + TIMEOUT / 2 {
                 living.stamped = now;
