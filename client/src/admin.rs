@@ -1,23 +1,27 @@
 //! Administration of the vault and its records, over the socket `admin.sock`.
 
+mod changes;
+
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{
     self, control_client::ControlClient, doctor_client::DoctorClient, records_client::RecordsClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
+use zeroize::Zeroizing;
 
 use crate::{
-    ConsumerSecret, CredentialChange, DaemonStatus, Error, Finding, NewRecord, Passphrase,
-    Password, Places, PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect,
-    convert,
+    BeginLogin, BegunLogin, Callback, ConsumerSecret, CredentialChange, DaemonStatus, Error,
+    Finding, FinishedLogin, NewRecord, Passphrase, Password, Places, PrivateKey, RecordName,
+    RecordStatus, RefreshToken, SecurityToken, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
+    unsent,
 };
 
 /// Administers the daemon. Clones share one connection, which is made anew when it breaks.
 ///
 /// Every call fails as the daemon says, or if the connection breaks, or if no answer comes within a
-/// minute (five for [`AdminClient::check`]).
+/// minute (five for [`AdminClient::check`] and [`AdminClient::finish_login`]).
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     control: ControlClient<Channel>,
@@ -113,8 +117,11 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn lock(&self) -> Result<Locked, Error> {
-        let mut wire = self.control.clone();
-        let answer = call(DEADLINE, v1::LockVaultRequest {}, |r| wire.lock_vault(r)).await?;
+        let answer = ask(DEADLINE, v1::LockVaultRequest {}, |r| {
+            let mut wire = self.control.clone();
+            async move { wire.lock_vault(r).await }
+        })
+        .await?;
         Ok(Locked {
             changed: answer.changed,
             sessions_dropped: answer.sessions_dropped,
@@ -126,8 +133,11 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn status(&self) -> Result<DaemonStatus, Error> {
-        let mut wire = self.control.clone();
-        let answer = call(DEADLINE, v1::GetStatusRequest {}, |r| wire.get_status(r)).await?;
+        let answer = ask(DEADLINE, v1::GetStatusRequest {}, |r| {
+            let mut wire = self.control.clone();
+            async move { wire.get_status(r).await }
+        })
+        .await?;
         Ok(convert::daemon(answer))
     }
 
@@ -136,9 +146,12 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn examine_daemon(&self) -> Result<Vec<Finding>, Error> {
-        let mut wire = self.doctor.clone();
         let request = v1::ExamineDaemonRequest {};
-        let answer = call(DEADLINE, request, |r| wire.examine_daemon(r)).await?;
+        let answer = ask(DEADLINE, request, |r| {
+            let mut wire = self.doctor.clone();
+            async move { wire.examine_daemon(r).await }
+        })
+        .await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
@@ -153,13 +166,16 @@ impl AdminClient {
         reach: bool,
         log_in: bool,
     ) -> Result<Vec<Finding>, Error> {
-        let mut wire = self.doctor.clone();
         let request = v1::ExamineRecordRequest {
             name: name.as_str().to_owned(),
             reach,
             log_in,
         };
-        let answer = call(LOGIN_DEADLINE, request, |r| wire.examine_record(r)).await?;
+        let answer = ask(LOGIN_DEADLINE, request, |r| {
+            let mut wire = self.doctor.clone();
+            async move { wire.examine_record(r).await }
+        })
+        .await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
@@ -168,16 +184,7 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
-        let request = v1::AddRecordRequest {
-            name: new.name.as_str().to_owned(),
-            username: new.username,
-            login_url: new.login_url,
-            consumer_key: new.consumer_key,
-            audience: new.audience,
-            credential: Some(convert::credential(new.credential)),
-            environment: convert::environment(new.environment),
-            remind_after: new.remind_after.map(convert::duration).transpose()?,
-        };
+        let request = new_record(new)?;
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
         Ok(Stored {
@@ -222,8 +229,11 @@ impl AdminClient {
         let request = v1::DescribeRecordRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
-        let answer = call(DEADLINE, request, |r| wire.describe_record(r)).await?;
+        let answer = ask(DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.describe_record(r).await }
+        })
+        .await?;
         convert::required(answer.record)
     }
 
@@ -235,8 +245,11 @@ impl AdminClient {
         let request = v1::RemoveRecordRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
-        call(DEADLINE, request, |r| wire.remove_record(r)).await?;
+        ask(DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.remove_record(r).await }
+        })
+        .await?;
         Ok(())
     }
 
@@ -251,8 +264,11 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             release,
         };
-        let mut wire = self.records.clone();
-        let answer = call(LOGIN_DEADLINE, request, |r| wire.check_record(r)).await?;
+        let answer = ask(LOGIN_DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.check_record(r).await }
+        })
+        .await?;
         Ok(Checked {
             record: convert::required(answer.record)?,
             instance_url: answer.instance_url,
@@ -261,6 +277,84 @@ impl AdminClient {
     }
 }
 
+impl AdminClient {
+    /// Begins a login in a browser.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn begin_login(&self, begin: BeginLogin) -> Result<BegunLogin, Error> {
+        let request = v1::BeginLoginRequest {
+            name: begin.name.as_str().to_owned(),
+            login_url: begin.login_url.unwrap_or_default(),
+            consumer_key: begin.consumer_key.unwrap_or_default(),
+            consumer_secret: begin.consumer_secret.map(ConsumerSecret::into_wire),
+            redirect_uri: begin.redirect_uri,
+            timeout: Some(convert::duration(begin.timeout)?),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.begin_login(r)).await?;
+        Ok(BegunLogin {
+            login_id: answer.login_id,
+            authorize_url: Zeroizing::new(answer.authorize_url),
+            expires_at: convert::instant(answer.expires_at),
+        })
+    }
+
+    /// Finishes it: the daemon redeems the code and stores the refresh token. Once only.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn finish_login(&self, callback: Callback) -> Result<FinishedLogin, Error> {
+        let take = |mut text: Zeroizing<String>| std::mem::take(&mut *text);
+        let request = v1::FinishLoginRequest {
+            login_id: callback.login_id,
+            code: take(callback.code),
+            state: take(callback.state),
+            issuer: take(callback.issuer),
+            error: take(callback.error),
+            error_description: take(callback.error_description),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.finish_login(r)).await?;
+        Ok(FinishedLogin {
+            record: convert::required(answer.record)?,
+            added: answer.added,
+        })
+    }
+}
+
+fn new_record(new: NewRecord) -> Result<v1::AddRecordRequest, Error> {
+    Ok(v1::AddRecordRequest {
+        name: new.name.as_str().to_owned(),
+        username: new.username,
+        login_url: new.login_url,
+        consumer_key: new.consumer_key,
+        audience: new.audience,
+        credential: Some(convert::credential(new.credential)),
+        environment: convert::environment(new.environment),
+        remind_after: new.remind_after.map(convert::duration).transpose()?,
+    })
+}
+
+/// A call with nothing secret, which is made again if it was not sent.
+async fn ask<Q: Clone, A, F>(
+    deadline: Duration,
+    request: Q,
+    send: impl Fn(Request<Q>) -> F,
+) -> Result<A, Error>
+where
+    F: Future<Output = Result<Response<A>, Status>>,
+{
+    let answer = unsent::repeat(|| {
+        let mut request = Request::new(request.clone());
+        request.set_timeout(deadline);
+        send(request)
+    })
+    .await;
+    Ok(answer.map_err(|s| Error::from_status(&s))?.into_inner())
+}
+
+/// A call with secrets, of which no second copy is kept for a second attempt.
 async fn call<Q, A, F>(
     deadline: Duration,
     request: Q,

@@ -17,6 +17,8 @@
 //! the program `sfvault`, which does.
 
 mod admin;
+mod browser_login;
+mod change;
 mod connect;
 mod convert;
 mod doctor;
@@ -29,8 +31,14 @@ mod secret;
 mod session;
 mod sessions;
 mod status;
+mod unsent;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};
+pub use change::{
+    GeneratedPassword, KeptLogin, LoginFacts, Migrated, Migration, Rotated, Rotation,
+    RotationResult,
+};
 pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};

@@ -5,7 +5,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{failure::Failure, kept::KeptSession, recent_logins::RecentLogins};
+use crate::{
+    failure::Failure, kept::KeptSession, recent_logins::RecentLogins, secret::Fingerprint,
+};
 
 /// The login book of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,6 +22,8 @@ pub struct Ledger {
     pub latch: Option<Latch>,
     /// When logins failed in a way that Salesforce may have counted, oldest first; at most [`Ledger::BUDGET`].
     pub failed_at: Vec<SystemTime>,
+    /// When a login last succeeded.
+    pub succeeded_at: Option<SystemTime>,
     /// How often user name, password or token were rejected since the last login that succeeded.
     pub rejections: u32,
     /// The logins of the last hour, entered like [`Ledger::logins`].
@@ -28,6 +32,8 @@ pub struct Ledger {
     pub hold: Option<Hold>,
     /// The session that a restart may go on with. The store keeps it in a row of its own.
     pub kept: Option<KeptSession>,
+    /// Credentials that were tried for this record and rejected, oldest first; at most [`Ledger::REMEMBERED`].
+    pub rejected_trials: Vec<Fingerprint>,
 }
 
 /// A login under way.
@@ -62,6 +68,9 @@ impl Ledger {
     /// The shortest lockout that Salesforce offers, in which it counts failed logins.
     pub const WINDOW: Duration = Duration::from_mins(15);
 
+    /// How many rejected trials are remembered.
+    pub const REMEMBERED: usize = 8;
+
     /// Until when no login may be made because too many failed; `None` if one may be made now.
     #[must_use]
     pub fn barred_until(&self, now: SystemTime) -> Option<SystemTime> {
@@ -78,6 +87,14 @@ impl Ledger {
         self.failed_at.push(at);
         if self.failed_at.len() > Self::BUDGET {
             self.failed_at.remove(0);
+        }
+    }
+
+    /// Remembers a credential that was tried and rejected.
+    pub fn remember_rejected(&mut self, fingerprint: Fingerprint) {
+        self.rejected_trials.push(fingerprint);
+        if self.rejected_trials.len() > Self::REMEMBERED {
+            self.rejected_trials.remove(0);
         }
     }
 }

@@ -14,7 +14,7 @@ use sfvaultd::{
     config::Config,
     daemon::{Daemon, Setup},
     descriptors,
-    harden::harden,
+    harden::{censor_panics, harden},
     paths::Paths,
     salesforce::{SalesforceLogin, environment::Environment},
     systemd,
@@ -78,6 +78,7 @@ fn run() -> Result<(), String> {
         // It would complain on stderr of a stderr that can't be written, and panic there: a full disk must not end a login.
         .log_internal_errors(false)
         .init();
+    censor_panics();
     let mut warnings = harden();
     warnings.extend(descriptors::raise());
     for warning in &warnings {
@@ -93,6 +94,7 @@ fn run() -> Result<(), String> {
             Arc::new(SystemClock),
         )),
         kdf: config.kdf,
+        keep_alive: config.keep_alive,
         retirements: config.retirements,
         login_share_percent: config.login_share_percent,
         api_version: config.api_version,

@@ -3,7 +3,7 @@
 
 mod bytes;
 mod health;
-mod wire;
+pub(crate) mod wire;
 
 use std::{env, fs, path::PathBuf, thread, time::Duration};
 

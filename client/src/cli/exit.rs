@@ -63,7 +63,9 @@ impl Exit {
             | Reason::Protocol
             | Reason::PinnedElsewhere
             | Reason::AppConfig
-            | Reason::RefreshTokenDead => Self::HUMAN,
+            | Reason::RefreshTokenDead
+            | Reason::BrowserLogin
+            | Reason::TokenAwaited => Self::HUMAN,
 
             Reason::RestrictedHours
             | Reason::RateLimited

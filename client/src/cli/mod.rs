@@ -5,6 +5,8 @@
 
 mod add;
 mod autostart;
+mod browser;
+mod callback;
 mod check;
 mod clock;
 mod completions;
@@ -24,7 +26,9 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod login;
 mod man;
+mod migrate;
 mod misread;
 mod open_page;
 mod output;
@@ -33,6 +37,7 @@ mod prompt;
 mod record_view;
 mod reminder;
 mod remove;
+mod rotate;
 mod secret_kind;
 mod session_env;
 mod set;
@@ -119,6 +124,15 @@ enum Command {
     /// Change secrets of a record
     #[command(after_long_help = [help::SET, token_help::TEXT].concat())]
     Set(set::Set),
+    /// Get a refresh token by a login in a browser
+    #[command(after_long_help = help::LOGIN)]
+    Login(login::Login),
+    /// Change secrets of a record after one login has proved the new ones
+    #[command(after_long_help = [help::ROTATE, token_help::TEXT].concat())]
+    Rotate(rotate::Rotate),
+    /// Change how a record logs in, after a rehearsal
+    #[command(after_long_help = help::MIGRATE)]
+    Migrate(migrate::Migrate),
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
     Remove(remove::Remove),
@@ -230,7 +244,14 @@ impl Command {
 
     fn may_ask(&self) -> bool {
         match self {
-            Self::Init(_) | Self::Unlock(_) | Self::Add(_) | Self::Set(_) | Self::Remove(_) => true,
+            Self::Init(_)
+            | Self::Unlock(_)
+            | Self::Add(_)
+            | Self::Set(_)
+            | Self::Login(_)
+            | Self::Rotate(_)
+            | Self::Migrate(_)
+            | Self::Remove(_) => true,
             Self::Lock(_)
             | Self::Status(_)
             | Self::List(_)
@@ -255,6 +276,9 @@ impl Command {
             Self::List(command) => Box::pin(command.run(context)),
             Self::Show(command) => Box::pin(command.run(context)),
             Self::Set(command) => Box::pin(command.run(context)),
+            Self::Login(command) => Box::pin(command.run(context)),
+            Self::Rotate(command) => Box::pin(command.run(context)),
+            Self::Migrate(command) => Box::pin(command.run(context)),
             Self::Remove(command) => Box::pin(command.run(context)),
             Self::Check(command) => Box::pin(command.run(context)),
             Self::Get(command) => Box::pin(command.run(context)),

@@ -70,6 +70,9 @@ mod tests {
             login_usage: None,
             consumer_key: None,
             audience: None,
+            refresh_token_idle_until: None,
+            kept_login: None,
+            generated_password: None,
             remind_after,
             retirements: Vec::new(),
         }

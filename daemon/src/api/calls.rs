@@ -1,7 +1,9 @@
 //! Where every call comes in, before any service: is its peer let in, and which seat does it count on?
 
 use std::{
-    pin::Pin,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
@@ -11,8 +13,14 @@ use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use super::peer::{Origin, admit};
-use crate::seats::{Call, Caller, Due};
+use super::{
+    peer::{Origin, admit},
+    status,
+};
+use crate::{
+    error::Error,
+    seats::{Call, Caller, Due},
+};
 
 /// Its requests are a stream that the client may keep open for as long as it likes.
 const STREAMED: &str = "/grpc.reflection.";
@@ -85,7 +93,10 @@ where
         };
         let answer = self.service.call(request);
         Box::pin(async move {
-            Ok(answer.await?.map(|body| {
+            let Some(answer) = unbroken(answer).await else {
+                return Ok(status::from_error(&Error::Internal("a call broke off")).into_http());
+            };
+            Ok(answer?.map(|body| {
                 Body::new(Answer {
                     body: Body::new(body),
                     due: Some(caller.seat.owe()),
@@ -95,6 +106,17 @@ where
             }))
         })
     }
+}
+
+/// `None` if the work panicked: the caller shall hear of a defect, not of a stream that was reset.
+async fn unbroken<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        // What is left half-done dies with the work; what it shares is behind locks that outlive a panic.
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
+            .map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 /// A request on its way. Its rest is owed from the moment that somebody waits for it.

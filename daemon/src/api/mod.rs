@@ -4,7 +4,10 @@
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
 pub mod authority;
+mod browser_login;
 mod calls;
+mod changes;
+mod connections;
 mod control;
 mod convert;
 mod doctor;
@@ -20,12 +23,11 @@ use sfvault_proto::v1::{
     records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tonic::transport::Server;
+use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
 
-use self::{calls::CallsLayer, peer::Connection};
+use self::calls::CallsLayer;
 use crate::{
     paths::{Paths, own_uid},
     seats::Seats,
@@ -70,7 +72,7 @@ pub async fn serve_sessions(
     connections: mpsc::Receiver<io::Result<UnixStream>>,
     seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
+) -> io::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -80,15 +82,15 @@ pub async fn serve_sessions(
         vault: Arc::clone(&vault),
         about,
     });
-    let mut router = server()
-        .add_service(sessions.max_decoding_message_size(LONGEST_REQUEST))
-        .add_service(health);
+    let mut services =
+        Routes::new(sessions.max_decoding_message_size(LONGEST_REQUEST)).add_service(health);
     // The descriptors are compiled in; if they could not be read, jobs still get their sessions.
     if let Ok(reflection) = reflection {
-        router = router.add_service(reflection);
+        services = services.add_service(reflection);
     }
+    let forgotten = vault.forgotten();
     tokio::select! {
-        served = router.serve_with_incoming_shutdown(incoming(connections, seats), shutdown) => served,
+        served = connections::serve(services, connections, seats, forgotten, shutdown) => served,
         () = report_health(vault, reporter) => Ok(()),
     }
 }
@@ -103,7 +105,8 @@ pub async fn serve_admin(
     connections: mpsc::Receiver<io::Result<UnixStream>>,
     seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
+) -> io::Result<()> {
+    let forgotten = vault.forgotten();
     let records = RecordsServer::new(records::Service {
         vault: Arc::clone(&vault),
     });
@@ -112,18 +115,16 @@ pub async fn serve_admin(
         about: about.clone(),
     });
     let control = ControlServer::new(control::Service { vault, about });
-    server()
-        .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
+    let services = Routes::new(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
-        .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST))
-        .serve_with_incoming_shutdown(incoming(connections, seats), shutdown)
-        .await
+        .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST));
+    connections::serve(services, connections, seats, forgotten, shutdown).await
 }
 
 /// The guard stands before every service, so that a new one can't be served without it.
 ///
 /// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
-/// uses goes when its seat is needed.
+/// uses goes when its seat is needed, or when the vault forgets what the connection's buffers may hold ([`connections`]).
 fn server() -> Server<Stack<CallsLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
@@ -134,14 +135,6 @@ fn server() -> Server<Stack<CallsLayer, Identity>> {
         .http2_max_pending_accept_reset_streams(Some(TAKEN_BACK))
         .http2_max_local_error_reset_streams(Some(BROKEN))
         .layer(CallsLayer { own_uid: own_uid() })
-}
-
-fn incoming(
-    connections: mpsc::Receiver<io::Result<UnixStream>>,
-    seats: Arc<Seats>,
-) -> impl tokio_stream::Stream<Item = io::Result<Connection>> {
-    ReceiverStream::new(connections)
-        .map(move |accepted| accepted.and_then(|stream| Connection::new(stream, &seats)))
 }
 
 /// `Sessions` is serving while the vault is unlocked; the daemon as a whole (the empty name) always.

@@ -17,7 +17,7 @@ use tracing::debug;
 use super::{authority::AuthorityMask, status};
 use crate::{
     error::Error,
-    seats::{Caller, SeatedStream, Seats},
+    seats::{Caller, Seat, SeatedStream, Seats},
 };
 
 /// What a client reads for which there is no seat: SETTINGS, then GOAWAY with the code ENHANCE_YOUR_CALM, which
@@ -73,6 +73,10 @@ impl Connection {
             origin: Origin { peer, caller },
             mask: AuthorityMask::new(),
         })
+    }
+
+    pub(super) fn seat(&self) -> &Arc<Seat> {
+        &self.origin.caller.seat
     }
 }
 

@@ -20,6 +20,7 @@ use table::Table;
 use crate::{
     day::Day,
     host::Host,
+    keep_alive::KeepAlive,
     paths::{PathError, check_way, own_uid},
     retirement::{Event, Retirements},
     salesforce::{
@@ -43,6 +44,8 @@ pub struct Config {
     pub login_share_percent: u32,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// When refresh tokens that nobody uses are used once.
+    pub keep_alive: KeepAlive,
     /// What Salesforce is taking away, with the operator's dates.
     pub retirements: Retirements,
 }
@@ -55,6 +58,7 @@ impl Default for Config {
             // Other tools log in as the same user.
             login_share_percent: 50,
             kdf: KdfCost::default(),
+            keep_alive: KeepAlive::default(),
             retirements: Retirements::default(),
         }
     }
@@ -247,6 +251,11 @@ impl Config {
         }) {
             self.api_version = version;
         }
+        // 0: never. More than the 30 days after which Salesforce ends them would be never too.
+        if let Some(days) = section.integer("use_refresh_tokens_after_days", 0..=29, problems) {
+            let after = Duration::from_hours(24 * days);
+            self.keep_alive.after = (days > 0).then_some(after);
+        }
     }
 
     fn retirement_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
@@ -304,6 +313,7 @@ mod tests {
             answer_timeout_seconds = 30
             login_share_percent = 20
             api_version = "60.0"
+            use_refresh_tokens_after_days = 7
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
@@ -331,6 +341,8 @@ mod tests {
         assert_eq!(config.salesforce.connect_timeout, Duration::from_secs(5));
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
+        let week = Duration::from_hours(7 * 24);
+        assert_eq!(config.keep_alive.after, Some(week));
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
         let host = Host::parse("login.salesforce.com").unwrap();
         let soap: Vec<_> = config
@@ -339,6 +351,14 @@ mod tests {
             .map(|retirement| (retirement.event, retirement.day))
             .collect();
         assert_eq!(soap, [(Event::SoapLogin, Day::parse("2028-01-31"))]);
+    }
+
+    #[test]
+    fn refresh_tokens_can_be_left_alone() {
+        let text = "[salesforce]\nuse_refresh_tokens_after_days = 0\n";
+        assert_eq!(Config::parse(text).unwrap().keep_alive.after, None);
+        let text = "[salesforce]\nuse_refresh_tokens_after_days = 30\n";
+        assert!(Config::parse(text).is_err());
     }
 
     /// T50

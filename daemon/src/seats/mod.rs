@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 pub use self::{
-    seat::{Call, Due, PATIENCE, Seat, Waiting},
+    seat::{Call, Due, PATIENCE, QUIET, Seat, Waiting},
     stream::SeatedStream,
 };
 
@@ -105,6 +105,14 @@ impl Seats {
         })
     }
 
+    /// All who are connected are to leave, each once no call of his has been under way for [`QUIET`]; then it is
+    /// [`Seat::farewell`]. Who does not leave within [`PATIENCE`] is closed.
+    pub fn dismiss(&self) {
+        for seat in self.lock().seats.values() {
+            seat.dismiss();
+        }
+    }
+
     /// Lets a call wait, unless too many of its connection, its process, or of all wait already.
     #[must_use]
     pub fn wait(&self, seat: &Arc<Seat>) -> Option<Waiting> {
@@ -178,6 +186,7 @@ impl Taking {
 impl Drop for Taking {
     fn drop(&mut self) {
         self.seats.lock().seats.remove(&self.number);
+        self.seat.say_farewell();
     }
 }
 

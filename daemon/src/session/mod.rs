@@ -11,6 +11,7 @@ pub mod pin;
 pub mod quota;
 pub mod refresh;
 pub mod refusals;
+pub mod turn;
 
 use std::{
     sync::Arc,

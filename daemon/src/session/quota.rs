@@ -193,6 +193,7 @@ mod tests {
             created_at: at(0),
             credential_changed_at: at(0),
             remind_after: None,
+            aside: crate::aside::Aside::default(),
         }
     }
 

@@ -9,8 +9,12 @@ use std::{
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind};
+use super::{
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    trial::no_drawn_password,
+};
 use crate::{
+    aside::Aside,
     credential::{Credential, Flow},
     environment::Environment,
     error::Error,
@@ -92,6 +96,7 @@ impl Vault {
             let records = store.load(&keys)?;
             let count = records.len();
             vault.install(store, keys, records);
+            vault.bring_back();
             info!(records = count, "unlocked the vault");
             Ok((count, true))
         })
@@ -119,7 +124,10 @@ impl Vault {
                 .values()
                 .filter(|entry| entry.close(Error::VaultLocked))
                 .count();
+            vault.set_aside(&open);
+            vault.pending_logins().clear();
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))
         })
@@ -168,6 +176,7 @@ impl Vault {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
+            no_drawn_password(&Arc::clone(&entry.lock().record))?;
             let mut warnings = Vec::new();
             let amendment = Amendment {
                 now,
@@ -206,6 +215,7 @@ impl Vault {
             }
             entry.close(Error::RecordNotFound(name.clone()));
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(record = %name, "removed the record");
             Ok(())
         })
@@ -226,6 +236,7 @@ impl Vault {
             let released = name.clone();
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
+                no_drawn_password(&Arc::clone(&entry.lock().record))?;
                 entry.release(&refresher.store, &refresher.keys)?;
                 let record = Arc::clone(&entry.lock().record);
                 refresher.quota.release(&record);
@@ -257,7 +268,7 @@ impl Vault {
         })
     }
 
-    async fn administer<T: Send + 'static>(
+    pub(super) async fn administer<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -305,6 +316,7 @@ impl Vault {
             quota,
             outages: Outages::default(),
             changed: self.changed.clone(),
+            tokens: self.tokens.clone(),
         });
         *self.write() = Phase::Unlocked(Open {
             refresher,
@@ -312,9 +324,10 @@ impl Vault {
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
+        self.tokens.send_replace(());
     }
 
-    fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
+    pub(super) fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
         let now: SystemTime = self.parts.clock.now();
         let refresher = {
             let phase = self.read();
@@ -334,6 +347,7 @@ impl Vault {
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            aside: Aside::default(),
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();
@@ -361,6 +375,7 @@ impl Vault {
             open.records.insert(new.name, entry);
         }
         self.changed.send_replace(());
+        self.tokens.send_replace(());
         Ok(view)
     }
 

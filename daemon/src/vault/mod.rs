@@ -4,19 +4,33 @@
 //! and runs on a blocking thread to its end, whatever becomes of the caller: what was begun is done or not done.
 
 mod administration;
+mod browser_login;
 mod credential;
 pub mod doctor;
+mod facts;
+mod generate;
+mod keeper;
 mod kind;
+mod migrate;
+mod pending;
+mod rotate;
+mod trial;
+mod unsaved;
 mod view;
 
 pub use administration::{Checked, NewRecord};
+pub use browser_login::{BegunLogin, Callback, NewLogin};
 pub use credential::NewSecrets;
+pub use facts::Facts;
+pub use migrate::{Migrated, Migration};
+use pending::PendingLogins;
+pub use rotate::{Rotated, Rotation};
 pub use view::RecordView;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, SystemTime},
 };
 
@@ -31,6 +45,7 @@ use crate::{
     error::Error,
     failure::Failure,
     host::Host,
+    keep_alive::KeepAlive,
     record::{RecordId, RecordName, same_org},
     retirement::{Nearness, Retirements},
     salesforce::{Login, Survey},
@@ -50,6 +65,7 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    pub keep_alive: KeepAlive,
     /// What Salesforce is taking away.
     pub retirements: Arc<Retirements>,
     /// How many of the logins that Salesforce takes from one user in an hour are ours to make, in percent.
@@ -65,6 +81,12 @@ pub struct Vault {
     administration: Arc<tokio::sync::Mutex<()>>,
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
+    /// Told when the keeper must look: a refresh token came, or could not be saved.
+    tokens: watch::Sender<()>,
+    logins: Mutex<PendingLogins>,
+    /// Records from before the last lock, whose new refresh tokens could not be saved or may yet come.
+    aside: Mutex<Vec<Arc<Entry>>>,
+    forgotten: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -138,6 +160,10 @@ impl Vault {
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
+            tokens: watch::Sender::new(()),
+            logins: Mutex::default(),
+            aside: Mutex::default(),
+            forgotten: watch::Sender::new(()),
         })
     }
 
@@ -161,6 +187,13 @@ impl Vault {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// Told whenever secrets were dropped here that a connection may still hold: the vault was locked, or a record
+    /// removed.
+    #[must_use]
+    pub fn forgotten(&self) -> watch::Receiver<()> {
+        self.forgotten.subscribe()
     }
 
     /// A session of the record, from memory where there is one that fits.

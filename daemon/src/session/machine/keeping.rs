@@ -10,7 +10,7 @@ impl Machine {
         let (generation, version) = (self.ledger.generation, self.credential_version);
         self.ledger
             .kept
-            .take_if(|kept| kept.generation != generation || kept.credential_version != version);
+            .take_if(|kept| kept.generation > generation || kept.credential_version != version);
         let Some(kept) = self.ledger.kept.clone() else {
             return;
         };

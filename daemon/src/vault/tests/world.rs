@@ -312,13 +312,17 @@ impl World {
             | Error::LoginFailed { .. }
             | Error::LoginShareSpent { .. }
             | Error::SessionRefusedAgain { .. } => None,
-            Error::Denied
+            Error::BrowserLogin { .. }
+            | Error::CodeRefused { .. }
+            | Error::Denied
             | Error::HostNotAllowed(_)
             | Error::Internal(_)
             | Error::InvalidArgument { .. }
             | Error::MinTtlTooLong { .. }
             | Error::ShuttingDown
             | Error::Store(_)
+            | Error::TokenUnsaved { .. }
+            | Error::TrialFailed { .. }
             | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
@@ -392,6 +396,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
+        keep_alive: Default::default(),
         retirements: Arc::default(),
         login_share_percent: 50,
     };

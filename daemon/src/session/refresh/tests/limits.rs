@@ -27,6 +27,7 @@ impl Bench {
             created_at: now,
             credential_changed_at: now,
             remind_after: None,
+            aside: crate::aside::Aside::default(),
         };
         let credential = Credential::SoapLogin {
             password: Password::new("hunter2".to_owned()),
@@ -66,6 +67,7 @@ impl Bench {
             quota,
             outages: Outages::default(),
             changed: watch::Sender::new(()),
+            tokens: watch::Sender::new(()),
         });
         (Self { refresher, ..self }, entries)
     }

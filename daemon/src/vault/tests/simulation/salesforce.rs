@@ -13,7 +13,7 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::SessionId,
 };
 
@@ -347,6 +347,10 @@ impl Login for Salesforce {
                 hard_expiry: None,
             })
         })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { unreachable!("nobody logs in with a browser") })
     }
 
     fn prove<'a>(&'a self, session_id: &'a SessionId, host: &'a Host) -> Exchange<'a, Proof> {
