@@ -115,6 +115,8 @@ reasons! {
         LoginBudgetSpent = "LOGIN_BUDGET_SPENT",
         /// The session was refused, and Salesforce gives the same one again.
         SessionRefusedAgain = "SESSION_REFUSED_AGAIN",
+        /// This connection, this process or all together have too many calls open that wait or watch.
+        TooManyStreams = "TOO_MANY_STREAMS",
         /// The daemon is shutting down.
         ShuttingDown = "SHUTTING_DOWN",
         /// A defect in the daemon.

@@ -35,6 +35,8 @@ pub struct Setup {
     pub kdf: KdfCost,
     /// What Salesforce is taking away.
     pub retirements: Retirements,
+    /// For how long after a GetSession its session is held.
+    pub hold_after_get: Duration,
     /// The API version that jobs are told to use.
     pub api_version: String,
     /// What could not be hardened, in words.
@@ -100,6 +102,7 @@ impl Daemon {
             login,
             kdf,
             retirements,
+            hold_after_get,
             api_version,
             warnings,
             activated,
@@ -117,6 +120,7 @@ impl Daemon {
             login,
             kdf,
             retirements: Arc::new(retirements),
+            hold_after_get,
         };
         let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
         let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;
@@ -166,6 +170,7 @@ impl Daemon {
                 error!(%failed, "a service ended");
             }
         });
+        let watched = Arc::clone(&vault);
         let served = async move {
             tokio::select! {
                 () = &mut services => {
@@ -175,6 +180,7 @@ impl Daemon {
                 () = shutdown => {
                     info!("ending");
                     stop.send_replace(true);
+                    watched.end_watches();
                     if timeout(LAST_CALLS, &mut services).await.is_err() {
                         info!("calls were cut off");
                     }

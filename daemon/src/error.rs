@@ -57,6 +57,8 @@ pub enum Error {
     ShuttingDown,
     /// The vault file.
     Store(StoreError),
+    /// Too many calls are open that wait or watch.
+    TooManyStreams,
     /// The record belongs to an org of another kind than the caller expects.
     UnexpectedEnvironment { expected: Environment },
     /// The record belongs to another org than the caller expects.
@@ -80,7 +82,7 @@ impl Error {
             // Nothing but a change ends these, and a change wakes whoever waits.
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
-            Self::ShuttingDown => Some(Duration::from_secs(1)),
+            Self::TooManyStreams | Self::ShuttingDown => Some(Duration::from_secs(1)),
             Self::Denied
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
@@ -135,6 +137,7 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::TooManyStreams => f.write_str("too many calls are open that wait or watch"),
             Self::UnexpectedEnvironment { expected } => match expected {
                 Environment::Production => {
                     f.write_str("the record belongs to a sandbox; a production org is expected")

@@ -94,6 +94,7 @@ fn run() -> Result<(), String> {
         )),
         kdf: config.kdf,
         retirements: config.retirements,
+        hold_after_get: config.hold_after_get,
         api_version: config.api_version,
         warnings,
         activated,

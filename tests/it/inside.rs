@@ -56,6 +56,7 @@ impl Inside {
                 lanes: 1,
             },
             retirements: Default::default(),
+            hold_after_get: sfvaultd::config::Config::default().hold_after_get,
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
             activated: Activated {

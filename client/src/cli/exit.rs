@@ -72,6 +72,7 @@ impl Exit {
             | Reason::ClockSkew
             | Reason::LoginBudgetSpent
             | Reason::SessionRefusedAgain
+            | Reason::TooManyStreams
             | Reason::ShuttingDown
             | Reason::Disconnected
             | Reason::NoAnswer => Self::TRY_LATER,

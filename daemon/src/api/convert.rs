@@ -18,7 +18,7 @@ use crate::{
         Session,
         decision::{Activity, Refusal, Want},
     },
-    vault::{LockState, NewRecord, NewSecrets, RecordView, SessionRequest},
+    vault::{LockState, NewRecord, NewSecrets, RecordView, SessionRequest, watching::WatchRequest},
 };
 
 pub(super) fn record_name(text: &str) -> Result<RecordName, Error> {
@@ -28,27 +28,39 @@ pub(super) fn record_name(text: &str) -> Result<RecordName, Error> {
 pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<SessionRequest, Error> {
     let min_ttl = duration("min_ttl", request.min_ttl)?;
     let refused = Some(request.refused_generation).filter(|generation| *generation != 0);
-    let expect_org = Some(&request.expect_org).filter(|org| !org.is_empty());
-    if let Some(org) = expect_org {
-        let is_org_id =
-            matches!(org.len(), 15 | 18) && org.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !(is_org_id && org.starts_with("00D")) {
-            return Err(invalid(
-                "expect_org",
-                "an org id has 15 or 18 letters and digits and starts with `00D`",
-            ));
-        }
-    }
     Ok(SessionRequest {
         want: Want {
             min_ttl,
             refused,
             fresh_proof: false,
         },
-        expect_org: expect_org.cloned(),
+        expect_org: expected_org(&request.expect_org)?,
         expect_environment: environment("expect_environment", request.expect_environment)?,
         wait: duration("wait", request.wait)?,
     })
+}
+
+pub(super) fn watch_request(request: &v1::WatchSessionRequest) -> Result<WatchRequest, Error> {
+    Ok(WatchRequest {
+        min_ttl: duration("min_ttl", request.min_ttl)?,
+        expect_org: expected_org(&request.expect_org)?,
+        expect_environment: environment("expect_environment", request.expect_environment)?,
+    })
+}
+
+fn expected_org(text: &str) -> Result<Option<String>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_org_id =
+        matches!(text.len(), 15 | 18) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !(is_org_id && text.starts_with("00D")) {
+        return Err(invalid(
+            "expect_org",
+            "an org id has 15 or 18 letters and digits and starts with `00D`",
+        ));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 pub(super) fn session(
@@ -267,15 +279,15 @@ pub(super) fn count(count: usize) -> u64 {
 }
 
 /// What keeps a record from logging in.
-struct Problem {
-    reason: v1::Reason,
-    text: String,
+pub(super) struct Problem {
+    pub(super) reason: v1::Reason,
+    pub(super) text: String,
     failed_at: Option<SystemTime>,
-    retry_at: Option<SystemTime>,
+    pub(super) retry_at: Option<SystemTime>,
 }
 
 impl Problem {
-    fn of(activity: &Activity) -> Self {
+    pub(super) fn of(activity: &Activity) -> Self {
         let none = Self {
             reason: v1::Reason::Unspecified,
             text: String::new(),

@@ -12,6 +12,7 @@ pub mod peer;
 mod records;
 mod sessions;
 mod status;
+mod watch;
 
 use std::{io, sync::Arc, time::SystemTime};
 
@@ -79,6 +80,7 @@ pub async fn serve_sessions(
     let sessions = SessionsServer::new(sessions::Service {
         vault: Arc::clone(&vault),
         about,
+        own_uid: own_uid(),
     });
     let mut router = server()
         .add_service(sessions.max_decoding_message_size(LONGEST_REQUEST))

@@ -87,7 +87,7 @@ pub(super) fn admit(origin: Option<Origin>, own_uid: u32) -> Result<Origin, Stat
         .ok_or_else(|| status::from_error(&Error::Denied))
 }
 
-fn is_ours(peer: Peer, own_uid: u32) -> bool {
+pub(super) fn is_ours(peer: Peer, own_uid: u32) -> bool {
     peer.uid == own_uid || peer.uid == 0
 }
 

@@ -65,6 +65,7 @@ fn reason(error: &Error) -> Reason {
         Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
         Error::ShuttingDown => Reason::ShuttingDown,
         Error::Store(error) => store_reason(error),
+        Error::TooManyStreams => Reason::TooManyStreams,
         Error::UnexpectedEnvironment { .. } | Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,
         Error::VaultLocked => Reason::VaultLocked,
@@ -117,7 +118,9 @@ fn code(reason: Reason) -> Code {
         | Reason::VaultLocked
         | Reason::VaultMissing
         | Reason::WrongHost => Code::FailedPrecondition,
-        Reason::LoginBudgetSpent | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::LoginBudgetSpent | Reason::RateLimited | Reason::TooManyStreams => {
+            Code::ResourceExhausted
+        }
         Reason::ClockSkew
         | Reason::LoginUnanswered
         | Reason::RestrictedHours

@@ -43,6 +43,8 @@ pub struct Config {
     pub kdf: KdfCost,
     /// What Salesforce is taking away, with the operator's dates.
     pub retirements: Retirements,
+    /// For how long after a GetSession its session is held: kept alive though the caller makes no calls.
+    pub hold_after_get: Duration,
 }
 
 impl Default for Config {
@@ -52,6 +54,7 @@ impl Default for Config {
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
             retirements: Retirements::default(),
+            hold_after_get: Duration::from_mins(30),
         }
     }
 }
@@ -179,6 +182,13 @@ impl Config {
         root.section("vault", &mut problems, |section, problems| {
             config.vault_section(section, problems)
         });
+        root.section("session", &mut problems, |section, problems| {
+            if let Some(minutes) =
+                section.integer("keep_alive_after_get_minutes", 0..=1440, problems)
+            {
+                config.hold_after_get = Duration::from_mins(minutes);
+            }
+        });
         root.section("retirement", &mut problems, |section, problems| {
             config.retirement_section(section, problems)
         });
@@ -299,6 +309,8 @@ mod tests {
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
+            [session]
+            keep_alive_after_get_minutes = 90
             [retirement]
             soap_login = "2028-01-31"
             permission_gate = "never"
@@ -322,6 +334,7 @@ mod tests {
         assert_eq!(config.salesforce.connect_timeout, Duration::from_secs(5));
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
+        assert_eq!(config.hold_after_get, Duration::from_mins(90));
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
         let host = Host::parse("login.salesforce.com").unwrap();
         let soap: Vec<_> = config

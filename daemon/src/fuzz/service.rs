@@ -146,6 +146,7 @@ fn vault() -> Option<Arc<Vault>> {
         login: Arc::new(Nowhere),
         kdf: cost,
         retirements: Arc::default(),
+        hold_after_get: Duration::ZERO,
     };
     let (store, keys) = template.open().ok()?;
     Vault::unlocked(Path::new("(memory)"), store, keys, parts).ok()

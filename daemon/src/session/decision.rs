@@ -50,6 +50,19 @@ pub enum Refusal {
     RefusedAgain { until: SystemTime },
 }
 
+impl Refusal {
+    /// When asking again may help, if time alone helps.
+    #[must_use]
+    pub fn until(&self) -> Option<SystemTime> {
+        match self {
+            Self::BackingOff { until, .. }
+            | Self::BudgetSpent { until }
+            | Self::RefusedAgain { until } => Some(*until),
+            Self::Latched { .. } | Self::MinTtlTooLong { .. } => None,
+        }
+    }
+}
+
 /// What a record is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Activity {

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::watch, task};
 
-use super::machine::Machine;
+use super::{hold::Holds, machine::Machine};
 use crate::{
     credential::Credential,
     error::Error,
@@ -27,6 +27,7 @@ pub type Landing = Option<Result<(), Error>>;
 pub struct Entry {
     id: RecordId,
     state: Mutex<State>,
+    changed: watch::Sender<()>,
     row: Arc<tokio::sync::Mutex<Row>>,
 }
 
@@ -58,6 +59,9 @@ pub struct State {
     pub unsaved: bool,
     /// Set when the vault was locked or the record removed: what callers who still hold the entry get.
     pub closed: Option<Error>,
+    pub holds: Holds,
+    /// A keeper runs for it.
+    pub kept: bool,
 }
 
 impl Entry {
@@ -73,7 +77,10 @@ impl Entry {
                 landing: None,
                 unsaved: false,
                 closed: None,
+                holds: Holds::default(),
+                kept: false,
             }),
+            changed: watch::Sender::new(()),
             row: Arc::new(tokio::sync::Mutex::new(Row {
                 revision: stored.revision,
                 in_doubt: false,
@@ -97,7 +104,21 @@ impl Entry {
     pub fn close(&self, error: Error) -> bool {
         let mut state = self.lock();
         state.closed = Some(error);
-        state.machine.forget_sessions()
+        let had_session = state.machine.forget_sessions();
+        drop(state);
+        self.tell();
+        had_session
+    }
+
+    /// Told whenever what the record does, has or is held by may have changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Wakes whoever waits for [`Entry::changes`].
+    pub fn tell(&self) {
+        self.changed.send_replace(());
     }
 
     /// Writes the record and its ledger as they are now. Goes on to its end even if the caller goes away.
@@ -250,6 +271,8 @@ impl Entry {
         let pin = record.pin.clone().or_else(|| state.record.pin.clone());
         state.record = Arc::new(Record { pin, ..record });
         apply(&mut state.machine);
+        drop(state);
+        self.tell();
         Ok(())
     }
 }

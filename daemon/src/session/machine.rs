@@ -23,6 +23,8 @@ struct Flight {
     stamp: Stamp,
     /// The credential changed under way: the result is not for us.
     superseded: bool,
+    /// It brings a new session while the present one, which ends soon, is still handed out.
+    replaces: bool,
 }
 
 /// The state of one record.
@@ -62,6 +64,7 @@ impl Machine {
 
     /// What to do for a caller now.
     pub fn acquire(&mut self, want: Want, now: SystemTime) -> Decision {
+        let mut replaces = false;
         if let Some(session) = self.session.clone() {
             let possible = session.longest_guarantee();
             let refused = want
@@ -92,7 +95,7 @@ impl Machine {
                 if let Err(refusal) = self.may_log_in(now) {
                     return Decision::Refuse(refusal);
                 }
-                self.lose_session();
+                replaces = true;
             }
         }
         if self.flight.is_some() {
@@ -115,14 +118,15 @@ impl Machine {
         self.flight = Some(Flight {
             stamp,
             superseded: false,
+            replaces,
         });
         Decision::Start(stamp)
     }
 
     /// What the flight does next; `None` if it is not the current one.
     pub fn step(&mut self, stamp: Stamp, now: SystemTime) -> Option<Step> {
-        self.current(stamp)?;
-        if let Some(session) = &self.session {
+        let flight = self.current(stamp)?;
+        if let Some(session) = self.session.as_ref().filter(|_| !flight.replaces) {
             return Some(Step::Prove(Arc::clone(session)));
         }
         match self.unproven.take() {
@@ -200,6 +204,9 @@ impl Machine {
             } => {
                 self.login_succeeded();
                 self.back_off = None;
+                if flight.replaces {
+                    self.gone = self.session.take().or(self.gone.take());
+                }
                 let session = Session::new(*grant, &proof, generation, self.gone.as_deref(), now);
                 if session.first_generation < generation {
                     self.refusals.vouch_for_same_id(now);
@@ -282,6 +289,18 @@ impl Machine {
     #[must_use]
     pub fn session(&self) -> Option<&Arc<Session>> {
         self.session.as_ref()
+    }
+
+    /// Whether somebody called the present session refused, and no call has settled it yet.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.refusals.doubted()
+    }
+
+    /// Until when nothing at all is sent, because the last exchange failed.
+    #[must_use]
+    pub fn pause(&self, now: SystemTime) -> Option<&BackOff> {
+        self.backing_off(now)
     }
 
     /// What the record is doing, for people to see.
@@ -391,9 +410,9 @@ impl Machine {
                     self.set_latch(failure, now);
                     return;
                 }
-                self.pause(failure, now, jitter);
+                self.back_off_from(failure, now, jitter);
             }
-            Next::BackOff => self.pause(failure, now, jitter),
+            Next::BackOff => self.back_off_from(failure, now, jitter),
         }
     }
 
@@ -408,7 +427,7 @@ impl Machine {
             self.unproven = None;
             self.set_latch(failure, now);
         } else {
-            self.pause(failure, now, jitter);
+            self.back_off_from(failure, now, jitter);
         }
     }
 
@@ -422,7 +441,7 @@ impl Machine {
         self.back_off = None;
     }
 
-    fn pause(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
+    fn back_off_from(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
         self.back_off = Some(BackOff::after(self.back_off.as_ref(), failure, now, jitter));
     }
 }

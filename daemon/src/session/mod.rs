@@ -4,6 +4,9 @@
 pub mod back_off;
 pub mod decision;
 pub mod entry;
+pub mod hold;
+pub mod keep_alive;
+mod keeper;
 pub mod machine;
 pub mod pin;
 pub mod refresh;

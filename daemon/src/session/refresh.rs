@@ -7,7 +7,7 @@
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -46,6 +46,8 @@ pub struct Refresher {
     pub in_air: Arc<RwLock<()>>,
     /// Told whenever a record may have become usable.
     pub changed: watch::Sender<()>,
+    /// For how long after a GetSession its session is held.
+    pub hold_after_get: Duration,
 }
 
 impl Refresher {
@@ -83,6 +85,7 @@ impl Refresher {
                         // Without a task nothing would ever end the flight.
                         let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
                         state.landing = Some(landing.clone());
+                        entry.tell();
                         Some(landing)
                     }
                 }
@@ -122,6 +125,7 @@ impl Refresher {
         task::spawn(async move {
             let landed = flight.run().await;
             flight.refresher.changed.send_replace(());
+            flight.entry.tell();
             // Nobody waits any more: then nobody needs to know.
             let _ = tell.send(Some(landed));
         });

@@ -288,6 +288,7 @@ impl Vault {
             clock: Arc::clone(&self.parts.clock),
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
+            hold_after_get: self.parts.hold_after_get,
         });
         *self.write() = Phase::Unlocked(Open {
             refresher,

@@ -8,6 +8,7 @@ mod credential;
 pub mod doctor;
 mod kind;
 mod view;
+pub mod watching;
 
 pub use administration::{Checked, NewRecord};
 pub use credential::NewSecrets;
@@ -34,7 +35,7 @@ use crate::{
     record::{RecordId, RecordName, same_org},
     retirement::{Nearness, Retirements},
     salesforce::{Login, Survey},
-    session::{Session, decision::Want, entry::Entry, refresh::Refresher},
+    session::{Session, decision::Want, entry::Entry, hold::Holder, refresh::Refresher},
     store::{KdfCost, Keys, Store, StoreError},
 };
 
@@ -52,6 +53,8 @@ pub struct Parts {
     pub kdf: KdfCost,
     /// What Salesforce is taking away.
     pub retirements: Arc<Retirements>,
+    /// For how long after a GetSession its session is held.
+    pub hold_after_get: Duration,
 }
 
 /// The vault of this daemon.
@@ -63,6 +66,7 @@ pub struct Vault {
     administration: Arc<tokio::sync::Mutex<()>>,
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
+    ending: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -136,6 +140,7 @@ impl Vault {
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
+            ending: watch::Sender::new(false),
         })
     }
 
@@ -215,6 +220,23 @@ impl Vault {
         }
         kind::is_expected(environment, Some(Environment::of_flag(session.sandbox)))?;
         Ok(session)
+    }
+
+    /// Somebody took the record's session: it is held for a while.
+    pub fn got(&self, name: &str, holder: Holder) {
+        // Who removed the record meanwhile has ended that hold too.
+        let Ok((refresher, entry)) = self.find(name) else {
+            return;
+        };
+        entry.lock().holds.got(holder, self.parts.clock.now());
+        if !refresher.hold_after_get.is_zero() {
+            refresher.keep(&entry);
+        }
+    }
+
+    /// Ends all watching: the daemon goes down.
+    pub fn end_watches(&self) {
+        self.ending.send_replace(true);
     }
 
     /// All records, in the order of their names; none while the vault is locked.

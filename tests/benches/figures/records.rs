@@ -163,6 +163,7 @@ impl Filled {
             )),
             kdf: KdfCost::default(),
             retirements: Arc::default(),
+            hold_after_get: std::time::Duration::ZERO,
         };
         Ok(Vault::open(&self.path(), parts)?)
     }

@@ -169,6 +169,7 @@ fn bench(script: Script) -> Bench {
         clock: Arc::new(SystemClock),
         in_air: Arc::default(),
         changed: watch::Sender::new(()),
+        hold_after_get: Duration::ZERO,
     });
     let entry = Arc::new(Entry::new(StoredRecord {
         record,

@@ -392,6 +392,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         retirements: Arc::default(),
+        hold_after_get: std::time::Duration::ZERO,
     };
     let store = Store::open_backend(disk.clone())?;
     Ok(Vault::over(Path::new("(disk)"), Some(store), parts))
