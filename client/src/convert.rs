@@ -9,8 +9,9 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, Reason,
-    RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId, VaultState,
+    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, News,
+    Reason, RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId, VaultState,
+    WatchState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -203,6 +204,28 @@ pub(crate) fn daemon(wire: v1::GetStatusResponse) -> DaemonStatus {
         records: wire.records.into_iter().map(record).collect(),
         warnings: wire.warnings,
     }
+}
+
+/// What one who watches is told.
+pub(crate) fn news(wire: v1::WatchSessionResponse) -> Result<News, Error> {
+    let state = match v1::WatchState::try_from(wire.state) {
+        Ok(v1::WatchState::Ready) => WatchState::Ready,
+        Ok(v1::WatchState::LoggingIn) => WatchState::LoggingIn,
+        Ok(v1::WatchState::BackingOff) => WatchState::BackingOff,
+        Ok(v1::WatchState::Latched) => WatchState::Latched,
+        Ok(v1::WatchState::Locked) => WatchState::Locked,
+        Ok(v1::WatchState::Unspecified) | Err(_) => WatchState::Unrecognised,
+    };
+    Ok(News {
+        state,
+        generation: wire.generation,
+        session: wire.session.map(session).transpose()?,
+        guaranteed_until: instant(wire.guaranteed_until),
+        expires_at: instant(wire.expires_at),
+        retry_at: instant(wire.retry_at),
+        reason: Reason::from_number(wire.reason),
+        problem: filled(wire.problem),
+    })
 }
 
 pub(crate) fn duration(duration: Duration) -> Result<prost_types::Duration, Error> {

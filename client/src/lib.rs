@@ -29,6 +29,7 @@ mod secret;
 mod session;
 mod sessions;
 mod status;
+mod watch;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use doctor::{Finding, Grade};
@@ -46,3 +47,4 @@ pub use secret::{
 pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, VaultState};
+pub use watch::{News, Watch, WatchRequest, WatchState};

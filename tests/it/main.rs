@@ -37,3 +37,4 @@ mod sockets;
 mod start;
 mod storage;
 mod upstream;
+mod watch;
