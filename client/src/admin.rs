@@ -8,7 +8,7 @@ use sfvault_proto::v1::{
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
-    ConsumerSecret, CredentialChange, DaemonStatus, Error, Finding, NewRecord, Passphrase,
+    ConsumerSecret, CredentialChange, DaemonStatus, Error, Finding, Holder, NewRecord, Passphrase,
     Password, Places, PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect,
     convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
@@ -238,6 +238,33 @@ impl AdminClient {
         let mut wire = self.records.clone();
         call(DEADLINE, request, |r| wire.remove_record(r)).await?;
         Ok(())
+    }
+
+    /// Who may be cut off when the record's session ends; none if there is no session.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn holders(&self, name: &RecordName) -> Result<Option<Vec<Holder>>, Error> {
+        let request = v1::ListHoldersRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.list_holders(r)).await?;
+        let holders = answer.holders.into_iter().map(convert::holder).collect();
+        Ok(answer.has_session.then_some(holders))
+    }
+
+    /// Ends the record's session at Salesforce, for all who share it. Returns whether there was one.
+    ///
+    /// # Errors
+    /// See [`AdminClient`]; also if Salesforce did not say that it ended.
+    pub async fn end_session(&self, name: &RecordName) -> Result<bool, Error> {
+        let request = v1::EndSessionRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.end_session(r)).await?;
+        Ok(answer.ended)
     }
 
     /// Proves that a record works: logs in if there is no session, and makes one call with the session.

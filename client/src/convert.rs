@@ -9,9 +9,9 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, News,
-    Reason, RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId, VaultState,
-    WatchState,
+    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, Holder,
+    News, Reason, RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId,
+    VaultState, WatchState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -226,6 +226,15 @@ pub(crate) fn news(wire: v1::WatchSessionResponse) -> Result<News, Error> {
         reason: Reason::from_number(wire.reason),
         problem: filled(wire.problem),
     })
+}
+
+pub(crate) fn holder(wire: v1::Holder) -> Holder {
+    Holder {
+        uid: wire.uid,
+        pid: u32::try_from(wire.pid).ok().filter(|pid| *pid != 0),
+        watching: wire.watching,
+        at: instant(wire.at),
+    }
 }
 
 pub(crate) fn duration(duration: Duration) -> Result<prost_types::Duration, Error> {

@@ -21,6 +21,7 @@ mod connect;
 mod convert;
 mod doctor;
 mod error;
+mod holder;
 mod places;
 mod reason;
 mod record;
@@ -34,6 +35,7 @@ mod watch;
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use doctor::{Finding, Grade};
 pub use error::Error;
+pub use holder::Holder;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
 pub use record::{

@@ -1,6 +1,9 @@
 //! Watching a record: its session now, and each that follows.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error as _,
+    time::{Duration, SystemTime},
+};
 
 use sfvault_proto::v1::WatchSessionResponse;
 use tonic::Streaming;
@@ -79,7 +82,16 @@ impl Watch {
             Ok(Some(news)) => convert::news(news),
             // The daemon ends a stream with a reason; only one that is going away might not.
             Ok(None) => Err(Error::new(Reason::Disconnected, "sfvaultd ended the call")),
-            Err(status) => Err(Error::from_status(&status)),
+            Err(status) => {
+                let error = Error::from_status(&status);
+                // What the daemon says has no source here; a connection that breaks amid a stream has one of many kinds.
+                let broken = status.source().is_some() && error.reason() == Reason::MalformedAnswer;
+                Err(if broken {
+                    Error::new(Reason::Disconnected, "the connection to sfvaultd broke")
+                } else {
+                    error
+                })
+            }
         }
     }
 }

@@ -42,6 +42,11 @@ pub enum Error {
         failure: Failure,
         retry_after: Duration,
     },
+    /// Salesforce did not say that it ended the session.
+    LogoutFailed {
+        record: RecordName,
+        failure: Failure,
+    },
     /// No session of this org is guaranteed for so long.
     MinTtlTooLong { asked: Duration, possible: Duration },
     /// There is a record of this name.
@@ -87,6 +92,7 @@ impl Error {
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
             | Self::InvalidArgument { .. }
+            | Self::LogoutFailed { .. }
             | Self::MinTtlTooLong { .. }
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
@@ -121,6 +127,10 @@ impl fmt::Display for Error {
             Self::LoginFailed {
                 record, failure, ..
             } => write!(f, "login of `{record}` failed: {failure}"),
+            Self::LogoutFailed { record, failure } => write!(
+                f,
+                "Salesforce did not say that it ended the session of `{record}`: {failure}"
+            ),
             Self::MinTtlTooLong { asked, possible } => write!(
                 f,
                 "a session of this org is guaranteed for {} s at most; {} s were asked for",

@@ -22,6 +22,7 @@ mod inside;
 mod layers;
 mod leaks;
 mod lockout;
+mod logout;
 mod main_job;
 mod memory;
 mod neighbours;

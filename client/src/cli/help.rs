@@ -151,6 +151,18 @@ JSON:
   {\"removed\"}
 ";
 
+pub(crate) const LOGOUT: &str = "\
+Example:
+  sfvault logout acme-prod --yes
+
+  Calls Salesforce's logout once. Salesforce often gives all logins of a user the same session: other
+  tools that log in as this user may lose theirs too. Who asks sfvaultd next gets a new session, and
+  who follows one is given it. sfvaultd itself never ends a session; `lock` and `remove` do not either.
+
+JSON:
+  {\"record\",\"ended\",\"holders\":[{\"uid\",\"pid\",\"watching\",\"at\"}]}
+";
+
 pub(crate) const CHECK: &str = "\
 Examples:
   sfvault check acme-prod
@@ -173,6 +185,10 @@ Examples:
   When Salesforce refuses a session (401 INVALID_SESSION_ID), ask again with --refused-generation
   and the generation from the JSON: the same session is not given again.
 
+  --follow goes on: it writes a JSON line for each session that follows, and the session is kept
+  alive meanwhile. A restart of the daemon and a locked vault are waited for. SIGTERM and SIGINT end
+  it with status 0.
+
   --format env writes SF_ACCESS_TOKEN, SF_SESSION_ID, SF_INSTANCE_URL, SF_ORG_INSTANCE_URL,
   SF_ORG_ID and SF_API_VERSION, quoted for a shell, without `export`.
 
@@ -182,14 +198,20 @@ JSON:
 ";
 
 pub(crate) const EXEC: &str = "\
-Example:
-  sfvault exec acme-prod --min-ttl 2h -- python3 load_accounts.py --full
+Examples:
+  sfvault exec acme-prod --min-ttl 30m -- python3 load_accounts.py --full
+  sfvault exec acme-prod --refresh-file /run/user/1000/acme.json -- ./nightly.sh
 
   Sets SF_ACCESS_TOKEN, SF_SESSION_ID (the same), SF_INSTANCE_URL, SF_ORG_INSTANCE_URL (the same),
   SF_ORG_ID and SF_API_VERSION. `sfvault` turns into the command: signals, exit status and
   process id are the command's own. Without a session, the exit status is that of `sfvault get`.
   A session that the job outlives is not replaced: ask for enough with --min-ttl, or let the
   job itself ask for another.
+
+  With --refresh-file, `sfvault` stays: it keeps the session alive and the file, whose path is in
+  SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode 0600, replaced at once. Read it
+  again when Salesforce refuses the session. Signals go on to the command, its exit status is passed
+  on (128 and the signal if one killed it), and the file goes with it.
 ";
 
 pub(crate) const DOCTOR: &str = "\

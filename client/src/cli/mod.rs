@@ -25,6 +25,7 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod logout;
 mod man;
 mod misread;
 mod open_page;
@@ -125,6 +126,9 @@ enum Command {
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
     Remove(remove::Remove),
+    /// End the session of a record at Salesforce, for all who share it
+    #[command(after_long_help = help::LOGOUT)]
+    Logout(logout::Logout),
     /// Prove that a record works
     #[command(after_long_help = help::CHECK)]
     Check(check::Check),
@@ -233,7 +237,12 @@ impl Command {
 
     fn may_ask(&self) -> bool {
         match self {
-            Self::Init(_) | Self::Unlock(_) | Self::Add(_) | Self::Set(_) | Self::Remove(_) => true,
+            Self::Init(_)
+            | Self::Unlock(_)
+            | Self::Add(_)
+            | Self::Set(_)
+            | Self::Remove(_)
+            | Self::Logout(_) => true,
             Self::Lock(_)
             | Self::Status(_)
             | Self::List(_)
@@ -259,6 +268,7 @@ impl Command {
             Self::Show(command) => Box::pin(command.run(context)),
             Self::Set(command) => Box::pin(command.run(context)),
             Self::Remove(command) => Box::pin(command.run(context)),
+            Self::Logout(command) => Box::pin(command.run(context)),
             Self::Check(command) => Box::pin(command.run(context)),
             Self::Get(command) => Box::pin(command.run(context)),
             Self::Exec(command) => Box::pin(command.run(context)),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use sfvault_proto::v1::{
     AddRecordRequest, AddRecordResponse, CheckRecordRequest, CheckRecordResponse,
-    DescribeRecordRequest, DescribeRecordResponse, RemoveRecordRequest, RemoveRecordResponse,
+    DescribeRecordRequest, DescribeRecordResponse, EndSessionRequest, EndSessionResponse, Holder,
+    ListHoldersRequest, ListHoldersResponse, RemoveRecordRequest, RemoveRecordResponse,
     SetCredentialRequest, SetCredentialResponse, records_server::Records,
 };
 use tonic::{Request, Response, Status};
@@ -55,6 +56,29 @@ impl Service {
         Ok(RemoveRecordResponse {})
     }
 
+    fn holders(&self, request: &ListHoldersRequest) -> Result<ListHoldersResponse, Error> {
+        let holders = self.vault.holders(&request.name)?;
+        let has_session = holders.is_some();
+        let holders = holders.unwrap_or_default();
+        Ok(ListHoldersResponse {
+            has_session,
+            holders: holders
+                .into_iter()
+                .map(|hold| Holder {
+                    uid: hold.holder.uid,
+                    pid: hold.holder.pid.unwrap_or_default(),
+                    watching: hold.stream,
+                    at: Some(hold.at.into()),
+                })
+                .collect(),
+        })
+    }
+
+    async fn end_session(&self, request: EndSessionRequest) -> Result<EndSessionResponse, Error> {
+        let ended = self.vault.end_session(&request.name).await?;
+        Ok(EndSessionResponse { ended })
+    }
+
     fn describe(&self, request: &DescribeRecordRequest) -> Result<DescribeRecordResponse, Error> {
         let record = self.vault.record(&request.name)?;
         Ok(DescribeRecordResponse {
@@ -91,6 +115,20 @@ impl Records for Service {
         request: Request<RemoveRecordRequest>,
     ) -> Result<Response<RemoveRecordResponse>, Status> {
         status::answer(self.remove(request.into_inner()).await)
+    }
+
+    async fn list_holders(
+        &self,
+        request: Request<ListHoldersRequest>,
+    ) -> Result<Response<ListHoldersResponse>, Status> {
+        status::answer(self.holders(request.get_ref()))
+    }
+
+    async fn end_session(
+        &self,
+        request: Request<EndSessionRequest>,
+    ) -> Result<Response<EndSessionResponse>, Status> {
+        status::answer(self.end_session(request.into_inner()).await)
     }
 
     async fn check_record(

@@ -55,9 +55,9 @@ fn reason(error: &Error) -> Reason {
         Error::HostNotAllowed(_) => Reason::HostNotAllowed,
         Error::Internal(_) => Reason::Internal,
         Error::InvalidArgument { .. } => Reason::InvalidArgument,
-        Error::Latched { failure, .. } | Error::LoginFailed { failure, .. } => {
-            failure_reason(failure.class)
-        }
+        Error::Latched { failure, .. }
+        | Error::LoginFailed { failure, .. }
+        | Error::LogoutFailed { failure, .. } => failure_reason(failure.class),
         Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,

@@ -169,6 +169,10 @@ impl Login for Nowhere {
         Box::pin(async { Err(unavailable()) })
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async { Err(unavailable()) })
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
         Box::pin(async { Err(unavailable()) })
     }

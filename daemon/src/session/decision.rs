@@ -35,6 +35,17 @@ pub enum Decision {
     Refuse(Refusal),
 }
 
+/// What to do for somebody who wants the session ended.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// There is none.
+    Nothing,
+    /// A flight is under way: wait for it, then ask again.
+    Join,
+    /// End this one in a flight with this stamp.
+    Start(Stamp, Arc<Session>),
+}
+
 /// Why a caller gets nothing, for now or until somebody acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {

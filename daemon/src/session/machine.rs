@@ -9,7 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 use super::{
     Session,
     back_off::BackOff,
-    decision::{Activity, Decision, Outcome, Refusal, Stamp, Step, Want},
+    decision::{Activity, Decision, Ending, Outcome, Refusal, Stamp, Step, Want},
     refusals::Refusals,
 };
 use crate::{
@@ -113,14 +113,7 @@ impl Machine {
         {
             return Decision::Refuse(refusal);
         }
-        self.last_stamp += 1;
-        let stamp = Stamp(self.last_stamp);
-        self.flight = Some(Flight {
-            stamp,
-            superseded: false,
-            replaces,
-        });
-        Decision::Start(stamp)
+        Decision::Start(self.take_off(replaces))
     }
 
     /// What the flight does next; `None` if it is not the current one.
@@ -154,6 +147,19 @@ impl Machine {
         if self.current(stamp).is_some() {
             self.lose_session();
         }
+    }
+
+    /// Begins to end the session at Salesforce. Nobody gets it meanwhile, and if that fails nobody does before a call has
+    /// proved that it lives.
+    pub fn end_session(&mut self) -> Ending {
+        if self.flight.is_some() {
+            return Ending::Join;
+        }
+        let Some(session) = self.session.clone() else {
+            return Ending::Nothing;
+        };
+        self.refusals.doubt();
+        Ending::Start(self.take_off(false), session)
     }
 
     /// Ends a flight. `jitter` in 0..=255 spreads the pauses of many records.
@@ -370,6 +376,17 @@ impl Machine {
     fn current(&self, stamp: Stamp) -> Option<Flight> {
         self.flight
             .filter(|flight| flight.stamp == stamp && !flight.superseded)
+    }
+
+    fn take_off(&mut self, replaces: bool) -> Stamp {
+        self.last_stamp += 1;
+        let stamp = Stamp(self.last_stamp);
+        self.flight = Some(Flight {
+            stamp,
+            superseded: false,
+            replaces,
+        });
+        stamp
     }
 
     fn lose_session(&mut self) {

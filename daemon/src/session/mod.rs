@@ -3,6 +3,7 @@
 
 pub mod back_off;
 pub mod decision;
+mod ending;
 pub mod entry;
 pub mod hold;
 pub mod keep_alive;

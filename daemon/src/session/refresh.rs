@@ -113,15 +113,7 @@ impl Refresher {
         stamp: Stamp,
     ) -> Result<watch::Receiver<Landing>, Error> {
         let (tell, landing) = watch::channel(None);
-        let flight = Flight {
-            // Refused only while somebody waits for the air to clear; then nothing may take off.
-            _in_air: Arc::clone(&self.in_air)
-                .try_read_owned()
-                .map_err(|_| Error::ShuttingDown)?,
-            refresher: Arc::clone(self),
-            entry: Arc::clone(entry),
-            stamp,
-        };
+        let flight = self.take_off(entry, stamp)?;
         task::spawn(async move {
             let landed = flight.run().await;
             flight.refresher.changed.send_replace(());
@@ -131,13 +123,29 @@ impl Refresher {
         });
         Ok(landing)
     }
+
+    pub(super) fn take_off(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        stamp: Stamp,
+    ) -> Result<Flight, Error> {
+        Ok(Flight {
+            // Refused only while somebody waits for the air to clear; then nothing may take off.
+            _in_air: Arc::clone(&self.in_air)
+                .try_read_owned()
+                .map_err(|_| Error::ShuttingDown)?,
+            refresher: Arc::clone(self),
+            entry: Arc::clone(entry),
+            stamp,
+        })
+    }
 }
 
 /// One piece of work for Salesforce.
-struct Flight {
-    refresher: Arc<Refresher>,
-    entry: Arc<Entry>,
-    stamp: Stamp,
+pub(super) struct Flight {
+    pub(super) refresher: Arc<Refresher>,
+    pub(super) entry: Arc<Entry>,
+    pub(super) stamp: Stamp,
     _in_air: OwnedRwLockReadGuard<()>,
 }
 

@@ -35,7 +35,13 @@ use crate::{
     record::{RecordId, RecordName, same_org},
     retirement::{Nearness, Retirements},
     salesforce::{Login, Survey},
-    session::{Session, decision::Want, entry::Entry, hold::Holder, refresh::Refresher},
+    session::{
+        Session,
+        decision::Want,
+        entry::Entry,
+        hold::{Hold, Holder},
+        refresh::Refresher,
+    },
     store::{KdfCost, Keys, Store, StoreError},
 };
 
@@ -232,6 +238,27 @@ impl Vault {
         if !refresher.hold_after_get.is_zero() {
             refresher.keep(&entry);
         }
+    }
+
+    /// Who may be cut off if the record's session ends, if there is one: streams, and who took it within its timeout.
+    ///
+    /// # Errors
+    /// If there is no such record, or the vault is missing or locked.
+    pub fn holders(&self, name: &str) -> Result<Option<Vec<Hold>>, Error> {
+        let (_, entry) = self.find(name)?;
+        let state = entry.lock();
+        let now = self.parts.clock.now();
+        let session = state.machine.session();
+        Ok(session.map(|session| state.holds.list(session.timeout, now)))
+    }
+
+    /// Ends the record's session at Salesforce. Returns false if there is none here.
+    ///
+    /// # Errors
+    /// If there is no such record, the vault is missing or locked, or Salesforce did not say that it ended.
+    pub async fn end_session(&self, name: &str) -> Result<bool, Error> {
+        let (refresher, entry) = self.find(name)?;
+        refresher.end_session(&entry).await
     }
 
     /// Ends all watching: the daemon goes down.

@@ -100,6 +100,18 @@ impl Login for Fake {
         })
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async {
+            *self.session_alive.lock().unwrap() = false;
+            self.may_answer.acquire().await.unwrap().forget();
+            match *self.script.lock().unwrap() {
+                Script::Succeed => Ok(()),
+                Script::Fail(class) => Err(failure(class)),
+                Script::Panic => panic!("the call breaks"),
+            }
+        })
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
         Box::pin(async { unreachable!("nobody asks") })
     }

@@ -322,6 +322,7 @@ impl World {
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
+            | Error::LogoutFailed { .. }
             | Error::TooManyStreams
             | Error::VaultMissing(_) => panic!("{name}: {error:?}"),
         }
