@@ -155,9 +155,10 @@ pub(crate) const LOGOUT: &str = "\
 Example:
   sfvault logout acme-prod --yes
 
-  Calls Salesforce's logout once. Salesforce often gives all logins of a user the same session: other
-  tools that log in as this user may lose theirs too. Who asks sfvaultd next gets a new session, and
-  who follows one is given it. sfvaultd itself never ends a session; `lock` and `remove` do not either.
+  Calls Salesforce's logout once. Salesforce often gives all logins of a user the same session:
+  other tools that log in as this user may lose theirs too. Who asks sfvaultd next gets a new
+  session, and who follows one is given it. Nothing else ends a session: not sfvaultd by itself,
+  nor `lock`, nor `remove`.
 
 JSON:
   {\"record\",\"ended\",\"holders\":[{\"uid\",\"pid\",\"watching\",\"at\"}]}

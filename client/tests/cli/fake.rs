@@ -34,6 +34,7 @@ pub(crate) struct Asked {
     pub(crate) add: Option<v1::AddRecordRequest>,
     pub(crate) set: Option<v1::SetCredentialRequest>,
     pub(crate) removed: Option<String>,
+    pub(crate) ended: Option<String>,
     pub(crate) check: Option<v1::CheckRecordRequest>,
 }
 
@@ -282,6 +283,15 @@ impl Sessions for Daemon {
         }))
     }
 
+    type WatchSessionStream = tokio_stream::Empty<Result<v1::WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        _: Request<v1::WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        Ok(Response::new(tokio_stream::empty()))
+    }
+
     async fn list_records(
         &self,
         _: Request<v1::ListRecordsRequest>,
@@ -345,6 +355,31 @@ impl Records for Daemon {
     ) -> Result<Response<v1::RemoveRecordResponse>, Status> {
         self.note(|asked| asked.removed = Some(request.into_inner().name));
         Ok(Response::new(v1::RemoveRecordResponse {}))
+    }
+
+    async fn list_holders(
+        &self,
+        request: Request<v1::ListHoldersRequest>,
+    ) -> Result<Response<v1::ListHoldersResponse>, Status> {
+        record(&request.into_inner().name)?;
+        let holder = |pid, watching| v1::Holder {
+            uid: 1000,
+            pid,
+            watching,
+            at: at(1_795_293_764),
+        };
+        Ok(Response::new(v1::ListHoldersResponse {
+            has_session: true,
+            holders: vec![holder(4711, true), holder(0, false)],
+        }))
+    }
+
+    async fn end_session(
+        &self,
+        request: Request<v1::EndSessionRequest>,
+    ) -> Result<Response<v1::EndSessionResponse>, Status> {
+        self.note(|asked| asked.ended = Some(request.into_inner().name));
+        Ok(Response::new(v1::EndSessionResponse { ended: true }))
     }
 
     async fn check_record(
