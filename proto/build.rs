@@ -3,13 +3,19 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Messages that carry a secret get no derived `Debug`: `src/lib.rs` writes a redacted one.
-const SECRET_MESSAGES: [&str; 10] = [
+const SECRET_MESSAGES: &[&str] = &[
     "sfvault.v1.AddRecordRequest",
+    "sfvault.v1.BeginLoginRequest",
+    "sfvault.v1.BeginLoginResponse",
     "sfvault.v1.ClientCredentialsCredential",
+    "sfvault.v1.FinishLoginRequest",
     "sfvault.v1.GetSessionResponse",
     "sfvault.v1.InitializeVaultRequest",
     "sfvault.v1.JwtBearerCredential",
+    "sfvault.v1.MigrateRecordRequest",
     "sfvault.v1.RefreshTokenCredential",
+    "sfvault.v1.RevealGeneratedPasswordResponse",
+    "sfvault.v1.RotateCredentialRequest",
     "sfvault.v1.SetCredentialRequest",
     "sfvault.v1.SoapLoginCredential",
     "sfvault.v1.UnlockVaultRequest",

@@ -1,23 +1,26 @@
 //! Administration of the vault and its records, over the socket `admin.sock`.
 
+mod changes;
+
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{
     self, control_client::ControlClient, doctor_client::DoctorClient, records_client::RecordsClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
+use zeroize::Zeroizing;
 
 use crate::{
-    ConsumerSecret, CredentialChange, DaemonStatus, Error, Finding, Holder, NewRecord, Passphrase,
-    Password, Places, PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect,
-    convert,
+    BeginLogin, BegunLogin, Callback, ConsumerSecret, CredentialChange, DaemonStatus, Error,
+    Finding, FinishedLogin, Holder, NewRecord, Passphrase, Password, Places, PrivateKey,
+    RecordName, RecordStatus, RefreshToken, SecurityToken, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
 };
 
 /// Administers the daemon. Clones share one connection, which is made anew when it breaks.
 ///
 /// Every call fails as the daemon says, or if the connection breaks, or if no answer comes within a
-/// minute (five for [`AdminClient::check`]).
+/// minute (five for [`AdminClient::check`] and [`AdminClient::finish_login`]).
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     control: ControlClient<Channel>,
@@ -168,16 +171,7 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
-        let request = v1::AddRecordRequest {
-            name: new.name.as_str().to_owned(),
-            username: new.username,
-            login_url: new.login_url,
-            consumer_key: new.consumer_key,
-            audience: new.audience,
-            credential: Some(convert::credential(new.credential)),
-            environment: convert::environment(new.environment),
-            remind_after: new.remind_after.map(convert::duration).transpose()?,
-        };
+        let request = new_record(new)?;
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
         Ok(Stored {
@@ -286,6 +280,65 @@ impl AdminClient {
             logged_in: answer.logged_in,
         })
     }
+}
+
+impl AdminClient {
+    /// Begins a login in a browser.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn begin_login(&self, begin: BeginLogin) -> Result<BegunLogin, Error> {
+        let request = v1::BeginLoginRequest {
+            name: begin.name.as_str().to_owned(),
+            login_url: begin.login_url.unwrap_or_default(),
+            consumer_key: begin.consumer_key.unwrap_or_default(),
+            consumer_secret: begin.consumer_secret.map(ConsumerSecret::into_wire),
+            redirect_uri: begin.redirect_uri,
+            timeout: Some(convert::duration(begin.timeout)?),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.begin_login(r)).await?;
+        Ok(BegunLogin {
+            login_id: answer.login_id,
+            authorize_url: Zeroizing::new(answer.authorize_url),
+            expires_at: convert::instant(answer.expires_at),
+        })
+    }
+
+    /// Finishes it: the daemon redeems the code and stores the refresh token. Once only.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn finish_login(&self, callback: Callback) -> Result<FinishedLogin, Error> {
+        let take = |mut text: Zeroizing<String>| std::mem::take(&mut *text);
+        let request = v1::FinishLoginRequest {
+            login_id: callback.login_id,
+            code: take(callback.code),
+            state: take(callback.state),
+            issuer: take(callback.issuer),
+            error: take(callback.error),
+            error_description: take(callback.error_description),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.finish_login(r)).await?;
+        Ok(FinishedLogin {
+            record: convert::required(answer.record)?,
+            added: answer.added,
+        })
+    }
+}
+
+fn new_record(new: NewRecord) -> Result<v1::AddRecordRequest, Error> {
+    Ok(v1::AddRecordRequest {
+        name: new.name.as_str().to_owned(),
+        username: new.username,
+        login_url: new.login_url,
+        consumer_key: new.consumer_key,
+        audience: new.audience,
+        credential: Some(convert::credential(new.credential)),
+        environment: convert::environment(new.environment),
+        remind_after: new.remind_after.map(convert::duration).transpose()?,
+    })
 }
 
 async fn call<Q, A, F>(

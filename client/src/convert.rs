@@ -9,9 +9,9 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, Holder,
-    News, Reason, RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId,
-    VaultState, WatchState,
+    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, GeneratedPassword,
+    Grade, Holder, KeptLogin, LoginFacts, News, Reason, RecordState, RecordStatus, Retirement,
+    RotationResult, SecurityToken, Session, SessionId, VaultState, WatchState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -122,14 +122,13 @@ pub(crate) fn required(wire: Option<v1::RecordStatus>) -> Result<RecordStatus, E
 
 pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
     RecordStatus {
-        flow: match v1::Flow::try_from(wire.flow) {
-            Ok(v1::Flow::SoapLogin) => Flow::SoapLogin,
-            Ok(v1::Flow::UsernamePassword) => Flow::UsernamePassword,
-            Ok(v1::Flow::ClientCredentials) => Flow::ClientCredentials,
-            Ok(v1::Flow::JwtBearer) => Flow::JwtBearer,
-            Ok(v1::Flow::RefreshToken) => Flow::RefreshToken,
-            Ok(v1::Flow::Unspecified) | Err(_) => Flow::Unrecognised,
-        },
+        flow: flow(wire.flow),
+        kept_login: wire.kept_login.map(|kept| KeptLogin {
+            flow: flow(kept.flow),
+            login_url: kept.login_url,
+            since: instant(kept.since),
+        }),
+        generated_password: generated_password(wire.generated_password),
         state: match v1::RecordState::try_from(wire.state) {
             Ok(v1::RecordState::Idle) => RecordState::Idle,
             Ok(v1::RecordState::LoggingIn) => RecordState::LoggingIn,
@@ -155,6 +154,7 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         logins: wire.logins,
         consumer_key: filled(wire.consumer_key),
         audience: filled(wire.audience),
+        refresh_token_idle_until: instant(wire.refresh_token_idle_until),
         remind_after: wire
             .remind_after
             .and_then(|span| Duration::try_from(span).ok()),
@@ -186,6 +186,53 @@ pub(crate) fn finding(wire: v1::Finding) -> Finding {
         },
         text: wire.text,
         fix: filled(wire.fix),
+    }
+}
+
+pub(crate) fn login_facts(wire: Option<v1::LoginFacts>) -> Result<LoginFacts, Error> {
+    let wire = wire.ok_or_else(|| Error::malformed("what is known of a login is missing"))?;
+    Ok(LoginFacts {
+        flow: flow(wire.flow),
+        login_url: wire.login_url,
+        consumer_key: filled(wire.consumer_key),
+        org_id: filled(wire.org_id),
+        user_id: filled(wire.user_id),
+        username: filled(wire.username),
+        instance_url: filled(wire.instance_url),
+        timeout: wire
+            .timeout
+            .and_then(|timeout| Duration::try_from(timeout).ok()),
+        proven: wire.proven,
+    })
+}
+
+pub(crate) fn rotation(wire: i32) -> RotationResult {
+    match v1::Rotation::try_from(wire) {
+        Ok(v1::Rotation::Replaced) => RotationResult::Replaced,
+        Ok(v1::Rotation::Same) => RotationResult::Same,
+        Ok(v1::Rotation::TokenAwaited) => RotationResult::TokenAwaited,
+        Ok(v1::Rotation::KeptOld) => RotationResult::KeptOld,
+        Ok(v1::Rotation::Unspecified) | Err(_) => RotationResult::Unrecognised,
+    }
+}
+
+pub(crate) fn generated_password(wire: i32) -> Option<GeneratedPassword> {
+    match v1::GeneratedPassword::try_from(wire) {
+        Ok(v1::GeneratedPassword::Unspecified) => None,
+        Ok(v1::GeneratedPassword::InForce) => Some(GeneratedPassword::InForce),
+        // A state that this client does not know is no reason to say that there is none.
+        Ok(v1::GeneratedPassword::Unknown) | Err(_) => Some(GeneratedPassword::Unknown),
+    }
+}
+
+fn flow(wire: i32) -> Flow {
+    match v1::Flow::try_from(wire) {
+        Ok(v1::Flow::SoapLogin) => Flow::SoapLogin,
+        Ok(v1::Flow::UsernamePassword) => Flow::UsernamePassword,
+        Ok(v1::Flow::ClientCredentials) => Flow::ClientCredentials,
+        Ok(v1::Flow::JwtBearer) => Flow::JwtBearer,
+        Ok(v1::Flow::RefreshToken) => Flow::RefreshToken,
+        Ok(v1::Flow::Unspecified) | Err(_) => Flow::Unrecognised,
     }
 }
 
@@ -247,7 +294,7 @@ pub(crate) fn duration(duration: Duration) -> Result<prost_types::Duration, Erro
 }
 
 /// A time that can't be told counts as none: who shows it must not fail over it.
-fn instant(wire: Option<prost_types::Timestamp>) -> Option<SystemTime> {
+pub(crate) fn instant(wire: Option<prost_types::Timestamp>) -> Option<SystemTime> {
     wire.and_then(|time| SystemTime::try_from(time).ok())
 }
 

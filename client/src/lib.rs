@@ -17,6 +17,8 @@
 //! the program `sfvault`, which does.
 
 mod admin;
+mod browser_login;
+mod change;
 mod connect;
 mod convert;
 mod doctor;
@@ -33,6 +35,11 @@ mod status;
 mod watch;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};
+pub use change::{
+    GeneratedPassword, KeptLogin, LoginFacts, Migrated, Migration, Rotated, Rotation,
+    RotationResult,
+};
 pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use holder::Holder;

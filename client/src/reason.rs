@@ -61,7 +61,7 @@ reasons! {
         RecordExists = "RECORD_EXISTS",
         /// This user may not make this call.
         Denied = "DENIED",
-        /// The record belongs to another org than the caller expects.
+        /// The record belongs to another org, or kind of org, than the caller expects.
         UnexpectedOrg = "UNEXPECTED_ORG",
         /// There is no vault yet.
         VaultMissing = "VAULT_MISSING",
@@ -101,6 +101,10 @@ reasons! {
         AppConfig = "APP_CONFIG",
         /// The refresh token is spent, revoked or expired.
         RefreshTokenDead = "REFRESH_TOKEN_DEAD",
+        /// The login in the browser was denied, took too long, or came back changed.
+        BrowserLogin = "BROWSER_LOGIN",
+        /// sfvault changed the password, or may have; its security token is awaited.
+        TokenAwaited = "TOKEN_AWAITED",
         /// The user's login hours forbid it now.
         RestrictedHours = "RESTRICTED_HOURS",
         /// Salesforce limits the rate of logins or calls.

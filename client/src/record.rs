@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    ConsumerSecret, Environment, Password, PrivateKey, Reason, RefreshToken, Retirement,
-    SecurityToken,
+    ConsumerSecret, Environment, GeneratedPassword, KeptLogin, Password, PrivateKey, Reason,
+    RefreshToken, Retirement, SecurityToken,
 };
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
@@ -212,6 +212,12 @@ pub struct RecordStatus {
     pub consumer_key: Option<String>,
     /// The audience of the assertion.
     pub audience: Option<String>,
+    /// When Salesforce ends the refresh token unless somebody logs in before.
+    pub refresh_token_idle_until: Option<SystemTime>,
+    /// The login that it had before a migration and can return to.
+    pub kept_login: Option<KeptLogin>,
+    /// The password that sfvault generated for it, while its security token is awaited.
+    pub generated_password: Option<GeneratedPassword>,
     /// How long after a change of its credential people are reminded to change it again.
     pub remind_after: Option<Duration>,
     /// What Salesforce is taking away from its way of logging in, by date.

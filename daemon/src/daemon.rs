@@ -10,6 +10,7 @@ use crate::{
     api::{About, serve_admin, serve_sessions},
     clock::Clock,
     descriptors::room,
+    keep_alive::KeepAlive,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths},
     retirement::Retirements,
@@ -33,6 +34,7 @@ pub struct Setup {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    pub keep_alive: KeepAlive,
     /// What Salesforce is taking away.
     pub retirements: Retirements,
     /// For how long after a GetSession its session is held.
@@ -101,6 +103,7 @@ impl Daemon {
             clock,
             login,
             kdf,
+            keep_alive,
             retirements,
             hold_after_get,
             api_version,
@@ -119,6 +122,7 @@ impl Daemon {
             clock,
             login,
             kdf,
+            keep_alive,
             retirements: Arc::new(retirements),
             hold_after_get,
         };
@@ -188,10 +192,15 @@ impl Daemon {
                 }
             }
         };
-        let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
+        let served = async { tokio::join!(served, sockets.serve(to_sessions, to_admin)).0 };
+        let as_told = tokio::select! {
+            as_told = served => as_told,
+            never = vault.keep_tokens_alive() => match never {},
+        };
         if !vault.settle(LAST_LOGINS).await {
             error!("a login was cut off; it counts as failed");
         }
+        vault.save_tokens().await;
         as_told
     }
 }

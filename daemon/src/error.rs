@@ -14,6 +14,13 @@ use crate::{
 /// Why a request failed.
 #[derive(Debug, Clone)]
 pub enum Error {
+    /// A login in a browser can't be finished.
+    BrowserLogin { problem: String },
+    /// Salesforce gave no refresh token for the code that a browser brought, or none for this record.
+    CodeRefused {
+        record: RecordName,
+        failure: Failure,
+    },
     /// The peer may not call.
     Denied,
     /// A credential may not go to this host.
@@ -64,6 +71,18 @@ pub enum Error {
     Store(StoreError),
     /// Too many calls are open that wait or watch.
     TooManyStreams,
+    /// A login brought another refresh token, which could not be saved; until it is, no login is made.
+    TokenUnsaved {
+        record: RecordName,
+        problem: StoreError,
+    },
+    /// What was tried for a record did not work; the record is as it was.
+    TrialFailed {
+        record: RecordName,
+        /// In words: what was tried.
+        tried: String,
+        failure: Failure,
+    },
     /// The record belongs to an org of another kind than the caller expects.
     UnexpectedEnvironment { expected: Environment },
     /// The record belongs to another org than the caller expects.
@@ -88,7 +107,9 @@ impl Error {
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
             Self::TooManyStreams | Self::ShuttingDown => Some(Duration::from_secs(1)),
-            Self::Denied
+            Self::BrowserLogin { .. }
+            | Self::CodeRefused { .. }
+            | Self::Denied
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
             | Self::InvalidArgument { .. }
@@ -97,6 +118,8 @@ impl Error {
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
             | Self::Store(_)
+            | Self::TokenUnsaved { .. }
+            | Self::TrialFailed { .. }
             | Self::UnexpectedEnvironment { .. }
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)
@@ -108,6 +131,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::BrowserLogin { problem } => write!(f, "the login in the browser: {problem}"),
+            Self::CodeRefused { record, failure } => {
+                write!(f, "no refresh token for `{record}`: {failure}")
+            }
             Self::Denied => f.write_str("this user may not call sfvaultd"),
             Self::HostNotAllowed(HostRefused { host, hint }) => {
                 write!(f, "no credential is sent to `{host}`")?;
@@ -148,6 +175,15 @@ impl fmt::Display for Error {
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
             Self::TooManyStreams => f.write_str("too many calls are open that wait or watch"),
+            Self::TokenUnsaved { record, problem } => write!(
+                f,
+                "the new refresh token of `{record}` is in memory only: {problem}"
+            ),
+            Self::TrialFailed {
+                record,
+                tried,
+                failure,
+            } => write!(f, "`{record}` is as it was: {tried} failed: {failure}"),
             Self::UnexpectedEnvironment { expected } => match expected {
                 Environment::Production => {
                     f.write_str("the record belongs to a sandbox; a production org is expected")

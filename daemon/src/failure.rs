@@ -37,6 +37,8 @@ pub enum Class {
     SessionBarred,
     /// The session that was used is not, or no longer, valid.
     SessionDead,
+    /// The password was changed by sfvault, or may have been, and its security token is not known yet.
+    TokenAwaited,
     /// The credential was sent, and no answer of Salesforce's came: none at all, or a gateway's.
     Unanswered,
     /// Salesforce or the network is down; the credential was not judged, by all that can be told.
@@ -58,7 +60,7 @@ pub enum Next {
 
 impl Class {
     /// All classes, in the order of their names.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AccessPolicy,
         Self::AppConfig,
         Self::ApiVersion,
@@ -75,6 +77,7 @@ impl Class {
         Self::RestrictedHours,
         Self::SessionBarred,
         Self::SessionDead,
+        Self::TokenAwaited,
         Self::Unanswered,
         Self::Unavailable,
         Self::WrongHost,
@@ -100,6 +103,7 @@ impl Class {
             Self::RestrictedHours => "restricted-hours",
             Self::SessionBarred => "session-barred",
             Self::SessionDead => "session-dead",
+            Self::TokenAwaited => "token-awaited",
             Self::Unanswered => "unanswered",
             Self::Unavailable => "unavailable",
             Self::WrongHost => "wrong-host",
@@ -128,6 +132,7 @@ impl Class {
             | Self::Protocol
             | Self::RefreshDead
             | Self::SessionBarred
+            | Self::TokenAwaited
             | Self::WrongHost => Next::Latch,
             Self::RateLimited | Self::RestrictedHours | Self::SessionDead | Self::Unavailable => {
                 Next::BackOff

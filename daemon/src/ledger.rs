@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, secret::Fingerprint};
 
 /// The login book of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,8 +20,12 @@ pub struct Ledger {
     pub latch: Option<Latch>,
     /// When logins failed in a way that Salesforce may have counted, oldest first; at most [`Ledger::BUDGET`].
     pub failed_at: Vec<SystemTime>,
+    /// When a login last succeeded.
+    pub succeeded_at: Option<SystemTime>,
     /// How often user name, password or token were rejected since the last login that succeeded.
     pub rejections: u32,
+    /// Credentials that were tried for this record and rejected, oldest first; at most [`Ledger::REMEMBERED`].
+    pub rejected_trials: Vec<Fingerprint>,
 }
 
 /// A login under way.
@@ -46,6 +50,9 @@ impl Ledger {
     /// The shortest lockout that Salesforce offers, in which it counts failed logins.
     pub const WINDOW: Duration = Duration::from_mins(15);
 
+    /// How many rejected trials are remembered.
+    pub const REMEMBERED: usize = 8;
+
     /// Until when no login may be made because too many failed; `None` if one may be made now.
     #[must_use]
     pub fn barred_until(&self, now: SystemTime) -> Option<SystemTime> {
@@ -62,6 +69,14 @@ impl Ledger {
         self.failed_at.push(at);
         if self.failed_at.len() > Self::BUDGET {
             self.failed_at.remove(0);
+        }
+    }
+
+    /// Remembers a credential that was tried and rejected.
+    pub fn remember_rejected(&mut self, fingerprint: Fingerprint) {
+        self.rejected_trials.push(fingerprint);
+        if self.rejected_trials.len() > Self::REMEMBERED {
+            self.rejected_trials.remove(0);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod aside;
 pub mod clock;
 pub mod config;
 pub mod credential;
@@ -15,6 +16,7 @@ pub mod failure;
 pub mod fuzz;
 pub mod harden;
 pub mod host;
+pub mod keep_alive;
 pub mod ledger;
 pub mod listen;
 pub mod locked;

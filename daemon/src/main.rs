@@ -93,6 +93,7 @@ fn run() -> Result<(), String> {
             Arc::new(SystemClock),
         )),
         kdf: config.kdf,
+        keep_alive: config.keep_alive,
         retirements: config.retirements,
         hold_after_get: config.hold_after_get,
         api_version: config.api_version,

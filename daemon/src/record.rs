@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{credential::Flow, host::Host};
+use crate::{aside::Aside, credential::Flow, host::Host};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 ///
@@ -120,6 +120,7 @@ pub struct Record {
     pub credential_version: u64,
     pub created_at: SystemTime,
     pub credential_changed_at: SystemTime,
+    pub aside: Aside,
     /// How long after that people want to be reminded to change it again.
     pub remind_after: Option<Duration>,
 }

@@ -46,14 +46,23 @@ _sfvault() {
             sfvault,lock)
                 cmd="sfvault__subcmd__lock"
                 ;;
+            sfvault,login)
+                cmd="sfvault__subcmd__login"
+                ;;
             sfvault,logout)
                 cmd="sfvault__subcmd__logout"
                 ;;
             sfvault,man)
                 cmd="sfvault__subcmd__man"
                 ;;
+            sfvault,migrate)
+                cmd="sfvault__subcmd__migrate"
+                ;;
             sfvault,remove)
                 cmd="sfvault__subcmd__remove"
+                ;;
+            sfvault,rotate)
+                cmd="sfvault__subcmd__rotate"
                 ;;
             sfvault,set)
                 cmd="sfvault__subcmd__set"
@@ -97,14 +106,23 @@ _sfvault() {
             sfvault__subcmd__help,lock)
                 cmd="sfvault__subcmd__help__subcmd__lock"
                 ;;
+            sfvault__subcmd__help,login)
+                cmd="sfvault__subcmd__help__subcmd__login"
+                ;;
             sfvault__subcmd__help,logout)
                 cmd="sfvault__subcmd__help__subcmd__logout"
                 ;;
             sfvault__subcmd__help,man)
                 cmd="sfvault__subcmd__help__subcmd__man"
                 ;;
+            sfvault__subcmd__help,migrate)
+                cmd="sfvault__subcmd__help__subcmd__migrate"
+                ;;
             sfvault__subcmd__help,remove)
                 cmd="sfvault__subcmd__help__subcmd__remove"
+                ;;
+            sfvault__subcmd__help,rotate)
+                cmd="sfvault__subcmd__help__subcmd__rotate"
                 ;;
             sfvault__subcmd__help,set)
                 cmd="sfvault__subcmd__help__subcmd__set"
@@ -125,7 +143,7 @@ _sfvault() {
 
     case "${cmd}" in
         sfvault)
-            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set remove logout check get exec doctor completions man help"
+            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -307,7 +325,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help)
-            opts="init unlock lock status add list show set remove logout check get exec doctor completions man help"
+            opts="init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -460,6 +478,20 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__help__subcmd__login)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__help__subcmd__logout)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -488,7 +520,35 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__help__subcmd__migrate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__rotate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -608,6 +668,40 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__login)
+            opts="-h --production --sandbox --login-url --consumer-key --consumer-secret-file --no-consumer-secret --port --no-browser --timeout --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --login-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__logout)
             opts="-h --yes --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -640,6 +734,68 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__migrate)
+            opts="-h --flow --production --sandbox --login-url --username --consumer-key --audience --dry-run --expect-user --expect-org --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --back --no-check --forget-old --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --flow)
+                    COMPREPLY=($(compgen -W "soap-login username-password client-credentials jwt-bearer refresh-token" -- "${cur}"))
+                    return 0
+                    ;;
+                --login-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audience)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-org)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --private-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --refresh-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__remove)
             opts="-h --yes --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -647,6 +803,40 @@ _sfvault() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__rotate)
+            opts="-h --generate --keep-old --reveal-pending --open --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --private-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --refresh-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

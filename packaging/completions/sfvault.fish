@@ -37,6 +37,9 @@ complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "add" -d 'Add a reco
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "list" -d 'List the records that this user may use'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "show" -d 'Show a record without its secrets'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "set" -d 'Change secrets of a record'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "login" -d 'Get a refresh token by a login in a browser'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "rotate" -d 'Change secrets of a record after one login has proved the new ones'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "migrate" -d 'Change how a record logs in, after a rehearsal'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "remove" -d 'Remove a record'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "logout" -d 'End the session of a record at Salesforce, for all who share it'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "check" -d 'Prove that a record works'
@@ -112,6 +115,64 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l json -d 'Write d
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l login-url -d 'Log in at this URL, best the org\'s My Domain: https://MYDOMAIN.my.salesforce.com' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l consumer-key -d 'The consumer key of the connected app or external client app' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l consumer-secret-file -d 'Read the app\'s consumer secret from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l port -d 'Listen on this port of this host for the browser; 0 for any that is free' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l timeout -d 'How long the person may take, 30m at most' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l production -d 'Log in at https://login.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l sandbox -d 'Log in at https://test.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l no-consumer-secret -d 'The app needs no consumer secret; without a record yet, that is so unless a file is given'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l no-browser -d 'Open no browser here: the URL is opened by hand'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l password-file -d 'Read the password from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l token-file -d 'Read the security token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l consumer-secret-file -d 'Read the app\'s consumer secret from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l private-key-file -d 'Read the private key from this file or pipe: PEM (PKCS#8 or PKCS#1), RSA, not encrypted' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l refresh-token-file -d 'Read the refresh token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l generate -d 'Generate a password, set it at Salesforce, and await the security token that Salesforce mails'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l keep-old -d 'A generated password did not reach Salesforce: prove that the old secrets work, and drop it'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l reveal-pending -d 'Show the generated password that awaits its security token, on the terminal only'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l open -d 'Open the page where the record\'s user resets the security token, and say what to know of it'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l no-token -d 'The user needs no security token here: the org trusts this host\'s IP address'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l no-consumer-secret -d 'The app needs no consumer secret for this flow'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l stdin -d 'Read one JSON object from stdin, whose keys are the flow\'s secrets, such as `password`'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand rotate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l flow -d 'How to log in from now on' -r -f -a "soap-login\t'SOAP login() with password and security token'
+username-password\t'OAuth with password and security token'
+client-credentials\t'OAuth as the app\'s run-as user, at the org\'s My Domain'
+jwt-bearer\t'OAuth with an assertion that a private key signs'
+refresh-token\t'OAuth with the refresh token of a user who approved the app'"
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l login-url -d 'Log in at this URL, best the org\'s My Domain: https://MYDOMAIN.my.salesforce.com' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l username -d 'The Salesforce user name; for the flows that send one' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l consumer-key -d 'The consumer key of the app that logs in; for the OAuth flows' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l audience -d 'The `aud` of the assertion [default: the login host of the org\'s environment]; for `jwt-bearer`' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l expect-user -d 'The new login must lead to this user, if it is another than the present one: its id of 15 or 18 characters' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l expect-org -d 'The new login must lead to this org, if it is another than the present one: its id of 15 or 18 characters' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l password-file -d 'Read the password from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l token-file -d 'Read the security token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l consumer-secret-file -d 'Read the app\'s consumer secret from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l private-key-file -d 'Read the private key from this file or pipe: PEM (PKCS#8 or PKCS#1), RSA, not encrypted' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l refresh-token-file -d 'Read the refresh token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l production -d 'Log in at https://login.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l sandbox -d 'Log in at https://test.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l dry-run -d 'Log in the new way and compare, and change nothing'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l no-token -d 'The user needs no security token here: the org trusts this host\'s IP address'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l no-consumer-secret -d 'The app needs no consumer secret for this flow'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l stdin -d 'Read one JSON object from stdin, whose keys are the flow\'s secrets, such as `password`'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l back -d 'Return to the login that the last migration kept; the present one is kept in its place'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l no-check -d 'With `--back`: do not log in with the kept login first'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l forget-old -d 'Wipe the login that the last migration kept'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l yes -d 'Do not ask'
 complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l no-autostart -d 'Start no daemon if none answers'
@@ -170,20 +231,23 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l json -d 'Write d
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "init" -d 'Make the vault, and leave it unlocked'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "unlock" -d 'Unlock the vault'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "add" -d 'Add a record: a named Salesforce login'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "list" -d 'List the records that this user may use'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "show" -d 'Show a record without its secrets'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "set" -d 'Change secrets of a record'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "remove" -d 'Remove a record'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "logout" -d 'End the session of a record at Salesforce, for all who share it'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "check" -d 'Prove that a record works'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "get" -d 'Write a session to stdout'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "exec" -d 'Run a command with a session in its environment'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "doctor" -d 'Find what is wrong, and what will stop working and when'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "completions" -d 'Write a completion script for a shell'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "man" -d 'Write the manual pages'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove logout check get exec doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "init" -d 'Make the vault, and leave it unlocked'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "unlock" -d 'Unlock the vault'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "add" -d 'Add a record: a named Salesforce login'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "list" -d 'List the records that this user may use'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "show" -d 'Show a record without its secrets'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "set" -d 'Change secrets of a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "login" -d 'Get a refresh token by a login in a browser'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "rotate" -d 'Change secrets of a record after one login has proved the new ones'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "migrate" -d 'Change how a record logs in, after a rehearsal'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "remove" -d 'Remove a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "logout" -d 'End the session of a record at Salesforce, for all who share it'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "check" -d 'Prove that a record works'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "get" -d 'Write a session to stdout'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "exec" -d 'Run a command with a session in its environment'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "doctor" -d 'Find what is wrong, and what will stop working and when'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "completions" -d 'Write a completion script for a shell'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "man" -d 'Write the manual pages'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

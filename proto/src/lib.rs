@@ -27,11 +27,17 @@ macro_rules! redacted_debug {
 
 redacted_debug!(
     AddRecordRequest,
+    BeginLoginRequest,
+    BeginLoginResponse,
     ClientCredentialsCredential,
+    FinishLoginRequest,
     GetSessionResponse,
     InitializeVaultRequest,
     JwtBearerCredential,
+    MigrateRecordRequest,
     RefreshTokenCredential,
+    RevealGeneratedPasswordResponse,
+    RotateCredentialRequest,
     SetCredentialRequest,
     SoapLoginCredential,
     UnlockVaultRequest,

@@ -15,7 +15,7 @@ use sfvault_tests::{
 use sfvaultd::{
     failure::{Class, Failure, Next},
     host::Host,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::SessionId,
 };
 use tokio::net::UnixStream;
@@ -149,6 +149,7 @@ fn due(reason: &str) -> Due {
             "`sfvault check @ --release`",
         ]),
         "REFRESH_TOKEN_DEAD" => latched(&["approve the app again", "30 days", "`sfvault set @`"]),
+        "TOKEN_AWAITED" => latched(&["Salesforce mails", "`sfvault rotate @`"]),
         "CLOCK_SKEW" => later(Code::Unavailable, &["NTP", "timedatectl", "try again in"]),
         "RESTRICTED_HOURS" => later(Code::Unavailable, &["Login Hours", "try again in"]),
         "RATE_LIMITED" => later(Code::ResourceExhausted, &["who else", "try again in"]),
@@ -359,6 +360,10 @@ impl Login for Failing {
         })
     }
 
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        unreachable!("nobody logs in in a browser")
+    }
+
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         unreachable!("no login gave a session")
     }
@@ -392,6 +397,7 @@ async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps(
             Class::RefreshDead => "REFRESH_TOKEN_DEAD",
             Class::RestrictedHours => "RESTRICTED_HOURS",
             Class::SessionDead | Class::Unavailable => "SALESFORCE_UNAVAILABLE",
+            Class::TokenAwaited => "TOKEN_AWAITED",
             Class::Unanswered => "LOGIN_UNANSWERED",
             Class::WrongHost => "WRONG_HOST",
         };

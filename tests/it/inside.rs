@@ -55,6 +55,7 @@ impl Inside {
                 iterations: 1,
                 lanes: 1,
             },
+            keep_alive: Default::default(),
             retirements: Default::default(),
             hold_after_get: sfvaultd::config::Config::default().hold_after_get,
             api_version: "64.0".to_owned(),

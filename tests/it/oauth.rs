@@ -453,10 +453,13 @@ async fn no_secret_of_oauth_is_in_logs_messages_or_files() {
     ]);
     let key_lines = PRIVATE_KEY.lines().filter(|line| !line.starts_with('-'));
     secrets.extend(key_lines.skip(1).take(3).map(str::to_owned));
-    // Its header is the same in every token of this kind.
+    // A JWT's header and claims are no secret: its signature is. The ids of other sessions may have dots, too.
     let secrets: Vec<&str> = secrets
         .iter()
-        .map(|secret| secret.rsplit('.').next().unwrap())
+        .map(|secret| match secret.starts_with("eyJ") {
+            true => secret.rsplit('.').next().unwrap(),
+            false => secret,
+        })
         .collect();
     leaks::assert_none("what sfvault printed", &said, &secrets);
     let log = scene.sfvault.daemon_log();

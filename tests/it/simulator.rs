@@ -1,6 +1,6 @@
 //! The simulator is as rude as the real thing: each rule by what a client sees of it.
 
-mod client;
+pub(crate) mod client;
 mod control;
 mod login;
 mod noise;

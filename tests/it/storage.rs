@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How many bytes a file of the daemon may have from now on, as if the disk were full there.
-fn limit_files(sfvault: &Installation, bytes: Option<u64>) {
+pub(crate) fn limit_files(sfvault: &Installation, bytes: Option<u64>) {
     let pid = sfvault.pid().and_then(|pid| i32::try_from(pid).ok());
     let limit = Rlimit {
         current: bytes,

@@ -76,7 +76,9 @@ impl Exit {
             | Reason::Protocol
             | Reason::PinnedElsewhere
             | Reason::AppConfig
-            | Reason::RefreshTokenDead => Self::HUMAN,
+            | Reason::RefreshTokenDead
+            | Reason::BrowserLogin
+            | Reason::TokenAwaited => Self::HUMAN,
 
             Reason::RestrictedHours
             | Reason::RateLimited

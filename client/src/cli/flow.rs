@@ -102,6 +102,11 @@ impl FlowName {
 }
 
 impl FlowSettings {
+    /// Whether any setting is given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.username.is_some() || self.consumer_key.is_some() || self.audience.is_some()
+    }
+
     /// The settings of this flow. `known_username` serves where none is given: that of the record so far, for one
     /// that changes its flow.
     ///

@@ -120,9 +120,28 @@ JSON:
    \"failed_at\",\"retry_at\",\"org_id\",\"user_id\",\"generation\",\"created_at\",
    \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\",
    \"consumer_key\",\"audience\",\"remind_after_seconds\",\"credential_due_at\",
+   \"refresh_token_idle_until\",
+   \"kept_flow\",\"generated_password\",
    \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}]}
   `state` is idle, logging-in, ready, backing-off or latched.
   Times are such as 2026-11-21T20:42:44Z.
+";
+
+pub(crate) const LOGIN: &str = "\
+Examples:
+  sfvault login me --login-url https://acme.my.salesforce.com --consumer-key 3MVG9…
+  sfvault login me
+
+  Opens Salesforce's own login page in the browser and listens on this host until it comes back.
+  The app needs the scopes `api` and `refresh_token` and, among its callback URLs,
+  http://localhost:1717/callback, or the one of another --port.
+  A record that exists gets a new refresh token; its org and user stay what they are.
+  On a host without a browser, open the page elsewhere, with the port forwarded:
+  ssh -L 1717:localhost:1717 HOST
+
+JSON, one object a line:
+  {\"authorize_url\",\"callback_url\",\"expires_at\"}, before the browser is waited for
+  {\"record\",\"added\",\"instance_url\"}; `record` is as in `sfvault show`
 ";
 
 pub(crate) const SET: &str = "\
@@ -139,6 +158,53 @@ Examples:
 JSON:
   stdin:  as for `sfvault add`; what is left out stays, an empty token or consumer secret means none
   stdout: {\"record\",\"changed\",\"warnings\"}; `changed` is false if the secrets are the stored ones
+";
+
+pub(crate) const ROTATE: &str = "\
+Examples:
+  sfvault rotate acme-prod
+  sfvault rotate acme-prod --token-file new-token
+  sfvault rotate acme-prod --generate
+
+  One login is made with the new secrets, with the stored ones for the rest. If it succeeds they
+  replace the old, and jobs that wait go on; if not, the old stay, and the message says what was
+  tried. Nothing else is ever tried. A change of the password at Salesforce resets the security
+  token: then give both.
+
+Generated passwords:
+  --generate sets a random password of 24 characters at Salesforce with the record's session. It
+  is sealed in the vault before it is sent, beside the old one, and replaces it when a login with
+  it has succeeded. Until the security token that Salesforce mails is entered, here at once or
+  later by `sfvault rotate NAME`, jobs have the present session and no login is made.
+  If no answer came, `sfvault show` says so, and both are kept: enter the token if one is mailed,
+  else --keep-old proves the old secrets and drops the new. --reveal-pending shows the password
+  while it awaits its token, for a person who must log in to reset the token by hand.
+
+JSON:
+  stdin:  as for `sfvault set`
+  stdout: {\"record\",\"result\",\"warnings\"}; `result` is replaced, same, token-awaited or
+          kept-old
+";
+
+pub(crate) const MIGRATE: &str = "\
+Examples:
+  sfvault migrate acme-prod --flow client-credentials --consumer-key 3MVG9… \\
+      --login-url https://acme.my.salesforce.com --consumer-secret-file secret --dry-run
+  sfvault migrate acme-prod --back
+  sfvault migrate acme-prod --forget-old
+
+  One login is made the new way and proved by one call. It must lead to the org and user of the
+  present login, or to those that --expect-org and --expect-user name. Then the record logs in so:
+  jobs keep its name, and their next session is of the new login. The call shows that the API is
+  open to the session, not what the user may read or write there: an app's scopes can narrow that.
+  The old login stays sealed in the vault for --back, until --forget-old or another migration.
+  Options are those of `sfvault add`; --login-url is by default the record's.
+
+JSON:
+  stdin:  as for `sfvault add`
+  stdout: {\"record\",\"changed\",\"before\",\"after\",\"warnings\"}; before and after are
+          {\"flow\",\"login_url\",\"consumer_key\",\"org_id\",\"user_id\",\"username\",
+          \"instance_url\",\"timeout_seconds\",\"proven\"}
 ";
 
 pub(crate) const REMOVE: &str = "\

@@ -39,7 +39,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         }
         Reason::CredentialRejected => format!(
             "Setup > Identity > Login History tells the cause: wrong password, security token reset, user locked, \
-             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new token: `sfvault set {name} --open`; \
+             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new security token: `sfvault set {name} --open`; \
              if the stored ones are right: `sfvault check {name} --release`"
         ),
         Reason::UserLockedOut => format!(
@@ -69,7 +69,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
              `sfvault remove {name}` and `sfvault add {name}` with the right one"
         ),
         Reason::ApiVersion => format!(
-            "update sfvaultd: Salesforce does not serve the login of the version that it asks for; {release}"
+            "if Salesforce has ended SOAP login() for the org (Summer '27): `sfvault migrate {name} --flow client-credentials`; else \
+             update sfvaultd, for Salesforce does not serve the login of the version that it asks for; {release}"
         ),
         Reason::Protocol => format!(
             "`sfvault show {name}` tells what came; often a proxy answered in Salesforce's place; {release}"
@@ -83,8 +84,12 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
              audience and login URL: `sfvault show {name}`; new secrets: `sfvault set {name}`; {release}"
         ),
         Reason::RefreshTokenDead => format!(
-            "the user must approve the app again, for the refresh token was revoked, replaced, unused for 30 days, or ended by a new \
-             password or a sixth approval; then `sfvault set {name}` with the new one"
+            "the user must approve the app again: `sfvault login {name}`, or `sfvault set {name}` with a new token; the refresh token was revoked, unused for 30 days, ended by a \
+             new password or a sixth approval, or replaced by one that a crash or a lost answer kept from being saved"
+        ),
+        Reason::BrowserLogin => format!("begin again: `sfvault login {name}`"),
+        Reason::TokenAwaited => format!(
+            "Salesforce mails a security token to the user after every change of the password: give it to `sfvault rotate {name}`"
         ),
         Reason::RestrictedHours => {
             "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()

@@ -5,6 +5,8 @@
 
 mod add;
 mod autostart;
+mod browser;
+mod callback;
 mod check;
 mod clock;
 mod completions;
@@ -25,8 +27,10 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod login;
 mod logout;
 mod man;
+mod migrate;
 mod misread;
 mod open_page;
 mod output;
@@ -36,6 +40,7 @@ mod record_view;
 mod relay;
 mod reminder;
 mod remove;
+mod rotate;
 mod secret_kind;
 mod session_env;
 mod session_file;
@@ -123,6 +128,15 @@ enum Command {
     /// Change secrets of a record
     #[command(after_long_help = [help::SET, token_help::TEXT].concat())]
     Set(set::Set),
+    /// Get a refresh token by a login in a browser
+    #[command(after_long_help = help::LOGIN)]
+    Login(login::Login),
+    /// Change secrets of a record after one login has proved the new ones
+    #[command(after_long_help = [help::ROTATE, token_help::TEXT].concat())]
+    Rotate(rotate::Rotate),
+    /// Change how a record logs in, after a rehearsal
+    #[command(after_long_help = help::MIGRATE)]
+    Migrate(migrate::Migrate),
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
     Remove(remove::Remove),
@@ -241,6 +255,9 @@ impl Command {
             | Self::Unlock(_)
             | Self::Add(_)
             | Self::Set(_)
+            | Self::Login(_)
+            | Self::Rotate(_)
+            | Self::Migrate(_)
             | Self::Remove(_)
             | Self::Logout(_) => true,
             Self::Lock(_)
@@ -267,6 +284,9 @@ impl Command {
             Self::List(command) => Box::pin(command.run(context)),
             Self::Show(command) => Box::pin(command.run(context)),
             Self::Set(command) => Box::pin(command.run(context)),
+            Self::Login(command) => Box::pin(command.run(context)),
+            Self::Rotate(command) => Box::pin(command.run(context)),
+            Self::Migrate(command) => Box::pin(command.run(context)),
             Self::Remove(command) => Box::pin(command.run(context)),
             Self::Logout(command) => Box::pin(command.run(context)),
             Self::Check(command) => Box::pin(command.run(context)),

@@ -35,6 +35,18 @@ pub(crate) async fn confirm(question: &str, instead: &str) -> Result<bool, Failu
     Ok(answer.eq_ignore_ascii_case(b"y") || answer.eq_ignore_ascii_case(b"yes"))
 }
 
+/// Writes a secret to the terminal, and nowhere else.
+pub(crate) fn show(secret: &str) -> Result<(), Failure> {
+    let terminal = Terminal::open("a secret is shown", "there is no other way")?;
+    terminal.write(secret)?;
+    terminal.write("\n")
+}
+
+/// Whether there is somebody to ask.
+pub(crate) fn is_possible() -> bool {
+    termios::isatty(stdio::stdin())
+}
+
 /// What the kernel keeps of a typed line, its end included.
 const MAX_LINE: usize = 4096;
 

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use serde::Serialize;
-use sfvault::{Flow, RecordState, RecordStatus, Retirement};
+use sfvault::{Flow, GeneratedPassword, RecordState, RecordStatus, Retirement};
 
 use super::{
     flow::FlowName,
@@ -31,9 +31,12 @@ pub(crate) struct RecordJson<'a> {
     session_issued_at: Option<String>,
     guaranteed_until: Option<String>,
     logins: u64,
+    refresh_token_idle_until: Option<String>,
     consumer_key: Option<&'a str>,
     audience: Option<&'a str>,
     remind_after_seconds: Option<u64>,
+    kept_flow: Option<&'static str>,
+    generated_password: Option<&'static str>,
     credential_due_at: Option<String>,
     retirements: Vec<RetirementJson<'a>>,
 }
@@ -84,9 +87,12 @@ impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
             session_issued_at: record.session_issued_at.map(rfc3339),
             guaranteed_until: record.guaranteed_until.map(rfc3339),
             logins: record.logins,
+            refresh_token_idle_until: record.refresh_token_idle_until.map(rfc3339),
             consumer_key: record.consumer_key.as_deref(),
             audience: record.audience.as_deref(),
             remind_after_seconds: record.remind_after.map(|span| span.as_secs()),
+            kept_flow: record.kept_login.as_ref().map(|kept| flow(kept.flow)),
+            generated_password: record.generated_password.map(generated),
             credential_due_at: record.credential_due_at().map(rfc3339),
             retirements: record.retirements.iter().map(Into::into).collect(),
         }
@@ -120,7 +126,10 @@ pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
     vec![
         record.name.clone(),
         state(record.state).to_owned(),
-        flow(record.flow).to_owned(),
+        match record.kept_login {
+            Some(_) => format!("{} (old kept)", flow(record.flow)),
+            None => flow(record.flow).to_owned(),
+        },
         // Some flows send none: Salesforce tells it at the first login.
         Some(record.username.clone())
             .filter(|username| !username.is_empty())
@@ -175,8 +184,31 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         ("user", record.user_id.clone()),
         ("session issued", time(record.session_issued_at)),
         ("guaranteed until", time(record.guaranteed_until)),
+        (
+            "old login kept",
+            record.kept_login.as_ref().map(|kept| {
+                let since = time(kept.since).unwrap_or_default();
+                format!("{} at {}, since {since}", flow(kept.flow), kept.login_url)
+            }),
+        ),
+        (
+            "generated password",
+            record.generated_password.map(|state| {
+                let name = &record.name;
+                match state {
+                    GeneratedPassword::InForce => {
+                        format!("in force; `sfvault rotate {name}` takes its security token")
+                    }
+                    GeneratedPassword::Unknown => format!(
+                        "not known whether in force: `sfvault rotate {name}` if a security token came, \
+                         else `sfvault rotate {name} --keep-old`"
+                    ),
+                }
+            }),
+        ),
         ("generation", Some(record.generation.to_string())),
         ("logins", Some(record.logins.to_string())),
+        ("token idle until", time(record.refresh_token_idle_until)),
         ("secrets changed", time(record.credential_changed_at)),
         ("change due", time(record.credential_due_at())),
         ("added", time(record.created_at)),
@@ -192,7 +224,14 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         .collect()
 }
 
-fn flow(flow: Flow) -> &'static str {
+fn generated(state: GeneratedPassword) -> &'static str {
+    match state {
+        GeneratedPassword::Unknown => "unknown",
+        GeneratedPassword::InForce => "in-force",
+    }
+}
+
+pub(crate) fn flow(flow: Flow) -> &'static str {
     FlowName::of(flow).map_or("unrecognised", FlowName::name)
 }
 

@@ -69,6 +69,9 @@ mod tests {
             logins: 0,
             consumer_key: None,
             audience: None,
+            refresh_token_idle_until: None,
+            kept_login: None,
+            generated_password: None,
             remind_after,
             retirements: Vec::new(),
         }

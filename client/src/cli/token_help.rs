@@ -8,7 +8,7 @@ use super::{failure::Failure, flow::FlowName, open_page, output::Output, secret_
 /// with login IP ranges have no token: article 000182450).
 pub(crate) const TEXT: &str = "
 Security tokens:
-  A new one is made by, as the record's own user,
+  The record's own user makes a new one under
     Lightning  the avatar, Settings > My Personal Information > Reset My Security Token
     Classic    My Settings > Personal > Reset My Security Token,
                or Setup > Personal Setup > My Personal Information > Reset My Security Token

@@ -109,7 +109,7 @@ impl Want {
     }
 }
 
-fn org_id(text: &str) -> Result<String, String> {
+pub(crate) fn org_id(text: &str) -> Result<String, String> {
     let fits = matches!(text.len(), 15 | 18)
         && text.starts_with("00D")
         && text.bytes().all(|b| b.is_ascii_alphanumeric());

@@ -33,6 +33,7 @@ pub(crate) struct Asked {
     pub(crate) passphrase: Option<Vec<u8>>,
     pub(crate) add: Option<v1::AddRecordRequest>,
     pub(crate) set: Option<v1::SetCredentialRequest>,
+    pub(crate) rotate: Option<v1::RotateCredentialRequest>,
     pub(crate) removed: Option<String>,
     pub(crate) ended: Option<String>,
     pub(crate) check: Option<v1::CheckRecordRequest>,
@@ -340,6 +341,55 @@ impl Records for Daemon {
         }))
     }
 
+    async fn migrate_record(
+        &self,
+        _: Request<v1::MigrateRecordRequest>,
+    ) -> Result<Response<v1::MigrateRecordResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn restore_login(
+        &self,
+        _: Request<v1::RestoreLoginRequest>,
+    ) -> Result<Response<v1::RestoreLoginResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn forget_old_login(
+        &self,
+        _: Request<v1::ForgetOldLoginRequest>,
+    ) -> Result<Response<v1::ForgetOldLoginResponse>, Status> {
+        Err(Status::unimplemented("not asked of this daemon"))
+    }
+
+    async fn rotate_credential(
+        &self,
+        request: Request<v1::RotateCredentialRequest>,
+    ) -> Result<Response<v1::RotateCredentialResponse>, Status> {
+        let request = request.into_inner();
+        let rotation = match request.generate {
+            true => v1::Rotation::TokenAwaited,
+            false => v1::Rotation::Replaced,
+        };
+        let record = record(&request.name)?;
+        self.note(|asked| asked.rotate = Some(request));
+        Ok(Response::new(v1::RotateCredentialResponse {
+            record: Some(record),
+            rotation: rotation.into(),
+            warnings: Vec::new(),
+        }))
+    }
+
+    async fn reveal_generated_password(
+        &self,
+        _: Request<v1::RevealGeneratedPasswordRequest>,
+    ) -> Result<Response<v1::RevealGeneratedPasswordResponse>, Status> {
+        Ok(Response::new(v1::RevealGeneratedPasswordResponse {
+            password: "canary-password".to_owned(),
+            state: v1::GeneratedPassword::InForce.into(),
+        }))
+    }
+
     async fn describe_record(
         &self,
         request: Request<v1::DescribeRecordRequest>,
@@ -380,6 +430,20 @@ impl Records for Daemon {
     ) -> Result<Response<v1::EndSessionResponse>, Status> {
         self.note(|asked| asked.ended = Some(request.into_inner().name));
         Ok(Response::new(v1::EndSessionResponse { ended: true }))
+    }
+
+    async fn begin_login(
+        &self,
+        _: Request<v1::BeginLoginRequest>,
+    ) -> Result<Response<v1::BeginLoginResponse>, Status> {
+        Err(Status::unimplemented("no browser here"))
+    }
+
+    async fn finish_login(
+        &self,
+        _: Request<v1::FinishLoginRequest>,
+    ) -> Result<Response<v1::FinishLoginResponse>, Status> {
+        Err(Status::unimplemented("no browser here"))
     }
 
     async fn check_record(

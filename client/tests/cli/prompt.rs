@@ -247,3 +247,53 @@ fn whoever_interrupts_gets_a_terminal_that_shows_what_is_typed() {
     }
     assert!(fake.asked().passphrase.is_none());
 }
+
+#[test]
+fn a_generated_password_is_followed_by_the_question_for_its_token() {
+    let fake = Fake::start();
+    let mut typist = Typist::run(&fake, &["rotate", "prod", "--generate"]);
+    typist.answer("the security token that Salesforce mailed to ", "canary\n");
+    let (status, shown) = typist.end();
+    assert!(status == Some(0) && !shown.contains("canary"), "{shown}");
+    let asked = fake.asked().rotate.unwrap();
+    assert_eq!(
+        (
+            asked.generate,
+            asked.security_token.as_deref(),
+            asked.password
+        ),
+        (false, Some("canary"), None)
+    );
+    // Who does not have it yet comes back later.
+    let mut typist = Typist::run(&fake, &["rotate", "prod", "--generate"]);
+    typist.answer("the security token that Salesforce mailed to ", "\n");
+    let (status, shown) = typist.end();
+    assert!(status == Some(2) && shown.contains("stays kept"), "{shown}");
+    assert!(fake.asked().rotate.unwrap().generate);
+    // A script is not asked.
+    let ran = fake.run(&["rotate", "prod", "--generate", "--json"]);
+    assert_eq!(ran.json()["result"], "token-awaited");
+}
+
+#[test]
+fn a_generated_password_is_shown_at_a_terminal_to_who_says_yes() {
+    let fake = Fake::start();
+    let reveal = ["rotate", "prod", "--reveal-pending"];
+    let mut typist = Typist::run(&fake, &reveal);
+    typist.answer("on this terminal? [y/N] ", "y\n");
+    let (status, shown) = typist.end();
+    assert!(
+        status == Some(0) && shown.contains("canary-password"),
+        "{shown}"
+    );
+    let mut typist = Typist::run(&fake, &reveal);
+    typist.answer("on this terminal? [y/N] ", "n\n");
+    let (status, shown) = typist.end();
+    assert!(
+        status == Some(1) && !shown.contains("canary-password"),
+        "{shown}"
+    );
+    let ran = fake.run_with_stdin(&reveal, "y\n");
+    assert_eq!(ran.status, 2);
+    assert!(!format!("{ran:?}").contains("canary-password"));
+}

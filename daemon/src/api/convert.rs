@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use sfvault_proto::v1;
 
-use super::status::failure_reason;
+use super::{
+    changes,
+    status::{failure_reason, store_reason},
+};
 use crate::{
     credential::{Credential, Flow, FlowKind},
     environment::Environment,
@@ -33,6 +36,7 @@ pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<Session
             min_ttl,
             refused,
             fresh_proof: false,
+            fresh_login: false,
         },
         expect_org: expected_org(&request.expect_org)?,
         expect_environment: environment("expect_environment", request.expect_environment)?,
@@ -87,12 +91,7 @@ pub(super) fn session(
 
 pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Error> {
     let name = record_name(&request.name)?;
-    let login_host = Host::parse(&request.login_url).map_err(|problem| {
-        invalid(
-            "login_url",
-            format!("`{}`: {problem}", request.login_url.escape_debug()),
-        )
-    })?;
+    let login_host = login_host(&request.login_url)?;
     let sent = request
         .credential
         .ok_or_else(|| invalid("credential", "is missing"))?;
@@ -115,6 +114,11 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
         environment: said,
         remind_after,
     })
+}
+
+pub(super) fn login_host(url: &str) -> Result<Host, Error> {
+    Host::parse(url)
+        .map_err(|problem| invalid("login_url", format!("`{}`: {problem}", url.escape_debug())))
 }
 
 /// What a request says about a flow beside its secrets.
@@ -211,7 +215,7 @@ pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> Result<NewSecret
 
 pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
     let record = &view.record;
-    let problem = Problem::of(&view.activity);
+    let problem = Problem::of(view);
     let pin = record.pin.clone();
     let (org_id, user_id) = pin.map_or_else(Default::default, |pin| (pin.org_id, pin.user_id));
     v1::RecordStatus {
@@ -239,6 +243,9 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             .map(|session| session.guaranteed_until().into()),
         logins: view.logins,
         consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
+        refresh_token_idle_until: view.token_idle_until.map(Into::into),
+        kept_login: changes::kept_login(&record.aside),
+        generated_password: changes::generated_password(&record.aside).into(),
         audience: match &record.flow {
             Flow::JwtBearer { audience, .. } => audience.clone(),
             Flow::SoapLogin { .. }
@@ -287,7 +294,19 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn of(activity: &Activity) -> Self {
+    fn of(view: &RecordView) -> Self {
+        match &view.token_unsaved {
+            Some(problem) => Self {
+                reason: store_reason(problem),
+                text: format!("the new refresh token is in memory only: {problem}"),
+                failed_at: None,
+                retry_at: None,
+            },
+            None => Self::of_activity(&view.activity),
+        }
+    }
+
+    pub(super) fn of_activity(activity: &Activity) -> Self {
         let none = Self {
             reason: v1::Reason::Unspecified,
             text: String::new(),
@@ -315,7 +334,8 @@ impl Problem {
                 failed_at: Some(*since),
                 ..none
             },
-            Refusal::MinTtlTooLong { .. } => none,
+            // What is to be said of it does not depend on what the record does.
+            Refusal::MinTtlTooLong { .. } | Refusal::TokenUnsaved => none,
             Refusal::RefusedAgain { until } => Self {
                 reason: v1::Reason::SessionRefusedAgain,
                 retry_at: Some(*until),
@@ -332,7 +352,8 @@ fn record_state(activity: &Activity) -> v1::RecordState {
             Refusal::BackingOff { .. }
             | Refusal::BudgetSpent { .. }
             | Refusal::MinTtlTooLong { .. }
-            | Refusal::RefusedAgain { .. },
+            | Refusal::RefusedAgain { .. }
+            | Refusal::TokenUnsaved,
         ) => v1::RecordState::BackingOff,
         Activity::Idle => v1::RecordState::Idle,
         Activity::InFlight => v1::RecordState::LoggingIn,
@@ -340,7 +361,7 @@ fn record_state(activity: &Activity) -> v1::RecordState {
     }
 }
 
-fn flow(flow: FlowKind) -> v1::Flow {
+pub(super) fn flow(flow: FlowKind) -> v1::Flow {
     match flow {
         FlowKind::SoapLogin => v1::Flow::SoapLogin,
         FlowKind::UsernamePassword => v1::Flow::UsernamePassword,
@@ -383,12 +404,15 @@ fn consumer_secret(text: String) -> Option<ConsumerSecret> {
     (!text.is_empty()).then(|| ConsumerSecret::new(text))
 }
 
-fn duration(field: &'static str, sent: Option<prost_types::Duration>) -> Result<Duration, Error> {
+pub(super) fn duration(
+    field: &'static str,
+    sent: Option<prost_types::Duration>,
+) -> Result<Duration, Error> {
     sent.map_or(Ok(Duration::ZERO), Duration::try_from)
         .map_err(|_| invalid(field, "is not a time span of 0 or more"))
 }
 
-fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
+pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
     Error::InvalidArgument {
         field,
         problem: problem.into(),
@@ -457,6 +481,46 @@ mod tests {
                 matches!(&error, Error::InvalidArgument { field: named, .. } if *named == field),
                 "{error:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_expectation_that_is_not_understood_is_refused_not_ignored() {
+        for (sent, wanted) in [
+            (0, None),
+            (1, Some(Environment::Production)),
+            (2, Some(Environment::Sandbox)),
+        ] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            let read = session_request(&request).unwrap();
+            assert_eq!(read.expect_environment, wanted);
+        }
+        for sent in [3, -1, i32::MAX] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            assert!(session_request(&request).is_err(), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_reminder_is_absent_never_or_within_ten_years() {
+        let days = |days: i64| {
+            reminder(Some(prost_types::Duration {
+                seconds: days * 86_400,
+                nanos: 0,
+            }))
+        };
+        assert_eq!(reminder(None).unwrap(), None);
+        assert_eq!(days(0).unwrap(), Some(None));
+        assert_eq!(days(3_660).unwrap(), Some(Some(LONGEST_REMINDER)));
+        for wrong in [days(-1), days(3_661), days(i64::MAX / 86_400)] {
+            let problem = wrong.unwrap_err().to_string();
+            assert!(problem.starts_with("`remind_after`"), "{problem}");
         }
     }
 

@@ -4,7 +4,9 @@
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
 pub mod authority;
+mod browser_login;
 mod calls;
+mod changes;
 mod control;
 mod convert;
 mod doctor;

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    AddRecordRequest, AddRecordResponse, CheckRecordRequest, CheckRecordResponse,
-    DescribeRecordRequest, DescribeRecordResponse, EndSessionRequest, EndSessionResponse, Holder,
-    ListHoldersRequest, ListHoldersResponse, RemoveRecordRequest, RemoveRecordResponse,
-    SetCredentialRequest, SetCredentialResponse, records_server::Records,
+    AddRecordRequest, AddRecordResponse, BeginLoginRequest, BeginLoginResponse, CheckRecordRequest,
+    CheckRecordResponse, DescribeRecordRequest, DescribeRecordResponse, EndSessionRequest,
+    EndSessionResponse, FinishLoginRequest, FinishLoginResponse, ForgetOldLoginRequest,
+    ForgetOldLoginResponse, Holder, ListHoldersRequest, ListHoldersResponse, MigrateRecordRequest,
+    MigrateRecordResponse, RemoveRecordRequest, RemoveRecordResponse, RestoreLoginRequest,
+    RestoreLoginResponse, RevealGeneratedPasswordRequest, RevealGeneratedPasswordResponse,
+    RotateCredentialRequest, RotateCredentialResponse, SetCredentialRequest, SetCredentialResponse,
+    records_server::Records,
 };
 use tonic::{Request, Response, Status};
 
-use super::{convert, status};
+use super::{browser_login, changes, convert, status};
 use crate::{error::Error, vault::Vault};
 
 pub(super) struct Service {
@@ -79,6 +83,78 @@ impl Service {
         Ok(EndSessionResponse { ended })
     }
 
+    fn begin_login(&self, request: BeginLoginRequest) -> Result<BeginLoginResponse, Error> {
+        let begun = self.vault.begin_login(browser_login::new_login(request)?)?;
+        Ok(browser_login::begun(begun))
+    }
+
+    async fn finish_login(
+        &self,
+        request: FinishLoginRequest,
+    ) -> Result<FinishLoginResponse, Error> {
+        let callback = browser_login::callback(request);
+        Ok(browser_login::finished(
+            self.vault.finish_login(callback).await?,
+        ))
+    }
+
+    async fn migrate(&self, request: MigrateRecordRequest) -> Result<MigrateRecordResponse, Error> {
+        let migrated = self.vault.migrate(changes::migration(request)?).await?;
+        Ok(MigrateRecordResponse {
+            record: Some(convert::record_status(&migrated.record)),
+            before: Some(changes::login_facts(&migrated.before)),
+            after: Some(changes::login_facts(&migrated.after)),
+            warnings: migrated.warnings,
+        })
+    }
+
+    async fn restore(&self, request: RestoreLoginRequest) -> Result<RestoreLoginResponse, Error> {
+        let name = convert::record_name(&request.name)?;
+        let record = self.vault.migrate_back(name, !request.unchecked).await?;
+        Ok(RestoreLoginResponse {
+            record: Some(convert::record_status(&record)),
+        })
+    }
+
+    async fn forget(
+        &self,
+        request: ForgetOldLoginRequest,
+    ) -> Result<ForgetOldLoginResponse, Error> {
+        let name = convert::record_name(&request.name)?;
+        let (record, changed) = self.vault.forget_old(name).await?;
+        Ok(ForgetOldLoginResponse {
+            record: Some(convert::record_status(&record)),
+            changed,
+        })
+    }
+
+    async fn rotate(
+        &self,
+        request: RotateCredentialRequest,
+    ) -> Result<RotateCredentialResponse, Error> {
+        let name = convert::record_name(&request.name)?;
+        let rotation = changes::rotation(request)?;
+        let (record, rotated, warnings) = self.vault.rotate(name, rotation).await?;
+        Ok(RotateCredentialResponse {
+            record: Some(convert::record_status(&record)),
+            rotation: changes::rotated(rotated).into(),
+            warnings,
+        })
+    }
+
+    async fn reveal(
+        &self,
+        request: RevealGeneratedPasswordRequest,
+    ) -> Result<RevealGeneratedPasswordResponse, Error> {
+        let name = convert::record_name(&request.name)?;
+        let (password, state) = self.vault.reveal_drawn(name).await?;
+        Ok(RevealGeneratedPasswordResponse {
+            // EXPOSE: to the operator, who asked for it and may need it to get at a token.
+            password: password.expose().to_owned(),
+            state: changes::drawn_state(state).into(),
+        })
+    }
+
     fn describe(&self, request: &DescribeRecordRequest) -> Result<DescribeRecordResponse, Error> {
         let record = self.vault.record(&request.name)?;
         Ok(DescribeRecordResponse {
@@ -136,5 +212,54 @@ impl Records for Service {
         request: Request<CheckRecordRequest>,
     ) -> Result<Response<CheckRecordResponse>, Status> {
         status::answer(self.check(request.into_inner()).await)
+    }
+
+    async fn begin_login(
+        &self,
+        request: Request<BeginLoginRequest>,
+    ) -> Result<Response<BeginLoginResponse>, Status> {
+        status::answer(self.begin_login(request.into_inner()))
+    }
+
+    async fn finish_login(
+        &self,
+        request: Request<FinishLoginRequest>,
+    ) -> Result<Response<FinishLoginResponse>, Status> {
+        status::answer(self.finish_login(request.into_inner()).await)
+    }
+
+    async fn migrate_record(
+        &self,
+        request: Request<MigrateRecordRequest>,
+    ) -> Result<Response<MigrateRecordResponse>, Status> {
+        status::answer(self.migrate(request.into_inner()).await)
+    }
+
+    async fn restore_login(
+        &self,
+        request: Request<RestoreLoginRequest>,
+    ) -> Result<Response<RestoreLoginResponse>, Status> {
+        status::answer(self.restore(request.into_inner()).await)
+    }
+
+    async fn forget_old_login(
+        &self,
+        request: Request<ForgetOldLoginRequest>,
+    ) -> Result<Response<ForgetOldLoginResponse>, Status> {
+        status::answer(self.forget(request.into_inner()).await)
+    }
+
+    async fn rotate_credential(
+        &self,
+        request: Request<RotateCredentialRequest>,
+    ) -> Result<Response<RotateCredentialResponse>, Status> {
+        status::answer(self.rotate(request.into_inner()).await)
+    }
+
+    async fn reveal_generated_password(
+        &self,
+        request: Request<RevealGeneratedPasswordRequest>,
+    ) -> Result<Response<RevealGeneratedPasswordResponse>, Status> {
+        status::answer(self.reveal(request.into_inner()).await)
     }
 }

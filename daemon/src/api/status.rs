@@ -44,6 +44,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
         Class::RefreshDead => Reason::RefreshTokenDead,
         Class::RestrictedHours => Reason::RestrictedHours,
         Class::SessionDead | Class::Unavailable => Reason::SalesforceUnavailable,
+        Class::TokenAwaited => Reason::TokenAwaited,
         Class::Unanswered => Reason::LoginUnanswered,
         Class::WrongHost => Reason::WrongHost,
     }
@@ -51,20 +52,23 @@ pub(super) fn failure_reason(class: Class) -> Reason {
 
 fn reason(error: &Error) -> Reason {
     match error {
+        Error::BrowserLogin { .. } => Reason::BrowserLogin,
         Error::Denied => Reason::Denied,
         Error::HostNotAllowed(_) => Reason::HostNotAllowed,
         Error::Internal(_) => Reason::Internal,
         Error::InvalidArgument { .. } => Reason::InvalidArgument,
-        Error::Latched { failure, .. }
+        Error::CodeRefused { failure, .. }
+        | Error::Latched { failure, .. }
         | Error::LoginFailed { failure, .. }
-        | Error::LogoutFailed { failure, .. } => failure_reason(failure.class),
+        | Error::LogoutFailed { failure, .. }
+        | Error::TrialFailed { failure, .. } => failure_reason(failure.class),
         Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,
         Error::RecordNotFound(_) => Reason::RecordNotFound,
         Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
         Error::ShuttingDown => Reason::ShuttingDown,
-        Error::Store(error) => store_reason(error),
+        Error::Store(error) | Error::TokenUnsaved { problem: error, .. } => store_reason(error),
         Error::TooManyStreams => Reason::TooManyStreams,
         Error::UnexpectedEnvironment { .. } | Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,
@@ -73,7 +77,7 @@ fn reason(error: &Error) -> Reason {
     }
 }
 
-fn store_reason(error: &StoreError) -> Reason {
+pub(super) fn store_reason(error: &StoreError) -> Reason {
     match error {
         StoreError::BadCost { .. } => Reason::InvalidArgument,
         StoreError::Damaged { .. } => Reason::VaultDamaged,
@@ -106,6 +110,7 @@ fn code(reason: Reason) -> Code {
         Reason::AccessPolicy
         | Reason::ApiVersion
         | Reason::AppConfig
+        | Reason::BrowserLogin
         | Reason::CredentialRejected
         | Reason::LoginDisabled
         | Reason::OrgState
@@ -113,6 +118,7 @@ fn code(reason: Reason) -> Code {
         | Reason::PinnedElsewhere
         | Reason::Protocol
         | Reason::RefreshTokenDead
+        | Reason::TokenAwaited
         | Reason::UnexpectedOrg
         | Reason::UserLockedOut
         | Reason::VaultLocked

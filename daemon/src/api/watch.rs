@@ -89,7 +89,7 @@ impl Pusher {
 
     fn message(&self, news: &News) -> v1::WatchSessionResponse {
         let session = news.session.as_deref();
-        let problem = Problem::of(&match &news.why {
+        let problem = Problem::of_activity(&match &news.why {
             Some(refusal) => Activity::Barred(refusal.clone()),
             None => Activity::Idle,
         });
@@ -129,7 +129,8 @@ fn state(news: &News) -> v1::WatchState {
             Refusal::BackingOff { .. }
             | Refusal::BudgetSpent { .. }
             | Refusal::MinTtlTooLong { .. }
-            | Refusal::RefusedAgain { .. },
+            | Refusal::RefusedAgain { .. }
+            | Refusal::TokenUnsaved,
         ) => v1::WatchState::BackingOff,
     }
 }

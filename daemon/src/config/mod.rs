@@ -20,6 +20,7 @@ use table::Table;
 use crate::{
     day::Day,
     host::Host,
+    keep_alive::KeepAlive,
     paths::{PathError, check_way, own_uid},
     retirement::{Event, Retirements},
     salesforce::{
@@ -41,6 +42,8 @@ pub struct Config {
     pub api_version: String,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// When refresh tokens that nobody uses are used once.
+    pub keep_alive: KeepAlive,
     /// What Salesforce is taking away, with the operator's dates.
     pub retirements: Retirements,
     /// For how long after a GetSession its session is held: kept alive though the caller makes no calls.
@@ -53,6 +56,7 @@ impl Default for Config {
             salesforce: Settings::default(),
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
+            keep_alive: KeepAlive::default(),
             retirements: Retirements::default(),
             hold_after_get: Duration::from_mins(30),
         }
@@ -250,6 +254,11 @@ impl Config {
         }) {
             self.api_version = version;
         }
+        // 0: never. More than the 30 days after which Salesforce ends them would be never too.
+        if let Some(days) = section.integer("use_refresh_tokens_after_days", 0..=29, problems) {
+            let after = Duration::from_hours(24 * days);
+            self.keep_alive.after = (days > 0).then_some(after);
+        }
     }
 
     fn retirement_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
@@ -306,6 +315,7 @@ mod tests {
             connect_timeout_seconds = 5
             answer_timeout_seconds = 30
             api_version = "60.0"
+            use_refresh_tokens_after_days = 7
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
@@ -335,6 +345,8 @@ mod tests {
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
         assert_eq!(config.hold_after_get, Duration::from_mins(90));
+        let week = Duration::from_hours(7 * 24);
+        assert_eq!(config.keep_alive.after, Some(week));
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
         let host = Host::parse("login.salesforce.com").unwrap();
         let soap: Vec<_> = config
@@ -343,6 +355,14 @@ mod tests {
             .map(|retirement| (retirement.event, retirement.day))
             .collect();
         assert_eq!(soap, [(Event::SoapLogin, Day::parse("2028-01-31"))]);
+    }
+
+    #[test]
+    fn refresh_tokens_can_be_left_alone() {
+        let text = "[salesforce]\nuse_refresh_tokens_after_days = 0\n";
+        assert_eq!(Config::parse(text).unwrap().keep_alive.after, None);
+        let text = "[salesforce]\nuse_refresh_tokens_after_days = 30\n";
+        assert!(Config::parse(text).is_err());
     }
 
     /// T50

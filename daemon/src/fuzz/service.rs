@@ -18,7 +18,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     failure::{Class, Failure},
     host::Host,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
     seats::Seats,
     secret::{Passphrase, SessionId},
     store::{KdfCost, fuzz::Template},
@@ -145,6 +145,7 @@ fn vault() -> Option<Arc<Vault>> {
         clock: Arc::new(SystemClock),
         login: Arc::new(Nowhere),
         kdf: cost,
+        keep_alive: Default::default(),
         retirements: Arc::default(),
         hold_after_get: Duration::ZERO,
     };
@@ -162,6 +163,10 @@ impl Login for Nowhere {
     }
 
     fn login<'a>(&'a self, _: &'a LoginRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { Err(unavailable()) })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
         Box::pin(async { Err(unavailable()) })
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Grant, HostRefused, Proof,
+    Grant, HostRefused, PasswordNotSet, Proof,
     hosts::HostRules,
     http::{Answer, HttpError},
     oauth,
@@ -43,6 +43,7 @@ pub(super) fn user_info(
         .unwrap_or_default()
         .trim();
     let failure = match answer.status {
+        300..400 => by_status(&answer, USER_INFO),
         403 if text == "Bad_OAuth_Token" => Failure {
             code: Some(text.to_owned()),
             ..failure(
@@ -60,7 +61,7 @@ pub(super) fn user_info(
         ),
         _ => match oauth::rest_fault(text) {
             Some(fault) => fault.into_failure(secrets),
-            None => by_status(&answer, "endpoint `userinfo`"),
+            None => by_status(&answer, USER_INFO),
         },
     };
     Err(of_proof(failure))
@@ -102,6 +103,33 @@ fn of_proof(mut failure: Failure) -> Failure {
         failure.class = Class::Unavailable;
     }
     failure
+}
+
+/// What the answer to a change of a password means, or that there was none. A fault says that nothing was changed,
+/// unless Salesforce itself does not know what happened.
+pub(super) fn password_set(
+    answer: Result<Answer, Failure>,
+    secrets: &[&str],
+) -> Result<(), PasswordNotSet> {
+    let answer = answer.map_err(|failure| PasswordNotSet {
+        // What never left changed nothing.
+        unchanged: failure.class == Class::Unavailable,
+        failure,
+    })?;
+    let is_fault = matches!(Body::parse(answer.body.as_ref()), Ok(Body::Fault(_)));
+    let failure = match content(&answer, secrets) {
+        Ok(content) if content.name == "setPasswordResponse" => return Ok(()),
+        Ok(_) => unreadable("it answers another call"),
+        Err(failure) => failure,
+    };
+    let knows = !matches!(
+        failure.code.as_deref(),
+        Some("UNKNOWN_EXCEPTION" | "SERVER_UNAVAILABLE" | "REQUEST_RUNNING_TOO_LONG")
+    );
+    Err(PasswordNotSet {
+        unchanged: is_fault && knows,
+        failure,
+    })
 }
 
 /// What a request without an answer means. The texts are the system's and the TLS and HTTP libraries', who
@@ -151,6 +179,7 @@ fn content(answer: &Answer, secrets: &[&str]) -> Result<Element, Failure> {
 }
 
 const SOAP: &str = "SOAP API";
+const USER_INFO: &str = "endpoint `userinfo`";
 
 /// What an answer that `api` would not give means. A page's text is for people in browsers and is not quoted.
 pub(super) fn by_status(answer: &Answer, api: &str) -> Failure {

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey,
+    CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, PasswordChange,
+    PasswordExchange, PasswordNotSet, Proof, Survey,
     buffer::WipedBuffer,
     classify,
     envelope::{self, Unsendable},
@@ -83,6 +84,28 @@ impl SalesforceLogin {
         classify::logout(self.post(host, body).await, &[session_id.expose()])
     }
 
+    async fn change_password(&self, change: &PasswordChange) -> Result<(), PasswordNotSet> {
+        let PasswordChange {
+            session_id,
+            instance,
+            user_id,
+            password,
+        } = change;
+        let unsent = |failure| PasswordNotSet {
+            failure,
+            unchanged: true,
+        };
+        self.rules
+            .permit(instance)
+            .map_err(|refused| unsent(classify::wrong_host(&refused)))?;
+        let body = envelope::set_password(session_id, user_id, password)
+            .map_err(|problem| unsent(unsendable(problem)))?;
+        let answer = self.post(instance, body).await;
+        // EXPOSE: `redact`, which keeps them out of what is told about a failure.
+        let secrets = [password.expose(), session_id.expose()];
+        classify::password_set(answer, &secrets)
+    }
+
     async fn post(&self, host: &Host, body: WipedBuffer) -> Result<Answer, Failure> {
         let post = Post {
             host,
@@ -143,6 +166,26 @@ impl Login for SalesforceLogin {
                 _ => self.oauth_login(request).await,
             };
             log("login", &request.login_host, &result);
+            result
+        })
+    }
+
+    fn redeem<'a>(&'a self, request: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async move {
+            let result = self.redeem_code(request).await;
+            log("code", &request.login_host, &result);
+            result
+        })
+    }
+
+    fn set_password<'a>(&'a self, change: &'a PasswordChange) -> PasswordExchange<'a> {
+        Box::pin(async move {
+            let result = self.change_password(change).await;
+            let class = match &result {
+                Ok(()) => "ok",
+                Err(not_set) => not_set.failure.class.name(),
+            };
+            tracing::debug!(host = %change.instance, class, "setPassword at Salesforce");
             result
         })
     }

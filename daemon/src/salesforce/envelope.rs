@@ -99,6 +99,39 @@ fn with_session(session_id: &SessionId, call: &[u8]) -> Result<WipedBuffer, Unse
     Ok(out)
 }
 
+/// `setPassword(userId, password)` with a session (SOAP API Developer Guide, setPassword()).
+pub(super) fn set_password(
+    session_id: &SessionId,
+    user_id: &str,
+    password: &Password,
+) -> Result<WipedBuffer, Unsendable> {
+    let mut out = WipedBuffer::with_capacity(2048);
+    out.push(
+        concat!(
+            r#"<?xml version="1.0" encoding="UTF-8"?>"#,
+            r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/""#,
+            r#" xmlns:urn="urn:partner.soap.sforce.com"><soapenv:Header>"#,
+            "<urn:SessionHeader><urn:sessionId>",
+        )
+        .as_bytes(),
+    );
+    // EXPOSE: the request body, which goes to the session's instance only.
+    xml::push_escaped(session_id.expose(), &mut out).map_err(|_| Unsendable::SessionId)?;
+    out.push(
+        concat!(
+            "</urn:sessionId></urn:SessionHeader>",
+            "</soapenv:Header><soapenv:Body><urn:setPassword><urn:userId>",
+        )
+        .as_bytes(),
+    );
+    xml::push_escaped(user_id, &mut out).map_err(|_| Unsendable::Username)?;
+    out.push(b"</urn:userId><urn:password>");
+    // EXPOSE: as the session id.
+    xml::push_escaped(password.expose(), &mut out).map_err(|_| Unsendable::Password)?;
+    out.push(b"</urn:password></urn:setPassword></soapenv:Body></soapenv:Envelope>");
+    Ok(out)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

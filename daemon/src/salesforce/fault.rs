@@ -110,6 +110,8 @@ const RULES: &[Rule] = &[
         ),
     ),
     any("INVALID_LOGIN", Class::BadCredentials),
+    // `setPassword` only: the password policy does not take the new one.
+    any("INVALID_NEW_PASSWORD", Class::AccessPolicy),
     said(
         "INVALID_OPERATION",
         "login() is disabled",

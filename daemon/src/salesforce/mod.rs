@@ -6,6 +6,7 @@
 //! `assertion` and `private_key`. Nothing here retries.
 
 mod assertion;
+pub mod authorize;
 mod buffer;
 mod classify;
 mod client;
@@ -47,11 +48,15 @@ use crate::{
     credential::{Credential, Flow},
     failure::Failure,
     host::Host,
-    secret::{RefreshToken, SessionId},
+    secret::{AuthorizationCode, CodeVerifier, ConsumerSecret, Password, RefreshToken, SessionId},
 };
 
 /// One exchange with Salesforce, running.
 pub type Exchange<'a, T> = Boxed<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+/// A change of a password, running.
+pub type PasswordExchange<'a> =
+    Boxed<Box<dyn Future<Output = Result<(), PasswordNotSet>> + Send + 'a>>;
 
 /// The way to Salesforce.
 pub trait Login: fmt::Debug + Send + Sync + 'static {
@@ -63,6 +68,25 @@ pub trait Login: fmt::Debug + Send + Sync + 'static {
 
     /// Sends the credential to the login host, once.
     fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant>;
+
+    /// Exchanges the code that a browser brought, once. The refresh token comes as the one that replaces none.
+    fn redeem<'a>(&'a self, request: &'a CodeRequest) -> Exchange<'a, Grant>;
+
+    /// Gives the session's user another password. Salesforce resets the security token with it and mails the new one.
+    /// A way that can't says so, and has changed nothing.
+    fn set_password<'a>(&'a self, change: &'a PasswordChange) -> PasswordExchange<'a> {
+        let host = &change.instance;
+        let failure = classify::failure(
+            crate::failure::Class::Protocol,
+            &format!("there is no way to change a password at `{host}`"),
+        );
+        Box::pin(async {
+            Err(PasswordNotSet {
+                failure,
+                unchanged: true,
+            })
+        })
+    }
 
     /// Makes one cheap call with a session: is it alive, and whose is it?
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof>;
@@ -89,6 +113,38 @@ pub struct LoginRequest {
     pub flow: Flow,
     /// Of that flow.
     pub credential: Credential,
+}
+
+/// What it takes to redeem the code of a login in a browser.
+#[derive(Debug, Clone)]
+pub struct CodeRequest {
+    pub login_host: Host,
+    pub consumer_key: String,
+    pub consumer_secret: Option<ConsumerSecret>,
+    /// Where the browser brought the code.
+    pub redirect_uri: String,
+    pub code: AuthorizationCode,
+    /// Of the challenge that the login began with.
+    pub verifier: CodeVerifier,
+}
+
+/// A user's new password.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    /// Of the user.
+    pub session_id: SessionId,
+    pub instance: Host,
+    /// 18 characters.
+    pub user_id: String,
+    pub password: Password,
+}
+
+/// Why no change of a password is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordNotSet {
+    pub failure: Failure,
+    /// Whether the old password is in force for certain; if not, it may be either.
+    pub unchanged: bool,
 }
 
 /// What a login returned.

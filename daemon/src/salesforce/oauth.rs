@@ -19,7 +19,7 @@ use crate::{credential::FlowKind, failure::Failure};
 pub(super) use answer::Expected;
 pub(super) use introspection::timeout;
 pub(super) use refusal::rest_fault;
-pub(super) use request::{Asked, Unsendable, introspect, revoke, token};
+pub(super) use request::{Asked, Unsendable, code, introspect, revoke, token};
 pub(super) use user_info::proof;
 
 /// Where all flows ask for a session.

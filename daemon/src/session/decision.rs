@@ -20,6 +20,8 @@ pub struct Want {
     pub refused: Option<u64>,
     /// A session that is proven now, not merely guaranteed.
     pub fresh_proof: bool,
+    /// A session of a login made now, whatever there is.
+    pub fresh_login: bool,
 }
 
 /// What to do for a caller.
@@ -59,6 +61,8 @@ pub enum Refusal {
     MinTtlTooLong { possible: Duration },
     /// The session that was called refused works, or dies again and again: nothing is done about it before `until`.
     RefusedAgain { until: SystemTime },
+    /// No login before the refresh token that the last one brought is saved: the one on disk is spent.
+    TokenUnsaved,
 }
 
 impl Refusal {
@@ -69,7 +73,7 @@ impl Refusal {
             Self::BackingOff { until, .. }
             | Self::BudgetSpent { until }
             | Self::RefusedAgain { until } => Some(*until),
-            Self::Latched { .. } | Self::MinTtlTooLong { .. } => None,
+            Self::Latched { .. } | Self::MinTtlTooLong { .. } | Self::TokenUnsaved => None,
         }
     }
 }
@@ -119,10 +123,36 @@ pub enum Outcome {
         generation: u64,
         failure: Failure,
     },
+    /// A login gave a session and another refresh token, which is not saved yet: the session waits for that.
+    Unsaved { grant: Box<Grant>, generation: u64 },
     /// The call with the session failed, and says nothing about the session.
     ProofFailed(Failure),
     /// A login was sent and failed.
     LoginFailed(Failure),
     /// A login was entered but never sent, for a reason of our own.
     NotSent,
+}
+
+/// A login that was tried and works.
+#[derive(Debug)]
+pub struct Passed {
+    pub grant: Grant,
+    /// Absent if the session could not be proved, but the login has spent a refresh token: then the one that replaced
+    /// it must be kept, whatever becomes of the session.
+    pub proof: Option<Proof>,
+    pub generation: u64,
+}
+
+/// What a change of a record means to its sessions and logins.
+#[derive(Debug)]
+pub enum Effect {
+    Nothing,
+    /// It logs in with what was tried, and has the session that this gave.
+    Adopt(Box<Passed>),
+    /// It logs in with what nobody has tried.
+    ChangeOver,
+    /// Its credential must not be used, for this reason.
+    Hold(Failure),
+    /// Its credential may be used again.
+    Unhold,
 }

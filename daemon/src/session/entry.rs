@@ -3,20 +3,24 @@
 //! Memory is the truth while the vault is unlocked; the row follows it. One writer at a time writes the row, and
 //! always what memory holds at that moment, so a late write can't bring back an old state.
 
+mod rotation;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
+pub use rotation::Rotation;
 use tokio::{sync::watch, task};
 
-use super::{hold::Holds, machine::Machine};
+use super::{decision::Effect, hold::Holds, machine::Machine};
 use crate::{
+    aside::Aside,
     credential::Credential,
     error::Error,
     ledger::Ledger,
     record::{Record, RecordId},
-    store::{Keys, Revision, Store, StoreError, StoredRecord},
+    store::{Credentials, Keys, Revision, Store, StoreError, StoredRecord},
 };
 
 /// How a flight landed: in the air, or done. An error is one of ours, not Salesforce's: that one is in the machine.
@@ -36,7 +40,40 @@ pub struct Entry {
 struct Row {
     revision: Revision,
     /// A write failed in a way that does not tell whether it was made.
-    in_doubt: bool,
+    in_doubt: Option<Change>,
+}
+
+/// What a write changes.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// The record, its ledger, or its credential at the wish of an operator.
+    Wanted,
+    /// The refresh token, by a login.
+    Rotation,
+}
+
+/// What [`Entry::rearrange`] writes, and what it means.
+#[derive(Debug)]
+pub struct Rearranged {
+    pub record: Record,
+    /// The record's credential, if it is another.
+    pub credential: Option<Credential>,
+    /// The credential with a password that was just drawn.
+    pub drawn: Option<Credential>,
+    pub effect: Effect,
+}
+
+impl Rearranged {
+    /// Another record with the same credentials, as far as it names them.
+    #[must_use]
+    pub fn of(record: Record, effect: Effect) -> Self {
+        Self {
+            record,
+            credential: None,
+            drawn: None,
+            effect,
+        }
+    }
 }
 
 /// What [`Entry::amend`] does besides changing the credential.
@@ -57,6 +94,8 @@ pub struct State {
     pub landing: Option<watch::Receiver<Landing>>,
     /// What a flight brought must not be told before it is durable, and its save failed.
     pub unsaved: bool,
+    /// A new refresh token that is not on disk yet.
+    rotation: Option<Rotation>,
     /// Set when the vault was locked or the record removed: what callers who still hold the entry get.
     pub closed: Option<Error>,
     pub holds: Holds,
@@ -76,6 +115,7 @@ impl Entry {
                 machine,
                 landing: None,
                 unsaved: false,
+                rotation: None,
                 closed: None,
                 holds: Holds::default(),
                 kept: false,
@@ -83,7 +123,7 @@ impl Entry {
             changed: watch::Sender::new(()),
             row: Arc::new(tokio::sync::Mutex::new(Row {
                 revision: stored.revision,
-                in_doubt: false,
+                in_doubt: None,
             })),
         }
     }
@@ -177,25 +217,72 @@ impl Entry {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let mut record = Record::clone(&self.lock().record);
-        let old = store.credential(keys, &record)?;
-        let new = change(&old)?;
+        let stored = store.credential(keys, &record)?;
+        // Not the spent token, if the one in its place could not be saved so far: this write saves it.
+        let new = change(&self.present(&stored))?;
         let reminder = record.remind_after;
         if let Some(remind_after) = amendment.remind_after {
             record.remind_after = remind_after;
         }
-        if new.matches(&old) {
+        if new.matches(&stored) {
             if record.remind_after != reminder {
-                self.commit(store, keys, row, record, None, |_| ())?;
+                self.commit(store, keys, &mut row, record, None, |_| ())?;
             }
             return Ok(false);
         }
-        record.credential_version += 1;
+        record.credential_version = record.next_version();
         record.credential_changed_at = amendment.now;
         let version = record.credential_version;
-        self.commit(store, keys, row, record, Some(&new), |machine| {
+        let credential = Some((Change::Wanted, &new));
+        self.commit(store, keys, &mut row, record, credential, |machine| {
             machine.credential_changed(version)
         })?;
+        self.reconcile(&new);
         Ok(true)
+    }
+
+    /// Changes the record, its credentials and its ledger in one transaction: first in the store, then in memory.
+    /// `change` sees the record as it is. Blocks; callers run it on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the store can't read or write; then nothing changed.
+    pub fn rearrange(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        now: SystemTime,
+        change: impl FnOnce(&Record) -> Result<Rearranged, Error>,
+    ) -> Result<(), Error> {
+        let mut row = self.row.blocking_lock();
+        self.settle(store, keys, &mut row)?;
+        let record = Arc::clone(&self.lock().record);
+        let Rearranged {
+            record,
+            credential,
+            drawn,
+            effect,
+        } = change(&record)?;
+        let version = record.credential_version;
+        let mut trial = self.lock().machine.clone();
+        trial.take_effect(&effect, version, now);
+        let credentials = Credentials {
+            new: credential.as_ref(),
+            drawn: drawn.as_ref(),
+        };
+        let written = store.rearrange(keys, row.revision, &record, trial.ledger(), credentials);
+        row.wrote(Change::Wanted, written)?;
+        {
+            let mut state = self.lock();
+            state.machine.take_effect(&effect, version, now);
+            state.record = Arc::new(record);
+            if state.closed.is_some() {
+                state.machine.forget_sessions();
+            }
+        }
+        if let Some(credential) = &credential {
+            self.reconcile(credential);
+        }
+        Ok(())
     }
 
     /// Releases a latch and a spent login budget: first in the store, then in memory. Blocks; callers run it on a
@@ -207,7 +294,7 @@ impl Entry {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let record = Record::clone(&self.lock().record);
-        self.commit(store, keys, row, record, None, Machine::release)
+        self.commit(store, keys, &mut row, record, None, Machine::release)
     }
 
     /// Removes the record's row. Blocks; callers run it on a blocking thread.
@@ -222,16 +309,16 @@ impl Entry {
             settled => settled?,
         }
         let removed = store.remove(self.id, row.revision);
-        row.in_doubt = is_in_doubt(&removed);
+        row.in_doubt = is_in_doubt(&removed).then_some(Change::Wanted);
         removed
     }
 
     /// After a write that may have been made or not, reads which it is. What was made is taken over, though whoever
     /// asked for it was told that it failed.
     fn settle(&self, store: &Store, keys: &Keys, row: &mut Row) -> Result<(), StoreError> {
-        if !row.in_doubt {
+        let Some(change) = row.in_doubt else {
             return Ok(());
-        }
+        };
         let stored = store
             .load(keys)?
             .into_iter()
@@ -239,17 +326,37 @@ impl Entry {
             .ok_or(StoreError::Changed { record: self.id })?;
         let mut state = self.lock();
         let version = stored.record.credential_version;
+        if version == state.record.credential_version {
+            // A password that a failed write drew was never sent, and memory knows nothing of it.
+            let drawn = state.record.aside.drawn.and(stored.record.aside.drawn);
+            let aside = Aside {
+                drawn,
+                ..stored.record.aside.clone()
+            };
+            if aside != state.record.aside {
+                state.record = Arc::new(Record {
+                    aside,
+                    ..Record::clone(&state.record)
+                });
+            }
+        }
         if version > state.record.credential_version {
-            let pin = state.record.pin.clone().or(stored.record.pin);
+            let same_way = stored.record.flow == state.record.flow
+                && stored.record.login_host == state.record.login_host;
+            let pin = stored.record.pin.or_else(|| state.record.pin.clone());
             state.record = Arc::new(Record {
                 pin,
                 ..stored.record
             });
-            state.machine.credential_changed(version);
+            match change {
+                Change::Rotation => state.machine.credential_rotated(version),
+                Change::Wanted if same_way => state.machine.credential_changed(version),
+                Change::Wanted => state.machine.change_over(version),
+            }
         }
         *row = Row {
             revision: stored.revision,
-            in_doubt: false,
+            in_doubt: None,
         };
         Ok(())
     }
@@ -258,9 +365,9 @@ impl Entry {
         &self,
         store: &Store,
         keys: &Keys,
-        mut row: tokio::sync::MutexGuard<'_, Row>,
+        row: &mut Row,
         record: Record,
-        credential: Option<&Credential>,
+        credential: Option<(Change, &Credential)>,
         apply: impl Fn(&mut Machine),
     ) -> Result<(), StoreError> {
         let mut trial = self.lock().machine.clone();
@@ -284,11 +391,22 @@ impl Row {
         keys: &Keys,
         record: &Record,
         ledger: &Ledger,
-        credential: Option<&Credential>,
+        credential: Option<(Change, &Credential)>,
     ) -> Result<(), StoreError> {
-        let put = store.put(keys, Some(self.revision), record, ledger, credential);
-        self.in_doubt = is_in_doubt(&put);
-        self.revision = put?;
+        let secrets = credential.map(|(_, secrets)| secrets);
+        let change = credential.map_or(Change::Wanted, |(change, _)| change);
+        let put = store.put(keys, Some(self.revision), record, ledger, secrets);
+        self.wrote(change, put)
+    }
+
+    /// Takes note of what became of a write.
+    fn wrote(
+        &mut self,
+        change: Change,
+        written: Result<Revision, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.in_doubt = is_in_doubt(&written).then_some(change);
+        self.revision = written?;
         Ok(())
     }
 }

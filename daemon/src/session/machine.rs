@@ -18,13 +18,15 @@ use crate::{
     salesforce::Grant,
 };
 
+mod turn;
+
 #[derive(Debug, Clone, Copy)]
 struct Flight {
     stamp: Stamp,
     /// The credential changed under way: the result is not for us.
     superseded: bool,
-    /// It brings a new session while the present one, which ends soon, is still handed out.
-    replaces: bool,
+    /// It is to log in, whatever session there is.
+    fresh_login: bool,
 }
 
 /// The state of one record.
@@ -40,6 +42,7 @@ pub struct Machine {
     flight: Option<Flight>,
     last_stamp: u64,
     back_off: Option<BackOff>,
+    token_unsaved: bool,
 }
 
 impl Machine {
@@ -59,6 +62,7 @@ impl Machine {
             flight: None,
             last_stamp: 0,
             back_off: None,
+            token_unsaved: false,
         }
     }
 
@@ -76,6 +80,7 @@ impl Machine {
             if !refused
                 && !self.refusals.doubted()
                 && !want.fresh_proof
+                && !want.fresh_login
                 && session.is_guaranteed(want.min_ttl, now)
             {
                 return Decision::Serve(session);
@@ -108,18 +113,18 @@ impl Machine {
             });
         }
         // A session that only needs a proof needs no right to log in.
-        if self.session.is_none()
+        if (self.session.is_none() || want.fresh_login)
             && let Err(refusal) = self.may_log_in(now)
         {
             return Decision::Refuse(refusal);
         }
-        Decision::Start(self.take_off(replaces))
+        Decision::Start(self.take_off(want.fresh_login || replaces))
     }
 
     /// What the flight does next; `None` if it is not the current one.
     pub fn step(&mut self, stamp: Stamp, now: SystemTime) -> Option<Step> {
         let flight = self.current(stamp)?;
-        if let Some(session) = self.session.as_ref().filter(|_| !flight.replaces) {
+        if let Some(session) = self.session.as_ref().filter(|_| !flight.fresh_login) {
             return Some(Step::Prove(Arc::clone(session)));
         }
         match self.unproven.take() {
@@ -208,11 +213,9 @@ impl Machine {
                 proof,
                 generation,
             } => {
-                self.login_succeeded();
+                self.login_succeeded(now);
                 self.back_off = None;
-                if flight.replaces {
-                    self.gone = self.session.take().or(self.gone.take());
-                }
+                self.lose_session();
                 let session = Session::new(*grant, &proof, generation, self.gone.as_deref(), now);
                 if session.first_generation < generation {
                     self.refusals.vouch_for_same_id(now);
@@ -224,11 +227,15 @@ impl Machine {
                 generation,
                 failure,
             } => {
-                self.login_succeeded();
+                self.login_succeeded(now);
                 if failure.class != Class::SessionDead {
                     self.unproven = Some((grant, generation));
                 }
                 self.proof_failed(failure, now, jitter);
+            }
+            Outcome::Unsaved { grant, generation } => {
+                self.login_succeeded(now);
+                self.unproven = Some((grant, generation));
             }
             Outcome::ProofFailed(failure) => self.proof_failed(failure, now, jitter),
             Outcome::LoginFailed(failure) => {
@@ -265,10 +272,38 @@ impl Machine {
         }
     }
 
+    /// The login under way brought another refresh token. To all but the store it is the same credential.
+    pub fn credential_rotated(&mut self, version: u64) {
+        let old = std::mem::replace(&mut self.credential_version, version);
+        for stamped in [
+            self.ledger
+                .latch
+                .as_mut()
+                .map(|it| &mut it.credential_version),
+            self.ledger
+                .pending
+                .as_mut()
+                .map(|it| &mut it.credential_version),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            if *stamped == old {
+                *stamped = version;
+            }
+        }
+    }
+
+    /// Whether a refresh token waits to be saved: until then no login is made.
+    pub fn token_unsaved(&mut self, unsaved: bool) {
+        self.token_unsaved = unsaved;
+    }
+
     /// An operator allows one more login with the same credential.
     pub fn release(&mut self) {
         self.ledger.latch = None;
         self.ledger.failed_at.clear();
+        self.ledger.rejected_trials.clear();
         self.back_off = None;
     }
 
@@ -309,10 +344,16 @@ impl Machine {
         self.backing_off(now)
     }
 
+    /// Whether a login or a proof is under way.
+    #[must_use]
+    pub fn is_in_flight(&self) -> bool {
+        self.flight.is_some()
+    }
+
     /// What the record is doing, for people to see.
     #[must_use]
     pub fn activity(&self, now: SystemTime) -> Activity {
-        if self.flight.is_some() {
+        if self.is_in_flight() {
             return Activity::InFlight;
         }
         if self
@@ -339,6 +380,9 @@ impl Machine {
     /// # Errors
     /// The reason, with the time at which it ends where it does.
     pub fn may_log_in(&self, now: SystemTime) -> Result<(), Refusal> {
+        if self.token_unsaved {
+            return Err(Refusal::TokenUnsaved);
+        }
         if let Some(latch) = self.latch() {
             return Err(Refusal::Latched {
                 failure: latch.failure.clone(),
@@ -378,13 +422,13 @@ impl Machine {
             .filter(|flight| flight.stamp == stamp && !flight.superseded)
     }
 
-    fn take_off(&mut self, replaces: bool) -> Stamp {
+    fn take_off(&mut self, fresh_login: bool) -> Stamp {
         self.last_stamp += 1;
         let stamp = Stamp(self.last_stamp);
         self.flight = Some(Flight {
             stamp,
             superseded: false,
-            replaces,
+            fresh_login,
         });
         stamp
     }
@@ -396,7 +440,8 @@ impl Machine {
         }
     }
 
-    fn login_succeeded(&mut self) {
+    fn login_succeeded(&mut self, now: SystemTime) {
+        self.ledger.succeeded_at = Some(now);
         self.ledger.pending = None;
         self.ledger.latch = None;
         self.ledger.failed_at.clear();

@@ -12,6 +12,7 @@ pub mod machine;
 pub mod pin;
 pub mod refresh;
 pub mod refusals;
+pub mod turn;
 
 use std::{
     sync::Arc,

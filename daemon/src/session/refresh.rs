@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use super::{
     Session,
     decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
-    entry::{Entry, Landing},
+    entry::{Entry, Landing, Rotation, State},
     pin::leads_elsewhere,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     failure::Class,
     record::{Pin, Record, RecordName},
     salesforce::{Grant, Login, LoginRequest},
-    store::{Keys, Store},
+    store::{Keys, Store, StoreError},
 };
 
 /// A caller asks again after each flight it waited for: once after its own, once if the credential changed under way,
@@ -48,6 +48,8 @@ pub struct Refresher {
     pub changed: watch::Sender<()>,
     /// For how long after a GetSession its session is held.
     pub hold_after_get: Duration,
+    /// Told when a new refresh token could not be saved.
+    pub tokens: watch::Sender<()>,
 }
 
 impl Refresher {
@@ -61,10 +63,15 @@ impl Refresher {
         mut want: Want,
     ) -> Result<Arc<Session>, Error> {
         for _ in 0..MOST_FLIGHTS {
-            let unsaved = {
+            let (unsaved, rotated) = {
                 let state = entry.lock();
-                state.unsaved && state.closed.is_none()
+                let open = state.closed.is_none();
+                (open && state.unsaved, open && state.has_rotation())
             };
+            if rotated {
+                // If it fails, what needs no login is served all the same; the machine knows that none may be made.
+                let _ = entry.save_rotation(&self.store, &self.keys).await;
+            }
             if unsaved {
                 entry.save(&self.store, &self.keys).await?;
             }
@@ -77,7 +84,7 @@ impl Refresher {
                 match state.machine.acquire(want, now) {
                     Decision::Serve(session) => return Ok(session),
                     Decision::Refuse(refusal) => {
-                        return Err(as_error(refusal, &state.record.name, want, now));
+                        return Err(as_error(refusal, &state, want, now));
                     }
                     Decision::Join => state.landing.clone(),
                     Decision::Start(stamp) => {
@@ -102,7 +109,7 @@ impl Refresher {
                 return Err(Error::Internal("a login task broke off"));
             };
             landed.unwrap_or(Ok(()))?;
-            want.fresh_proof = false;
+            (want.fresh_proof, want.fresh_login) = (false, false);
         }
         Err(Error::Internal("too many flights for one caller"))
     }
@@ -228,15 +235,42 @@ impl Flight {
             return Ok(Outcome::NotSent);
         }
         info!(record = %self.name(), host = %request.login_host, generation, "logging in");
-        let grant = match refresher.login.login(&request).await {
+        let mut grant = match refresher.login.login(&request).await {
             Ok(grant) => grant,
             Err(failure) => return Ok(Outcome::LoginFailed(failure)),
         };
+        let saved = self.save_rotated(&request, &mut grant).await;
         drop(request);
         Ok(match self.led_elsewhere(&grant.org_id, &grant.user_id) {
             Some(failure) => Outcome::LoginFailed(failure),
+            None if !saved => Outcome::Unsaved {
+                grant: Box::new(grant),
+                generation,
+            },
             None => self.prove_grant(Box::new(grant), generation).await,
         })
+    }
+
+    /// Makes the refresh token that the login brought durable, before anything else is done with what it brought; also
+    /// if the record was closed meanwhile, or its result is not wanted any more. Returns whether it is.
+    async fn save_rotated(&self, request: &LoginRequest, grant: &mut Grant) -> bool {
+        let sent = request.credential.refresh_token().cloned();
+        let rotation = sent
+            .zip(grant.rotated.take())
+            .and_then(|(spent, fresh)| Rotation::new(spent, fresh));
+        let Some(rotation) = rotation else {
+            return true;
+        };
+        self.entry.keep_rotation(rotation);
+        let saved = self
+            .entry
+            .save_rotation(&self.refresher.store, &self.refresher.keys)
+            .await;
+        if let Err(error) = &saved {
+            warn!(record = %self.name(), %error, "a new refresh token could not be saved");
+            self.refresher.tokens.send_replace(());
+        }
+        saved.is_ok()
     }
 
     async fn request(&self, record: Arc<Record>) -> Result<LoginRequest, Error> {
@@ -299,8 +333,9 @@ impl Flight {
             Outcome::LoggedIn { generation, .. } => {
                 info!(record = %self.name(), generation, "logged in")
             }
-            Outcome::Proven(_) | Outcome::NotSent => {}
+            Outcome::Proven(_) | Outcome::NotSent | Outcome::Unsaved { .. } => {}
         }
+        let waits = matches!(outcome, Outcome::Unsaved { .. });
         let pin = match &outcome {
             Outcome::LoggedIn { grant, proof, .. } => Some(Pin {
                 org_id: grant.org_id.clone(),
@@ -311,7 +346,8 @@ impl Flight {
             | Outcome::NotSent
             | Outcome::Proven(_)
             | Outcome::ProofFailed(_)
-            | Outcome::Unproven { .. } => None,
+            | Outcome::Unproven { .. }
+            | Outcome::Unsaved { .. } => None,
         };
         let (must_save, must_last) = {
             let mut state = self.entry.lock();
@@ -346,7 +382,13 @@ impl Flight {
                 return Err(error);
             }
         }
-        Ok(())
+        let state = self.entry.lock();
+        match state.unsaved_token() {
+            Some(error) if waits && state.closed.is_none() => {
+                Err(token_unsaved(&state.record.name, error))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<crate::failure::Failure> {
@@ -362,8 +404,15 @@ impl Flight {
     }
 }
 
-fn as_error(refusal: Refusal, record: &RecordName, want: Want, now: SystemTime) -> Error {
-    let record = record.clone();
+fn token_unsaved(record: &RecordName, problem: &StoreError) -> Error {
+    Error::TokenUnsaved {
+        record: record.clone(),
+        problem: problem.clone(),
+    }
+}
+
+pub(super) fn as_error(refusal: Refusal, state: &State, want: Want, now: SystemTime) -> Error {
+    let record = state.record.name.clone();
     let retry_after = |until: SystemTime| until.duration_since(now).unwrap_or_default();
     match refusal {
         Refusal::BackingOff { failure, until } => Error::LoginFailed {
@@ -387,6 +436,10 @@ fn as_error(refusal: Refusal, record: &RecordName, want: Want, now: SystemTime) 
         Refusal::RefusedAgain { until } => Error::SessionRefusedAgain {
             record,
             retry_after: retry_after(until),
+        },
+        Refusal::TokenUnsaved => match state.unsaved_token() {
+            Some(problem) => token_unsaved(&record, problem),
+            None => Error::Internal("a refresh token that nobody tried to save"),
         },
     }
 }

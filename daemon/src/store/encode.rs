@@ -11,12 +11,17 @@ use zeroize::{Zeroize, Zeroizing};
 use super::seal::Field;
 use crate::{
     credential::{Credential, Flow, FlowKind},
-    failure::{Class, Failure},
     host::Host,
-    ledger::{Latch, Ledger, Pending},
+    ledger::Ledger,
     record::{Pin, Record, RecordId, RecordName},
     secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
 };
+
+mod aside;
+mod ledger;
+
+use aside::StoredAside;
+use ledger::StoredLedger;
 
 /// What is wrong with an opened value: words without its content.
 pub(super) type Malformed = &'static str;
@@ -37,20 +42,18 @@ pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, L
     let stored: StoredRecord =
         serde_json::from_slice(bytes).map_err(|_| "it is not a record of format 1")?;
     let flow = stored.flow()?;
+    let aside = stored.aside.map(StoredAside::into_aside).transpose()?;
     let ledger = Ledger::try_from(stored.ledger)?;
     let record = Record {
         id,
         name: RecordName::parse(&stored.name).map_err(|_| "its name is not a record name")?,
-        login_host: Host::parse(&stored.login_host).map_err(|_| "its host is not a host name")?,
+        login_host: host(&stored.login_host)?,
         flow,
-        pin: stored.pin.map(|pin| Pin {
-            org_id: pin.org_id,
-            user_id: pin.user_id,
-            username: pin.username,
-        }),
+        pin: stored.pin.map(Pin::from),
         credential_version: stored.credential_version,
         created_at: from_ms(stored.created_ms)?,
         credential_changed_at: from_ms(stored.credential_changed_ms)?,
+        aside: aside.unwrap_or_default(),
         remind_after: stored.remind_after_ms.map(Duration::from_millis),
     };
     Ok((record, ledger))
@@ -174,7 +177,7 @@ fn secret_of(credential: &Credential, field: Field) -> Option<&[u8]> {
 }
 
 /// Longer records make the buffer grow, which leaves a copy that is not wiped. They hold no secret.
-const TYPICAL_RECORD_LEN: usize = 2048;
+const TYPICAL_RECORD_LEN: usize = 4096;
 
 /// Format 1; it never changes. Another format is another structure.
 #[derive(Serialize, Deserialize)]
@@ -196,6 +199,8 @@ struct StoredRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remind_after_ms: Option<u64>,
     ledger: StoredLedger,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aside: Option<StoredAside>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -207,35 +212,6 @@ struct StoredPin {
     username: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredLedger {
-    generation: u64,
-    logins: u64,
-    pending: Option<StoredPending>,
-    latch: Option<StoredLatch>,
-    failed_ms: Vec<u64>,
-    rejections: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredPending {
-    credential_version: u64,
-    since_ms: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredLatch {
-    credential_version: u64,
-    since_ms: u64,
-    class: String,
-    code: Option<String>,
-    message: String,
-    pause_ms: Option<u64>,
-}
-
 impl StoredRecord {
     fn new(record: &Record, ledger: &Ledger) -> Self {
         Self {
@@ -244,117 +220,90 @@ impl StoredRecord {
             login_host: record.login_host.as_str().to_owned(),
             flow: record.flow.kind().name().to_owned(),
             consumer_key: record.flow.consumer_key().map(str::to_owned),
-            audience: match &record.flow {
-                Flow::JwtBearer { audience, .. } => Some(audience.clone()),
-                Flow::SoapLogin { .. }
-                | Flow::UsernamePassword { .. }
-                | Flow::ClientCredentials { .. }
-                | Flow::RefreshToken { .. } => None,
-            },
-            pin: record.pin.as_ref().map(|pin| StoredPin {
-                org_id: pin.org_id.clone(),
-                user_id: pin.user_id.clone(),
-                username: pin.username.clone(),
-            }),
+            audience: audience(&record.flow).map(str::to_owned),
+            pin: record.pin.as_ref().map(StoredPin::from),
             credential_version: record.credential_version,
             created_ms: to_ms(record.created_at),
             credential_changed_ms: to_ms(record.credential_changed_at),
             remind_after_ms: record.remind_after.map(duration_ms),
             ledger: StoredLedger::from(ledger),
+            aside: StoredAside::of(&record.aside),
         }
     }
 
-    /// The flow with what belongs to it, and nothing else.
     fn flow(&self) -> Result<Flow, Malformed> {
-        let kind = FlowKind::from_name(&self.flow).ok_or("its flow is unknown")?;
-        let username = self.username.clone();
-        let no_key = "it has no consumer key";
-        Ok(
-            match (kind, self.consumer_key.clone(), self.audience.clone()) {
-                (FlowKind::SoapLogin, None, None) => Flow::SoapLogin { username },
-                (FlowKind::UsernamePassword, Some(consumer_key), None) => Flow::UsernamePassword {
-                    username,
-                    consumer_key,
-                },
-                (FlowKind::ClientCredentials, Some(consumer_key), None) => {
-                    Flow::ClientCredentials { consumer_key }
-                }
-                (FlowKind::JwtBearer, Some(consumer_key), Some(audience)) => Flow::JwtBearer {
-                    username,
-                    consumer_key,
-                    audience,
-                },
-                (FlowKind::RefreshToken, Some(consumer_key), None) => {
-                    Flow::RefreshToken { consumer_key }
-                }
-                (_, None, _) => return Err(no_key),
-                (_, Some(_), _) => return Err("it has settings that its flow does not have"),
-            },
+        flow(
+            &self.flow,
+            &self.username,
+            self.consumer_key.as_deref(),
+            self.audience.as_deref(),
         )
     }
 }
 
-impl From<&Ledger> for StoredLedger {
-    fn from(ledger: &Ledger) -> Self {
+impl From<StoredPin> for Pin {
+    fn from(stored: StoredPin) -> Self {
         Self {
-            generation: ledger.generation,
-            logins: ledger.logins,
-            pending: ledger.pending.map(|pending| StoredPending {
-                credential_version: pending.credential_version,
-                since_ms: to_ms(pending.since),
-            }),
-            latch: ledger.latch.as_ref().map(|latch| StoredLatch {
-                credential_version: latch.credential_version,
-                since_ms: to_ms(latch.since),
-                class: latch.failure.class.name().to_owned(),
-                code: latch.failure.code.clone(),
-                message: latch.failure.message.clone(),
-                pause_ms: latch.failure.pause.map(duration_ms),
-            }),
-            failed_ms: ledger.failed_at.iter().copied().map(to_ms).collect(),
-            rejections: ledger.rejections,
+            org_id: stored.org_id,
+            user_id: stored.user_id,
+            username: stored.username,
         }
     }
 }
 
-impl TryFrom<StoredLedger> for Ledger {
-    type Error = Malformed;
-
-    fn try_from(stored: StoredLedger) -> Result<Self, Malformed> {
-        let pending = match stored.pending {
-            Some(pending) => Some(Pending {
-                credential_version: pending.credential_version,
-                since: from_ms(pending.since_ms)?,
-            }),
-            None => None,
-        };
-        let latch = match stored.latch {
-            Some(latch) => Some(Latch {
-                credential_version: latch.credential_version,
-                since: from_ms(latch.since_ms)?,
-                failure: Failure {
-                    class: Class::from_name(&latch.class)
-                        .ok_or("its latch has an unknown class")?,
-                    code: latch.code,
-                    message: latch.message,
-                    pause: latch.pause_ms.map(Duration::from_millis),
-                },
-            }),
-            None => None,
-        };
-        Ok(Self {
-            generation: stored.generation,
-            logins: stored.logins,
-            pending,
-            latch,
-            failed_at: stored
-                .failed_ms
-                .into_iter()
-                .map(from_ms)
-                .collect::<Result<_, _>>()?,
-            rejections: stored.rejections,
-        })
+impl From<&Pin> for StoredPin {
+    fn from(pin: &Pin) -> Self {
+        Self {
+            org_id: pin.org_id.clone(),
+            user_id: pin.user_id.clone(),
+            username: pin.username.clone(),
+        }
     }
+}
+
+/// The flow with what belongs to it, and nothing else.
+fn flow(
+    kind: &str,
+    username: &str,
+    consumer_key: Option<&str>,
+    audience: Option<&str>,
+) -> Result<Flow, Malformed> {
+    let kind = FlowKind::from_name(kind).ok_or("its flow is unknown")?;
+    let username = username.to_owned();
+    let consumer_key = consumer_key.map(str::to_owned);
+    let audience = audience.map(str::to_owned);
+    Ok(match (kind, consumer_key, audience) {
+        (FlowKind::SoapLogin, None, None) => Flow::SoapLogin { username },
+        (FlowKind::UsernamePassword, Some(consumer_key), None) => Flow::UsernamePassword {
+            username,
+            consumer_key,
+        },
+        (FlowKind::ClientCredentials, Some(consumer_key), None) => {
+            Flow::ClientCredentials { consumer_key }
+        }
+        (FlowKind::JwtBearer, Some(consumer_key), Some(audience)) => Flow::JwtBearer {
+            username,
+            consumer_key,
+            audience,
+        },
+        (FlowKind::RefreshToken, Some(consumer_key), None) => Flow::RefreshToken { consumer_key },
+        (_, None, _) => return Err("it has no consumer key"),
+        (_, Some(_), _) => return Err("it has settings that its flow does not have"),
+    })
+}
+
+fn audience(flow: &Flow) -> Option<&str> {
+    match flow {
+        Flow::JwtBearer { audience, .. } => Some(audience),
+        Flow::SoapLogin { .. }
+        | Flow::UsernamePassword { .. }
+        | Flow::ClientCredentials { .. }
+        | Flow::RefreshToken { .. } => None,
+    }
+}
+
+fn host(text: &str) -> Result<Host, Malformed> {
+    Host::parse(text).map_err(|_| "its host is not a host name")
 }
 
 fn to_ms(time: SystemTime) -> u64 {

@@ -1,7 +1,8 @@
 //! The vault file: sealed records in one redb database.
 //!
-//! Three tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
-//! record with its ledger. `secrets`: by record id and field, the sealed secrets. Names, usernames and hosts
+//! Four tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
+//! record with its ledger. `secrets`: by record id and field, the sealed secrets. `aside`: by record id, version and
+//! field, the sealed secrets that a record keeps beside those in use. Names, usernames and hosts
 //! are inside the ciphertext; what shows is how many records there are, how often each changed, and how long
 //! each value is.
 //!
@@ -25,6 +26,7 @@ use crate::{
     secret::Passphrase,
 };
 
+mod credentials;
 mod encode;
 mod engine;
 mod error;
@@ -37,15 +39,17 @@ mod rows;
 mod seal;
 mod slots;
 
+pub use credentials::Credentials;
 pub use error::StoreError;
 pub use seal::Keys;
 pub use slots::KdfCost;
 
+use credentials::Secrets;
 use engine::Engine;
 use file::VaultFile;
 use header::{FORMAT, Header, HeaderError};
 use image::new_image;
-use rows::{SealedCredential, SealedRecord};
+use rows::SealedRecord;
 use slots::SlotError;
 
 /// An open vault file. It holds no key; every call says whose keys it uses.
@@ -238,45 +242,14 @@ impl Store {
         ledger: &Ledger,
         credential: Option<&Credential>,
     ) -> Result<Revision, StoreError> {
-        self.check_owner(keys)?;
-        if credential.is_some_and(|credential| credential.flow() != record.flow.kind()) {
-            return Err(StoreError::Refused {
-                problem: "a credential would be stored with a record of another flow",
-            });
-        }
-        let next = Revision(expected.map_or(1, |revision| revision.0.saturating_add(1)));
-        let cant_seal = |_| no_resources(&self.path, "seal a record of");
-        let sealed = rows::seal_record(keys, next, record, ledger).map_err(cant_seal)?;
-        let credential = credential
-            .map(|credential| SealedCredential::seal(keys, record, credential))
-            .transpose()
-            .map_err(cant_seal)?;
-
-        self.engine.write(|transaction| {
-            let mut records = transaction.open_table(rows::RECORDS)?;
-            if rows::revision(&records, record.id)? != expected {
-                return Ok(Err(StoreError::Changed { record: record.id }));
-            }
-            let mut secrets = transaction.open_table(rows::SECRETS)?;
-            let stored = rows::credential_version(&secrets, record.id)?;
-            if let Some(credential) = &credential {
-                if stored >= Some(record.credential_version) {
-                    return Ok(Err(StoreError::Refused {
-                        problem: "a credential would be stored under a version that had one before",
-                    }));
-                }
-                credential.write(&mut secrets, record.id)?;
-            } else if stored != Some(record.credential_version) {
-                return Ok(Err(StoreError::Refused {
-                    problem: "a record would be stored without the credential of its version",
-                }));
-            }
-            records.insert(&record.id.0, sealed.as_slice())?;
-            Ok(Ok(next))
-        })
+        let secrets = match credential {
+            Some(credential) => Secrets::New(credential),
+            None => Secrets::Same,
+        };
+        self.write(keys, expected, record, ledger, secrets)
     }
 
-    /// Removes a record, its ledger and its credential.
+    /// Removes a record, its ledger and all its credentials.
     ///
     /// # Errors
     /// [`StoreError::Changed`]: it is not at this revision, and nothing has changed. After any other error
@@ -289,6 +262,7 @@ impl Store {
             }
             records.remove(&id.0)?;
             rows::remove_credential(&mut transaction.open_table(rows::SECRETS)?, id)?;
+            rows::keep_aside(&mut transaction.open_table(rows::ASIDE)?, id, &[])?;
             Ok(Ok(()))
         })
     }

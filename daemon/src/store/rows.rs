@@ -8,7 +8,7 @@ use super::{
     seal::{self, Field, Keys, Place},
 };
 use crate::{
-    credential::Credential,
+    credential::{Credential, FlowKind},
     ledger::Ledger,
     record::{Record, RecordId},
 };
@@ -28,6 +28,12 @@ pub(super) const RECORDS: TableDefinition<'_, &[u8; 16], &[u8]> =
 pub(super) const SECRETS: TableDefinition<'_, &[u8; 17], &[u8]> =
     TableDefinition::new("sfvault.secrets");
 
+/// By record id, version and [`Field`]: the sealed secrets of a credential that the record keeps aside, sealed for the
+/// same place as when it was the record's. Vaults that never kept one have no such table.
+pub(super) const ASIDE: TableDefinition<'_, &[u8; 25], &[u8]> =
+    TableDefinition::new("sfvault.aside");
+
+pub(super) type AsideRows<'a> = Table<'a, &'static [u8; 25], &'static [u8]>;
 pub(super) type RecordRows<'a> = Table<'a, &'static [u8; 16], &'static [u8]>;
 pub(super) type SecretRows<'a> = Table<'a, &'static [u8; 17], &'static [u8]>;
 
@@ -78,36 +84,49 @@ impl SealedRecord {
 
     /// The credential of this record, which says the version that it must have.
     pub(super) fn credential(&self, keys: &Keys, record: &Record) -> Result<Credential, BadRow> {
-        let bad = |what| BadRow {
-            what,
-            place: format!("the credential of record `{}`", record.name),
-        };
-        let mut fields = Vec::with_capacity(self.secrets.len());
-        for (number, sealed) in &self.secrets {
-            let field = Field::of_secret(*number).ok_or_else(|| bad(NOT_AUTHENTIC))?;
-            let place = Place {
-                record: record.id,
-                field,
-                version: record.credential_version,
-            };
-            let opened = keys.open(place, sealed).map_err(|_| bad(NOT_AUTHENTIC))?;
-            fields.push((field, opened));
-        }
-        encode::credential_from_fields(record.flow.kind(), fields).map_err(bad)
+        let (version, flow) = (record.credential_version, record.flow.kind());
+        open_credential(keys, record, version, flow, &self.secrets)
     }
+}
+
+/// A credential of this record from its rows, which must have been sealed for this version.
+pub(super) fn open_credential(
+    keys: &Keys,
+    record: &Record,
+    version: u64,
+    flow: FlowKind,
+    rows: &[(u8, Vec<u8>)],
+) -> Result<Credential, BadRow> {
+    let bad = |what| BadRow {
+        what,
+        place: format!("the credential of record `{}`", record.name),
+    };
+    let mut fields = Vec::with_capacity(rows.len());
+    for (number, sealed) in rows {
+        let field = Field::of_secret(*number).ok_or_else(|| bad(NOT_AUTHENTIC))?;
+        let place = Place {
+            record: record.id,
+            field,
+            version,
+        };
+        let opened = keys.open(place, sealed).map_err(|_| bad(NOT_AUTHENTIC))?;
+        fields.push((field, opened));
+    }
+    encode::credential_from_fields(flow, fields).map_err(bad)
 }
 
 impl SealedCredential {
     pub(super) fn seal(
         keys: &Keys,
-        record: &Record,
+        id: RecordId,
+        version: u64,
         credential: &Credential,
     ) -> Result<Self, seal::CantSeal> {
         let seal = |(field, secret): (Field, &[u8])| {
             let place = Place {
-                record: record.id,
+                record: id,
                 field,
-                version: record.credential_version,
+                version,
             };
             keys.seal(place, secret).map(|sealed| (field, sealed))
         };
@@ -115,6 +134,19 @@ impl SealedCredential {
         Ok(Self(
             fields.into_iter().map(seal).collect::<Result<_, _>>()?,
         ))
+    }
+
+    /// Writes it among those that the record keeps aside.
+    pub(super) fn write_aside(
+        &self,
+        aside: &mut AsideRows<'_>,
+        id: RecordId,
+        version: u64,
+    ) -> Result<(), redb::Error> {
+        for (field, sealed) in &self.0 {
+            aside.insert(&aside_key(id, version, *field as u8), sealed.as_slice())?;
+        }
+        Ok(())
     }
 
     /// Writes it in place of the one before.
@@ -202,6 +234,57 @@ pub(super) fn remove_credential(
     Ok(())
 }
 
+/// Puts the rows of the record's credential aside as they are; they are not removed.
+pub(super) fn copy_aside(
+    secrets: &SecretRows<'_>,
+    aside: &mut AsideRows<'_>,
+    id: RecordId,
+    version: u64,
+) -> Result<(), redb::Error> {
+    let [first, last] = &secret_keys(id);
+    for row in secrets.range::<&[u8; 17]>(first..=last)? {
+        let (key, sealed) = row?;
+        aside.insert(&aside_key(id, version, key.value()[16]), sealed.value())?;
+    }
+    Ok(())
+}
+
+/// Removes what the record keeps aside, but for these versions. Returns whether each of them is there.
+pub(super) fn keep_aside(
+    aside: &mut AsideRows<'_>,
+    id: RecordId,
+    versions: &[u64],
+) -> Result<bool, redb::Error> {
+    let [first, last] = [&aside_key(id, 0, 0), &aside_key(id, u64::MAX, u8::MAX)];
+    let mut missing = versions.to_vec();
+    aside.retain_in::<&[u8; 25], _>(first..=last, |key, _| {
+        let version = version_of(key);
+        missing.retain(|wanted| *wanted != version);
+        versions.contains(&version)
+    })?;
+    Ok(missing.is_empty())
+}
+
+/// The rows of a credential that is kept aside, each with the number of its field.
+pub(super) fn aside_rows(
+    transaction: &ReadTransaction,
+    id: RecordId,
+    version: u64,
+) -> Result<Vec<(u8, Vec<u8>)>, redb::Error> {
+    let table = match transaction.open_table(ASIDE) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let [first, last] = [&aside_key(id, version, 0), &aside_key(id, version, u8::MAX)];
+    let mut rows = Vec::new();
+    for row in table.range::<&[u8; 25]>(first..=last)? {
+        let (key, sealed) = row?;
+        rows.push((key.value()[24], sealed.value().to_vec()));
+    }
+    Ok(rows)
+}
+
 /// The header's bytes and code; `None` if this is no vault's database.
 pub(super) fn read_header(transaction: &ReadTransaction) -> Outcome<Option<(Vec<u8>, Vec<u8>)>> {
     let table = match transaction.open_table(HEADER) {
@@ -226,6 +309,19 @@ fn secret_keys(RecordId(id): RecordId) -> [[u8; 17]; 2] {
         key
     };
     [key(0), key(u8::MAX)]
+}
+
+fn aside_key(RecordId(id): RecordId, version: u64, field: u8) -> [u8; 25] {
+    let mut key = [field; 25];
+    key[..16].copy_from_slice(&id);
+    key[16..24].copy_from_slice(&version.to_be_bytes());
+    key
+}
+
+fn version_of(key: &[u8; 25]) -> u64 {
+    let mut version = [0; 8];
+    version.copy_from_slice(&key[16..24]);
+    u64::from_be_bytes(version)
 }
 
 fn secret_key(id: RecordId, field: Field) -> [u8; 17] {

@@ -9,8 +9,12 @@ use std::{
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind};
+use super::{
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    trial::no_drawn_password,
+};
 use crate::{
+    aside::Aside,
     credential::{Credential, Flow},
     environment::Environment,
     error::Error,
@@ -90,6 +94,7 @@ impl Vault {
             let records = store.load(&keys)?;
             let count = records.len();
             vault.install(store, keys, records);
+            vault.bring_back();
             info!(records = count, "unlocked the vault");
             Ok((count, true))
         })
@@ -117,6 +122,8 @@ impl Vault {
                 .values()
                 .filter(|entry| entry.close(Error::VaultLocked))
                 .count();
+            vault.set_aside(&open);
+            vault.pending_logins().clear();
             vault.changed.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))
@@ -166,6 +173,7 @@ impl Vault {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
+            no_drawn_password(&Arc::clone(&entry.lock().record))?;
             let mut warnings = Vec::new();
             let amendment = Amendment {
                 now,
@@ -224,6 +232,7 @@ impl Vault {
             let released = name.clone();
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
+                no_drawn_password(&Arc::clone(&entry.lock().record))?;
                 entry.release(&refresher.store, &refresher.keys)?;
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
@@ -252,7 +261,7 @@ impl Vault {
         })
     }
 
-    async fn administer<T: Send + 'static>(
+    pub(super) async fn administer<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -289,6 +298,7 @@ impl Vault {
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
             hold_after_get: self.parts.hold_after_get,
+            tokens: self.tokens.clone(),
         });
         *self.write() = Phase::Unlocked(Open {
             refresher,
@@ -296,9 +306,10 @@ impl Vault {
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
+        self.tokens.send_replace(());
     }
 
-    fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
+    pub(super) fn add_now(&self, new: NewRecord) -> Result<RecordView, Error> {
         let now: SystemTime = self.parts.clock.now();
         let refresher = {
             let phase = self.read();
@@ -318,6 +329,7 @@ impl Vault {
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            aside: Aside::default(),
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();
@@ -345,6 +357,7 @@ impl Vault {
             open.records.insert(new.name, entry);
         }
         self.changed.send_replace(());
+        self.tokens.send_replace(());
         Ok(view)
     }
 

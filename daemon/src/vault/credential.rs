@@ -26,7 +26,9 @@ pub struct NewSecrets {
 }
 
 impl NewSecrets {
-    pub(super) fn has_secrets(&self) -> bool {
+    /// Whether there is any to set.
+    #[must_use]
+    pub fn has_secrets(&self) -> bool {
         self.password.is_some()
             || self.security_token.is_some()
             || self.consumer_secret.is_some()

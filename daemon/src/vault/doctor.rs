@@ -221,6 +221,11 @@ fn state(view: &RecordView) -> Finding {
                 "waits: two logins failed within 15 minutes, and Salesforce may lock users after three".to_owned(),
             )
             .fix(format!("mend the cause, then `sfvault check {name} --release`")),
+            Refusal::TokenUnsaved => finding(
+                Grade::Problem,
+                "has a new refresh token that could not be saved: it is in memory only".to_owned(),
+            )
+            .fix("make room for the vault file; it is tried again every minute"),
             Refusal::RefusedAgain { .. } | Refusal::MinTtlTooLong { .. } => finding(
                 Grade::Warning,
                 "its session lives, and yet jobs say that it was refused".to_owned(),
@@ -263,6 +268,7 @@ pub fn way(
                 | Class::RestrictedHours
                 | Class::SessionBarred
                 | Class::SessionDead
+                | Class::TokenAwaited
                 | Class::Unanswered
                 | Class::Unavailable => {
                     "see this host's network, DNS and proxy, `ca_file` in `config.toml`, and https://status.salesforce.com"

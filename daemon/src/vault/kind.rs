@@ -35,9 +35,13 @@ pub(super) fn check(said: Option<Environment>, host: &Host, flow: &Flow) -> Resu
     Ok(())
 }
 
-/// What is known of a record's org before a login.
+/// What is known of a record's org before a login: by its host, or because the last session told.
 pub(super) fn known(entry: &Entry) -> Option<Environment> {
-    HostKind::of(&entry.lock().record.login_host).environment()
+    let state = entry.lock();
+    let told = || Some(Environment::of_flag(state.machine.session()?.sandbox));
+    HostKind::of(&state.record.login_host)
+        .environment()
+        .or_else(told)
 }
 
 /// Holds an expectation against what is known; what is not known contradicts nothing.

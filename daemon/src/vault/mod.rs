@@ -4,20 +4,34 @@
 //! and runs on a blocking thread to its end, whatever becomes of the caller: what was begun is done or not done.
 
 mod administration;
+mod browser_login;
 mod credential;
 pub mod doctor;
+mod facts;
+mod generate;
+mod keeper;
 mod kind;
+mod migrate;
+mod pending;
+mod rotate;
+mod trial;
+mod unsaved;
 mod view;
 pub mod watching;
 
 pub use administration::{Checked, NewRecord};
+pub use browser_login::{BegunLogin, Callback, NewLogin};
 pub use credential::NewSecrets;
+pub use facts::Facts;
+pub use migrate::{Migrated, Migration};
+use pending::PendingLogins;
+pub use rotate::{Rotated, Rotation};
 pub use view::RecordView;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, SystemTime},
 };
 
@@ -32,6 +46,7 @@ use crate::{
     error::Error,
     failure::Failure,
     host::Host,
+    keep_alive::KeepAlive,
     record::{RecordId, RecordName, same_org},
     retirement::{Nearness, Retirements},
     salesforce::{Login, Survey},
@@ -57,6 +72,7 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    pub keep_alive: KeepAlive,
     /// What Salesforce is taking away.
     pub retirements: Arc<Retirements>,
     /// For how long after a GetSession its session is held.
@@ -73,6 +89,11 @@ pub struct Vault {
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
     ending: watch::Sender<bool>,
+    /// Told when the keeper must look: a refresh token came, or could not be saved.
+    tokens: watch::Sender<()>,
+    logins: Mutex<PendingLogins>,
+    /// Records from before the last lock, whose new refresh tokens could not be saved or may yet come.
+    aside: Mutex<Vec<Arc<Entry>>>,
 }
 
 #[derive(Debug)]
@@ -147,6 +168,9 @@ impl Vault {
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
             ending: watch::Sender::new(false),
+            tokens: watch::Sender::new(()),
+            logins: Mutex::default(),
+            aside: Mutex::default(),
         })
     }
 

@@ -6,9 +6,11 @@ use std::{
 };
 
 use crate::{
+    keep_alive::idle_until,
     record::Record,
     retirement::{Nearness, Retirement, Retirements},
     session::{Session, decision::Activity, entry::Entry},
+    store::StoreError,
 };
 
 /// What a record is and does at one moment.
@@ -18,6 +20,10 @@ pub struct RecordView {
     pub activity: Activity,
     /// Its session, good or not.
     pub session: Option<Arc<Session>>,
+    /// Why the refresh token that the last login brought is not on disk yet.
+    pub token_unsaved: Option<StoreError>,
+    /// When Salesforce ends its refresh token, if it has one and nobody logs in.
+    pub token_idle_until: Option<SystemTime>,
     /// The stamp of its newest session or login.
     pub generation: u64,
     /// Logins sent or about to be, those that failed included.
@@ -37,6 +43,8 @@ impl RecordView {
             record: Arc::clone(&state.record),
             activity: state.machine.activity(now),
             session: state.machine.session().cloned(),
+            token_unsaved: state.unsaved_token().cloned(),
+            token_idle_until: idle_until(&state.record, state.machine.ledger()),
             generation: state.machine.ledger().generation,
             logins: state.machine.logins(),
             retirements: retirements

@@ -162,6 +162,7 @@ impl Filled {
                 Arc::new(SystemClock),
             )),
             kdf: KdfCost::default(),
+            keep_alive: Default::default(),
             retirements: Arc::default(),
             hold_after_get: std::time::Duration::ZERO,
         };
@@ -213,6 +214,7 @@ fn record(name: &str) -> Result<Record, Failed> {
         credential_version: 1,
         created_at: SystemTime::UNIX_EPOCH,
         credential_changed_at: SystemTime::UNIX_EPOCH,
+        aside: sfvaultd::aside::Aside::default(),
         remind_after: None,
     })
 }

@@ -1,6 +1,7 @@
 //! The demo: what sfvault is for, shown step by step with the real programs, each step checked before it is printed.
 
 mod job;
+mod migrate;
 mod script;
 mod steps;
 
@@ -18,28 +19,32 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    let arguments: Vec<_> = env::args().skip(1).collect();
+    // `cargo demo -- migrate` hands the `--` on: the alias ends with one of its own.
+    let arguments: Vec<_> = env::args().skip(1).filter(|word| word != "--").collect();
     let result = match arguments
         .iter()
         .map(String::as_str)
         .collect::<Vec<_>>()
         .as_slice()
     {
-        [] => runtime.block_on(async {
-            tokio::select! {
-                biased;
-                // Dropping the script stops the daemon and removes its files.
-                interrupted = interrupted() => Err(interrupted),
-                shown = script::show() => shown,
-            }
-        }),
+        [] => runtime.block_on(until_interrupted(script::show())),
+        ["migrate"] => runtime.block_on(until_interrupted(migrate::show())),
         ["job"] => runtime.block_on(job::run()),
         _ => {
-            eprintln!("error: the demo takes no arguments\nhint: run `cargo demo`");
+            eprintln!("error: no such demo\nhint: run `cargo demo` or `cargo demo -- migrate`");
             return ExitCode::from(2);
         }
     };
     result.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Dropping a script stops its daemon and removes its files.
+async fn until_interrupted(script: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    tokio::select! {
+        biased;
+        interrupted = interrupted() => Err(interrupted),
+        shown = script => shown,
+    }
 }
 
 /// Ends when somebody wants the demo to end.

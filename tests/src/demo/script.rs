@@ -264,13 +264,13 @@ impl Demo {
     }
 }
 
-async fn run(command: Command) -> io::Result<Output> {
+pub(super) async fn run(command: Command) -> io::Result<Output> {
     tokio::process::Command::from(command)
         .kill_on_drop(true)
         .output()
         .await
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }

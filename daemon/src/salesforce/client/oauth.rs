@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     super::{
-        Grant, LoginRequest, Proof,
+        CodeRequest, Grant, LoginRequest, Proof,
         buffer::WipedBuffer,
         classify,
         http::{Answer, Get, Post},
@@ -16,10 +16,10 @@ use super::{
     SalesforceLogin,
 };
 use crate::{
-    credential::Credential,
+    credential::{Credential, FlowKind},
     failure::{Class, Failure},
     host::Host,
-    secret::SessionId,
+    secret::{RefreshToken, SessionId},
 };
 
 /// A lifetime is not worth a longer wait: without it the session counts as short-lived.
@@ -53,6 +53,29 @@ impl SalesforceLogin {
             grant.timeout = self.introspect(request, &grant).await;
         }
         Ok(grant)
+    }
+
+    /// Exchanges the code of a login in a browser.
+    pub(super) async fn redeem_code(&self, request: &CodeRequest) -> Result<Grant, Failure> {
+        let host = &request.login_host;
+        self.rules
+            .permit(host)
+            .map_err(|refused| classify::wrong_host(&refused))?;
+        let sent_at = self.clock.now();
+        let Asked { body, secrets } = oauth::code(request);
+        let answer = self.post_form(host, oauth::TOKEN, body).await?;
+        let secrets: Vec<&str> = secrets.iter().map(|secret| secret.as_str()).collect();
+        // None was sent, so whichever comes replaces it.
+        let none = RefreshToken::new(String::new());
+        let expected = Expected {
+            rules: &self.rules,
+            username: None,
+            consumer_secret: request.consumer_secret.as_ref(),
+            refresh_token: Some(&none),
+            sent_at,
+        };
+        let now = self.clock.now();
+        oauth::login(&answer, FlowKind::RefreshToken, &expected, &secrets, now)
     }
 
     /// The timeout of a new session, if the app can be asked for it.

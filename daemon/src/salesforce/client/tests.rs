@@ -198,6 +198,8 @@ async fn no_log_line_has_a_secret() {
     ] {
         let server = Server::tls(authority.certify("localhost"), script);
         let login = login_to(&authority, vec![server.host()]);
+        // Whichever test comes by a line first settles for all threads whether it is logged, by its own thread alone.
+        tracing::callsite::rebuild_interest_cache();
         let result = login.login(&request(server.host())).await;
         tracing::info!("{result:?} {login:?} {:?}", request(server.host()));
     }
@@ -220,4 +222,98 @@ impl io::Write for Written {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn change(instance: &Host) -> PasswordChange {
+    PasswordChange {
+        session_id: SessionId::new(SESSION.to_owned()),
+        instance: instance.clone(),
+        user_id: "005xx000001Sv6AAAS".to_owned(),
+        password: Password::new(PASSWORD.to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_goes_to_the_instance_with_the_user_and_the_session() {
+    let authority = Authority::new();
+    let done = || answer(200, "<setPasswordResponse><result/></setPasswordResponse>");
+    let server = Server::tls(authority.certify("localhost"), done());
+    let login = login_to(&authority, vec![server.host()]);
+    login.set_password(&change(&server.host())).await.unwrap();
+    let seen = server.seen();
+    for part in [
+        "POST /services/Soap/u/64.0 ",
+        &format!("<urn:sessionId>{SESSION}</urn:sessionId>"),
+        "<urn:setPassword><urn:userId>005xx000001Sv6AAAS</urn:userId>",
+        "<urn:password>Tr0ub4dor&amp;3</urn:password>",
+    ] {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    let stranger = Server::tls(authority.certify("localhost"), done());
+    let not_set = login.set_password(&change(&stranger.host())).await;
+    let not_set = not_set.unwrap_err();
+    assert_eq!(
+        (not_set.failure.class, not_set.unchanged),
+        (Class::WrongHost, true)
+    );
+    assert_eq!(stranger.seen(), "");
+}
+
+/// What tells whether the old password is in force.
+#[tokio::test]
+async fn only_what_is_certain_says_that_the_old_password_is_in_force() {
+    let authority = Authority::new();
+    let quoted = PASSWORD.replace('&', "&amp;");
+    let fault = |code: &str| {
+        let text = format!(
+            "<Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: no {quoted}</faultstring></Fault>"
+        );
+        answer(500, &text)
+    };
+    let page = Script::Answer("HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n".to_owned());
+    let gateway = Script::Answer("HTTP/1.1 502 X\r\nContent-Length: 0\r\n\r\n".to_owned());
+    let other = answer(200, "<logoutResponse/>");
+    for (what, script, class, unchanged) in [
+        (
+            "policy",
+            fault("INVALID_NEW_PASSWORD"),
+            Class::AccessPolicy,
+            true,
+        ),
+        (
+            "dead",
+            fault("INVALID_SESSION_ID"),
+            Class::SessionDead,
+            true,
+        ),
+        ("any fault", fault("SOMETHING_NEW"), Class::Protocol, true),
+        (
+            "a defect",
+            fault("UNKNOWN_EXCEPTION"),
+            Class::Protocol,
+            false,
+        ),
+        ("a page", page, Class::Unavailable, false),
+        ("a gateway", gateway, Class::Unanswered, false),
+        ("another answer", other, Class::Protocol, false),
+        ("no answer", Script::HangUp, Class::Unanswered, false),
+    ] {
+        let server = Server::tls(authority.certify("localhost"), script);
+        let login = login_to(&authority, vec![server.host()]);
+        let not_set = login.set_password(&change(&server.host())).await;
+        let not_set = not_set.unwrap_err();
+        assert_eq!(
+            (not_set.failure.class, not_set.unchanged),
+            (class, unchanged),
+            "{what}"
+        );
+        assert!(!not_set.failure.to_string().contains(PASSWORD), "{what}");
+    }
+    // Nobody listens: nothing left.
+    let login = login_to(&authority, vec![Host::parse("localhost:1").unwrap()]);
+    let not_set = login
+        .set_password(&change(&Host::parse("localhost:1").unwrap()))
+        .await
+        .unwrap_err();
+    assert!(not_set.unchanged);
 }

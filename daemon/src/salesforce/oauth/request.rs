@@ -8,6 +8,7 @@ use std::{fmt, time::SystemTime};
 use zeroize::Zeroizing;
 
 use super::super::{
+    CodeRequest,
     assertion::{self, Subject},
     buffer::WipedBuffer,
     form::Form,
@@ -130,6 +131,19 @@ pub(in super::super) fn token(
             _,
         ) => Err(Unsendable::Confused),
     }
+}
+
+/// The form that redeems the code of a login in a browser.
+pub(in super::super) fn code(request: &CodeRequest) -> Asked {
+    let mut draft = Draft::new("authorization_code")
+        // EXPOSE: the request body, which goes to the host that the login began at.
+        .secret("code", request.code.expose())
+        // EXPOSE: as the code, which is worth nothing without it.
+        .secret("code_verifier", request.verifier.expose());
+    draft.form = draft.form.with("redirect_uri", &request.redirect_uri);
+    draft
+        .app(&request.consumer_key, request.consumer_secret.as_ref())
+        .asked()
 }
 
 /// The form that asks how long a session lives.

@@ -674,7 +674,7 @@ proptest! {
                 Event::Acquire { min_ttl, refuse } => {
                     let current = machine.session().map_or(0, |session| session.generation);
                     let refused = match refuse { 0 => None, 1 => Some(current), _ => Some(current.saturating_sub(1)) };
-                    let want = Want { min_ttl: Duration::from_secs(min_ttl), refused, fresh_proof: false };
+                    let want = Want { min_ttl: Duration::from_secs(min_ttl), refused, ..Want::default() };
                     match machine.acquire(want, now) {
                         Decision::Serve(session) => {
                             prop_assert!(session.guaranteed_until() > now + want.min_ttl);

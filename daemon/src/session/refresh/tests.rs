@@ -1,3 +1,5 @@
+mod rotation;
+
 use std::{
     sync::{
         Mutex,
@@ -16,7 +18,7 @@ use crate::{
     host::Host,
     ledger::Ledger,
     record::RecordId,
-    salesforce::{Exchange, HostRefused, Proof},
+    salesforce::{CodeRequest, Exchange, HostRefused, Proof},
     secret::{Passphrase, Password, SessionId},
     store::{KdfCost, StoredRecord},
 };
@@ -78,6 +80,10 @@ impl Login for Fake {
                 Script::Panic => panic!("the login breaks"),
             }
         })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
@@ -156,6 +162,7 @@ fn bench(script: Script) -> Bench {
         created_at: now,
         credential_changed_at: now,
         remind_after: None,
+        aside: crate::aside::Aside::default(),
     };
     let credential = Credential::SoapLogin {
         password: Password::new("hunter2".to_owned()),
@@ -182,6 +189,7 @@ fn bench(script: Script) -> Bench {
         in_air: Arc::default(),
         changed: watch::Sender::new(()),
         hold_after_get: Duration::ZERO,
+        tokens: watch::Sender::new(()),
     });
     let entry = Arc::new(Entry::new(StoredRecord {
         record,

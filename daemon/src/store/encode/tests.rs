@@ -1,9 +1,42 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    aside::{Aside, DrawnPassword, DrawnState, KeptLogin},
+    failure::{Class, Failure},
+    ledger::{Latch, Pending},
+    secret::Fingerprint,
+};
 
 fn at(ms: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(ms)
+}
+
+fn aside() -> Aside {
+    Aside {
+        kept: Some(KeptLogin {
+            login_host: Host::parse("acme.my.salesforce.com").unwrap(),
+            flow: Flow::JwtBearer {
+                username: "etl@acme.example".to_owned(),
+                consumer_key: "3MVG9-kept".to_owned(),
+                audience: "https://login.salesforce.com".to_owned(),
+            },
+            pin: Some(Pin {
+                org_id: "00D000000000002AAA".to_owned(),
+                user_id: "005000000000002AAA".to_owned(),
+                username: Some("etl@acme.example".to_owned()),
+            }),
+            credential_version: 2,
+            credential_changed_at: at(3),
+            since: at(4),
+        }),
+        drawn: Some(DrawnPassword {
+            credential_version: 5,
+            since: at(5),
+            state: DrawnState::Unknown,
+        }),
+        dropped_version: 7,
+    }
 }
 
 fn full() -> (Record, Ledger) {
@@ -23,6 +56,7 @@ fn full() -> (Record, Ledger) {
         created_at: at(0),
         credential_changed_at: at(1_700_000_000_123),
         remind_after: Some(Duration::from_hours(90 * 24)),
+        aside: aside(),
     };
     let ledger = Ledger {
         generation: 42,
@@ -42,7 +76,9 @@ fn full() -> (Record, Ledger) {
             since: at(1_700_000_000_002),
         }),
         failed_at: vec![at(1), at(2)],
+        succeeded_at: None,
         rejections: u32::MAX,
+        rejected_trials: vec![Fingerprint([0xa5; 32]), Fingerprint([0; 32])],
     };
     (record, ledger)
 }
@@ -55,6 +91,7 @@ fn a_record_and_its_ledger_come_back_whole() {
 
     let (mut record, _) = full();
     record.pin = None;
+    record.aside = Aside::default();
     let ledger = Ledger::default();
     let bytes = record_to_bytes(&record, &ledger).unwrap();
     assert_eq!(record_from_bytes(record.id, &bytes), Ok((record, ledger)));
@@ -97,6 +134,11 @@ fn unknown_and_missing_keys_and_values_are_refused() {
         ("\"generation\":42", "\"generation\":-1"),
         ("\"generation\":42", "\"generation\":42,\"x\":0"),
         ("\"org_id\"", "\"o\""),
+        ("a5a5a5a5", "a5a5a5g5"),
+        ("a5a5a5a5", "a5a5a5a"),
+        ("\"kept\":", "\"keep\":"),
+        ("\"state\":\"unknown\"", "\"state\":\"known\""),
+        ("\"dropped_version\":7", "\"dropped_version\":7,\"x\":1"),
         ("\"rejections\":4294967295", "\"rejections\":4294967296"),
     ] {
         assert!(good.contains(from), "{from}");

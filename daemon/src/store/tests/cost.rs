@@ -16,7 +16,13 @@ fn large(records: u16) -> (Disk, Keys) {
             record.id.0 = scattered(number);
             let sealed = rows::seal_record(&keys, Revision(1), &record, &generation(0)).unwrap();
             table.insert(&record.id.0, sealed.as_slice())?;
-            let secret = SealedCredential::seal(&keys, &record, &credential("x")).unwrap();
+            let secret = rows::SealedCredential::seal(
+                &keys,
+                record.id,
+                record.credential_version,
+                &credential("x"),
+            )
+            .unwrap();
             secret.write(&mut secrets, record.id)?;
         }
         Ok(Ok(()))

@@ -1,5 +1,6 @@
 //! The vault through its public functions: what it promises, and what it does when the bytes or the disk lie.
 
+mod aside;
 mod contract;
 mod cost;
 mod damage;
@@ -59,6 +60,7 @@ fn record(number: u16) -> Record {
         created_at: at(0),
         credential_changed_at: at(1),
         remind_after: None,
+        aside: crate::aside::Aside::default(),
     }
 }
 
@@ -102,6 +104,8 @@ fn contents(store: &Store, keys: &Keys) -> Result<Vec<(StoredRecord, Credential)
     records
         .map(|stored| {
             let credential = store.credential(keys, &stored.record)?;
+            store.kept(keys, &stored.record)?;
+            store.drawn(keys, &stored.record)?;
             Ok((stored, credential))
         })
         .collect()

@@ -37,6 +37,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 3,
             created_at: ms(1_700_000_000_001),
             credential_changed_at: ms(1_700_000_600_999),
+            aside: crate::aside::Aside::default(),
             remind_after: None,
         },
         ledger: Ledger {
@@ -48,7 +49,9 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             }),
             latch: None,
             failed_at: vec![ms(1_700_000_650_000), ms(1_700_000_660_000)],
+            succeeded_at: None,
             rejections: 0,
+            rejected_trials: Vec::new(),
         },
         revision: Revision(2),
     };
@@ -64,6 +67,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 1,
             created_at: ms(0),
             credential_changed_at: ms(0),
+            aside: crate::aside::Aside::default(),
             remind_after: None,
         },
         ledger: Ledger {
@@ -82,7 +86,9 @@ fn vector() -> [(StoredRecord, Credential); 2] {
                 since: ms(1_700_000_800_000),
             }),
             failed_at: Vec::new(),
+            succeeded_at: None,
             rejections: 2,
+            rejected_trials: Vec::new(),
         },
         revision: Revision(1),
     };

@@ -1,8 +1,12 @@
 //! The vault over a disk that fails, lies and loses power, and a Salesforce that counts.
 
+mod changes;
 mod crash;
 mod dice;
 mod doubt;
+mod keeper;
 mod model;
 mod org;
+mod rotation;
+mod user;
 mod world;

@@ -13,7 +13,7 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::SessionId,
 };
 
@@ -205,6 +205,10 @@ impl Login for Org {
                 hard_expiry: None,
             })
         })
+    }
+
+    fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
+        Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
     fn prove<'a>(&'a self, session_id: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {

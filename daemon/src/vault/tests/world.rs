@@ -311,13 +311,17 @@ impl World {
             | Error::LoginBudgetSpent { .. }
             | Error::LoginFailed { .. }
             | Error::SessionRefusedAgain { .. } => None,
-            Error::Denied
+            Error::BrowserLogin { .. }
+            | Error::CodeRefused { .. }
+            | Error::Denied
             | Error::HostNotAllowed(_)
             | Error::Internal(_)
             | Error::InvalidArgument { .. }
             | Error::MinTtlTooLong { .. }
             | Error::ShuttingDown
             | Error::Store(_)
+            | Error::TokenUnsaved { .. }
+            | Error::TrialFailed { .. }
             | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
@@ -393,6 +397,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
+        keep_alive: Default::default(),
         retirements: Arc::default(),
         hold_after_get: std::time::Duration::ZERO,
     };

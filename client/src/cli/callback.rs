@@ -1,0 +1,304 @@
+//! Where the browser comes back to: a listener on this host for one request.
+//!
+//! Whatever it hears is passed on unjudged; only the daemon knows what must come. But not every program that connects
+//! is the browser: a request must be small, quick, for this path, and for this host by name, so that no page of another
+//! name that was made to lead here (DNS rebinding) is heard.
+
+use std::{io, net::Ipv4Addr, net::Ipv6Addr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::timeout,
+};
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+
+/// Browsers connect ahead of need; a few idle connections must not keep the real one out.
+const MOST_CONNECTIONS: usize = 16;
+/// A browser on the same host sends its request at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A code has some 100 characters; the rest is what browsers say of themselves.
+const LONGEST_REQUEST: usize = 16 << 10;
+const PATH: &str = "/callback";
+
+/// Listens on the loopback addresses of this host.
+pub(crate) struct Listener {
+    v4: TcpListener,
+    /// Where `localhost` may lead as well. Absent where the host has no IPv6.
+    v6: Option<TcpListener>,
+    port: u16,
+}
+
+/// The parameters that the browser brought, decoded; empty where absent.
+#[derive(Default)]
+pub(crate) struct Brought {
+    pub(crate) code: Zeroizing<String>,
+    pub(crate) state: Zeroizing<String>,
+    pub(crate) issuer: Zeroizing<String>,
+    pub(crate) error: Zeroizing<String>,
+    pub(crate) error_description: Zeroizing<String>,
+}
+
+impl Listener {
+    /// Listens on this port; 0 for any that is free.
+    pub(crate) async fn bind(port: u16) -> Result<Self, Failure> {
+        let taken = |error: io::Error| {
+            Failure::usage(
+                format!("can't listen on port {port} of this host: {error}"),
+                "end the program that has it, or name another with `--port` and add its callback URL to the app",
+            )
+        };
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .map_err(taken)?;
+        let port = v4.local_addr().map_err(taken)?.port();
+        let v6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            Ok(v6) => Some(v6),
+            // Whoever has it would get what is meant for us.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(taken(error)),
+            Err(_) => None,
+        };
+        Ok(Self { v4, v6, port })
+    }
+
+    /// What the app must have among its callback URLs. Salesforce takes `http` for `localhost` only.
+    pub(crate) fn url(&self) -> String {
+        format!("http://localhost:{}{PATH}", self.port)
+    }
+
+    /// Waits for the browser.
+    pub(crate) async fn brought(self) -> Brought {
+        let mut connections = JoinSet::new();
+        loop {
+            let room = connections.len() < MOST_CONNECTIONS;
+            tokio::select! {
+                Some(done) = connections.join_next() => {
+                    if let Ok(Some(brought)) = done {
+                        return brought;
+                    }
+                }
+                Ok((stream, _)) = self.v4.accept(), if room => {
+                    connections.spawn(hear(stream, self.port));
+                }
+                Ok((stream, _)) = accept(self.v6.as_ref()), if room => {
+                    connections.spawn(hear(stream, self.port));
+                }
+                else => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, std::net::SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Hears one request and answers it. `None` if it is not the one.
+async fn hear(mut stream: TcpStream, port: u16) -> Option<Brought> {
+    let heard = timeout(PATIENCE, async {
+        let head = read_head(&mut stream).await?;
+        let read = read(&head, port);
+        let (status, text) = match &read {
+            Ok(brought) if brought.error.is_empty() => ("200 OK", "sfvault has what it needs."),
+            Ok(_) => ("200 OK", "Salesforce did not let sfvault in."),
+            Err(refusal) => *refusal,
+        };
+        answer(&mut stream, status, text).await;
+        read.ok()
+    });
+    heard.await.ok().flatten()
+}
+
+/// The request up to its empty line; `None` if it ends before or is too long.
+async fn read_head(stream: &mut TcpStream) -> Option<Zeroizing<Vec<u8>>> {
+    // Never grows: growing leaves copies.
+    let mut head = Zeroizing::new(vec![0; LONGEST_REQUEST]);
+    let mut filled = 0;
+    loop {
+        let rest = head.get_mut(filled..).filter(|rest| !rest.is_empty())?;
+        let read = stream.read(rest).await.ok().filter(|read| *read > 0)?;
+        filled += read;
+        let so_far = head.get(..filled)?;
+        if so_far.windows(4).any(|end| end == b"\r\n\r\n") {
+            head.truncate(filled);
+            return Some(head);
+        }
+    }
+}
+
+/// Status and words of an answer to what is not the callback.
+type Refusal = (&'static str, &'static str);
+
+fn read(head: &[u8], port: u16) -> Result<Brought, Refusal> {
+    const BAD: Refusal = ("400 Bad Request", "This is not what Salesforce sends.");
+    let text = str::from_utf8(head).map_err(|_| BAD)?;
+    let mut lines = text.split("\r\n");
+    let mut first = lines.next().unwrap_or_default().split(' ');
+    let (method, target, version) = (first.next(), first.next(), first.next());
+    if first.next().is_some() || !version.is_some_and(|version| version.starts_with("HTTP/1.")) {
+        return Err(BAD);
+    }
+    let mut hosts = lines.filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("host").then_some(value.trim())
+    });
+    let own = ["localhost", "127.0.0.1"].map(|name| format!("{name}:{port}"));
+    let host = hosts.next().filter(|_| hosts.next().is_none());
+    if !host.is_some_and(|host| own.iter().any(|own| own.eq_ignore_ascii_case(host))) {
+        return Err(("403 Forbidden", "This host has another name."));
+    }
+    let target = target.ok_or(BAD)?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if path != PATH {
+        return Err(("404 Not Found", "There is nothing here."));
+    }
+    if method != Some("GET") {
+        return Err(("405 Method Not Allowed", "Only GET is heard here."));
+    }
+    let brought = Brought::read(query).ok_or(BAD)?;
+    let whole = !brought.state.is_empty() && (brought.code.is_empty() != brought.error.is_empty());
+    whole.then_some(brought).ok_or(BAD)
+}
+
+impl Brought {
+    /// `None` if a parameter is malformed or comes twice.
+    fn read(query: &str) -> Option<Self> {
+        let mut brought = Self::default();
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let place = match name {
+                "code" => &mut brought.code,
+                "state" => &mut brought.state,
+                "iss" => &mut brought.issuer,
+                "error" => &mut brought.error,
+                "error_description" => &mut brought.error_description,
+                _ => continue,
+            };
+            if !place.is_empty() {
+                return None;
+            }
+            *place = decode(value)?;
+        }
+        Some(brought)
+    }
+}
+
+fn decode(text: &str) -> Option<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            byte => byte,
+        });
+    }
+    let text = str::from_utf8(&bytes).ok()?;
+    Some(Zeroizing::new(text.to_owned()))
+}
+
+/// The page holds nothing that came in.
+async fn answer(stream: &mut TcpStream, status: &str, text: &str) {
+    let page = format!(
+        "<!doctype html><meta charset=utf-8><title>sfvault</title><p>{text} You can close this page."
+    );
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
+         Content-Security-Policy: default-src 'none'\r\nConnection: close\r\n\r\n",
+        page.len()
+    );
+    // A browser that went away has brought what it had to bring.
+    let _ = stream.write_all([head, page].concat().as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str, host: &str) -> Result<Brought, Refusal> {
+        read(
+            format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes(),
+            1717,
+        )
+    }
+
+    fn status(target: &str, host: &str) -> &'static str {
+        match request(target, host) {
+            Ok(_) => "200 OK",
+            Err((status, _)) => status,
+        }
+    }
+
+    #[test]
+    fn the_callback_is_decoded() {
+        let brought = request(
+            "/callback?code=aPrx%2Bb%3D%3D&state=s+1&iss=https%3A%2F%2Facme.my.salesforce.com&x=1",
+            "LOCALHOST:1717",
+        );
+        let brought = brought.ok().unwrap();
+        assert_eq!((&**brought.code, &**brought.state), ("aPrx+b==", "s 1"));
+        assert_eq!(&**brought.issuer, "https://acme.my.salesforce.com");
+    }
+
+    /// T48
+    #[test]
+    fn a_request_for_another_host_is_not_heard() {
+        let target = "/callback?code=a&state=b";
+        assert_eq!(status(target, "127.0.0.1:1717"), "200 OK");
+        for host in [
+            "evil.example",
+            "evil.example:1717",
+            "localhost",
+            "localhost:80",
+            "localhost:1717.evil.example",
+            "[::1]:1717",
+            "",
+        ] {
+            assert_eq!(status(target, host), "403 Forbidden", "{host}");
+        }
+        let two = format!(
+            "GET {target} HTTP/1.1\r\nHost: localhost:1717\r\nhost: localhost:1717\r\n\r\n"
+        );
+        assert!(read(two.as_bytes(), 1717).is_err());
+        let none = format!("GET {target} HTTP/1.1\r\n\r\n");
+        assert!(read(none.as_bytes(), 1717).is_err());
+    }
+
+    #[test]
+    fn what_is_not_the_callback_is_passed_over() {
+        for (target, expected) in [
+            ("/favicon.ico", "404 Not Found"),
+            ("/callback/", "404 Not Found"),
+            ("/callback", "400 Bad Request"),
+            ("/callback?code=a", "400 Bad Request"),
+            ("/callback?state=b", "400 Bad Request"),
+            ("/callback?code=a&error=b&state=c", "400 Bad Request"),
+            ("/callback?code=a&code=b&state=c", "400 Bad Request"),
+            ("/callback?code=%zz&state=c", "400 Bad Request"),
+            ("/callback?code=%ff&state=c", "400 Bad Request"),
+            ("/callback?code=%&state=c", "400 Bad Request"),
+            ("/callback?error=access_denied&state=c", "200 OK"),
+        ] {
+            assert_eq!(status(target, "localhost:1717"), expected, "{target}");
+        }
+        for head in [
+            "POST /callback?code=a&state=b HTTP/1.1",
+            "GET /callback?code=a&state=b",
+            "",
+        ] {
+            let head = format!("{head}\r\nHost: localhost:1717\r\n\r\n");
+            assert!(read(head.as_bytes(), 1717).is_err(), "{head}");
+        }
+        assert!(read(b"\xff\xfe\r\n\r\n", 1717).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! An operator's turn: while it lasts, no login of the record's own begins. It tries a credential that is not, or not
+//! yet, the record's; what it finds changes nothing but the count of what Salesforce saw, until the record adopts it.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::{Machine, Refusal, Refusals, Stamp};
+use crate::{
+    failure::{Class, Failure, Next},
+    ledger::Pending,
+    secret::Fingerprint,
+    session::{
+        Session,
+        decision::{Effect, Passed},
+    },
+};
+
+impl Machine {
+    /// Begins a turn; `None` while a flight or another turn is under way.
+    pub fn begin_turn(&mut self) -> Option<Stamp> {
+        if self.flight.is_some() {
+            return None;
+        }
+        Some(self.take_off(false))
+    }
+
+    /// Whether a credential may be tried now. A latch on the record's own does not matter; a pause that Salesforce
+    /// asked for does, and the budget does for a password, which alone can lock the user.
+    ///
+    /// # Errors
+    /// The reason, with the time at which it ends.
+    pub fn may_try(&self, sends_password: bool, now: SystemTime) -> Result<(), Refusal> {
+        if let Some(back_off) = self.backing_off(now)
+            && back_off.failure.class == Class::RateLimited
+        {
+            return Err(Refusal::BackingOff {
+                failure: back_off.failure.clone(),
+                until: back_off.until,
+            });
+        }
+        match self.ledger.barred_until(now).filter(|_| sends_password) {
+            Some(until) => Err(Refusal::BudgetSpent { until }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether this credential was tried and rejected.
+    #[must_use]
+    pub fn was_rejected(&self, fingerprint: Fingerprint) -> bool {
+        self.ledger.rejected_trials.contains(&fingerprint)
+    }
+
+    /// Enters a login in the ledger and returns its generation. The ledger must be durable before it is sent.
+    pub fn enter_trial(&mut self, stamp: Stamp, now: SystemTime) -> Option<u64> {
+        self.current(stamp)?;
+        self.ledger.generation += 1;
+        self.ledger.logins += 1;
+        self.ledger.pending = Some(Pending {
+            credential_version: self.credential_version,
+            since: now,
+        });
+        Some(self.ledger.generation)
+    }
+
+    /// The login that was entered was not sent, for a reason of our own.
+    pub fn trial_not_sent(&mut self) {
+        if self.ledger.pending.take().is_some() {
+            self.ledger.logins = self.ledger.logins.saturating_sub(1);
+        }
+    }
+
+    /// The login that was entered failed. A password counts; a rejected credential is not tried again.
+    pub fn trial_failed(
+        &mut self,
+        failure: &Failure,
+        sends_password: bool,
+        fingerprint: Fingerprint,
+        now: SystemTime,
+    ) {
+        self.ledger.pending = None;
+        if sends_password && failure.class.next() != Next::BackOff {
+            self.ledger.count_failure(now);
+        }
+        // Other rejections are mended at Salesforce, with the same secrets.
+        if matches!(
+            failure.class,
+            Class::BadCredentials | Class::LockedOut | Class::RefreshDead
+        ) {
+            self.ledger.remember_rejected(fingerprint);
+        }
+    }
+
+    /// The login that was entered succeeded; whether the record will use it is not known yet.
+    pub fn trial_succeeded(&mut self) {
+        self.ledger.pending = None;
+    }
+
+    /// The record is changed.
+    pub fn take_effect(&mut self, effect: &Effect, version: u64, now: SystemTime) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Adopt(passed) => self.adopt(version, passed, now),
+            Effect::ChangeOver => self.change_over(version),
+            Effect::Hold(failure) => self.set_latch(failure.clone(), now),
+            Effect::Unhold => self.ledger.latch = None,
+        }
+    }
+
+    /// The record logs in with another credential, which nobody has tried.
+    pub fn change_over(&mut self, version: u64) {
+        self.changed_to(version);
+        self.session = None;
+        self.gone = None;
+    }
+
+    /// No latch, no count and no session of the old credential matters any more; a late report on one lands nowhere,
+    /// unless Salesforce gave the same session again.
+    fn adopt(&mut self, version: u64, passed: &Passed, now: SystemTime) {
+        let Passed {
+            grant,
+            proof,
+            generation,
+        } = passed;
+        let earlier = self.session.take().or_else(|| self.gone.take());
+        self.changed_to(version);
+        self.login_succeeded(now);
+        match proof {
+            Some(proof) => {
+                let grant = grant.clone();
+                let session = Session::new(grant, proof, *generation, earlier.as_deref(), now);
+                self.session = Some(Arc::new(session));
+            }
+            // The next caller proves it.
+            None => self.unproven = Some((Box::new(grant.clone()), *generation)),
+        }
+    }
+
+    fn changed_to(&mut self, version: u64) {
+        self.credential_version = version;
+        self.ledger.latch = None;
+        self.ledger.rejected_trials.clear();
+        self.unproven = None;
+        self.back_off = None;
+        self.refusals = Refusals::default();
+    }
+}

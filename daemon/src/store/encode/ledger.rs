@@ -1,0 +1,140 @@
+//! A record's ledger, as it is stored.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Malformed, duration_ms, from_ms, to_ms};
+use crate::{
+    failure::{Class, Failure},
+    ledger::{Latch, Ledger, Pending},
+    secret::Fingerprint,
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredLedger {
+    generation: u64,
+    logins: u64,
+    pending: Option<StoredPending>,
+    latch: Option<StoredLatch>,
+    failed_ms: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    succeeded_ms: Option<u64>,
+    rejections: u32,
+    /// Each in hexadecimal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rejected_trials: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredPending {
+    credential_version: u64,
+    since_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredLatch {
+    credential_version: u64,
+    since_ms: u64,
+    class: String,
+    code: Option<String>,
+    message: String,
+    pause_ms: Option<u64>,
+}
+
+impl From<&Ledger> for StoredLedger {
+    fn from(ledger: &Ledger) -> Self {
+        Self {
+            generation: ledger.generation,
+            logins: ledger.logins,
+            pending: ledger.pending.map(|pending| StoredPending {
+                credential_version: pending.credential_version,
+                since_ms: to_ms(pending.since),
+            }),
+            latch: ledger.latch.as_ref().map(|latch| StoredLatch {
+                credential_version: latch.credential_version,
+                since_ms: to_ms(latch.since),
+                class: latch.failure.class.name().to_owned(),
+                code: latch.failure.code.clone(),
+                message: latch.failure.message.clone(),
+                pause_ms: latch.failure.pause.map(duration_ms),
+            }),
+            failed_ms: ledger.failed_at.iter().copied().map(to_ms).collect(),
+            succeeded_ms: ledger.succeeded_at.map(to_ms),
+            rejections: ledger.rejections,
+            rejected_trials: ledger.rejected_trials.iter().map(to_hex).collect(),
+        }
+    }
+}
+
+impl TryFrom<StoredLedger> for Ledger {
+    type Error = Malformed;
+
+    fn try_from(stored: StoredLedger) -> Result<Self, Malformed> {
+        let pending = match stored.pending {
+            Some(pending) => Some(Pending {
+                credential_version: pending.credential_version,
+                since: from_ms(pending.since_ms)?,
+            }),
+            None => None,
+        };
+        let latch = match stored.latch {
+            Some(latch) => Some(Latch {
+                credential_version: latch.credential_version,
+                since: from_ms(latch.since_ms)?,
+                failure: Failure {
+                    class: Class::from_name(&latch.class)
+                        .ok_or("its latch has an unknown class")?,
+                    code: latch.code,
+                    message: latch.message,
+                    pause: latch.pause_ms.map(Duration::from_millis),
+                },
+            }),
+            None => None,
+        };
+        Ok(Self {
+            generation: stored.generation,
+            logins: stored.logins,
+            pending,
+            latch,
+            failed_at: stored
+                .failed_ms
+                .into_iter()
+                .map(from_ms)
+                .collect::<Result<_, _>>()?,
+            succeeded_at: stored.succeeded_ms.map(from_ms).transpose()?,
+            rejections: stored.rejections,
+            rejected_trials: stored
+                .rejected_trials
+                .iter()
+                .map(|text| from_hex(text))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn to_hex(fingerprint: &Fingerprint) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in fingerprint.0 {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn from_hex(text: &str) -> Result<Fingerprint, Malformed> {
+    let malformed = "it has a malformed fingerprint";
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(malformed);
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+        let digits = text.get(at..at + 2).ok_or(malformed)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| malformed)?;
+    }
+    Ok(Fingerprint(bytes))
+}

@@ -1,0 +1,177 @@
+//! A record moves to another way of logging in, and its jobs do not notice.
+
+use serde_json::Value;
+use sfvault_tests::simulator::{CONSUMER_KEY, CONSUMER_SECRET, User};
+
+use crate::scene::Scene;
+
+impl Scene {
+    /// `sfvault migrate prod` to the app of the simulator, with more options.
+    async fn migrates(&self, more: &[&str]) -> Result<Value, (i32, Value)> {
+        let url = self.simulator.instance_url();
+        let secret = self
+            .sfvault
+            .secret_file("consumer-secret", CONSUMER_SECRET)
+            .unwrap();
+        let base = [
+            "migrate",
+            "prod",
+            "--flow",
+            "client-credentials",
+            "--login-url",
+            &url,
+            "--consumer-key",
+            CONSUMER_KEY,
+            "--consumer-secret-file",
+            secret.to_str().unwrap(),
+            "--json",
+        ];
+        let ended = self.run(&[&base[..], more].concat()).await;
+        match ended.status {
+            0 => Ok(serde_json::from_str(&ended.stdout).unwrap()),
+            status => {
+                let error: Value = serde_json::from_str(ended.stderr.trim()).unwrap();
+                Err((status, error["error"].clone()))
+            }
+        }
+    }
+
+    async fn shown(&self) -> Value {
+        serde_json::from_str(&self.ok(&["show", "prod", "--json"]).await).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_record_moves_to_an_app_and_back_under_one_name() {
+    let scene = Scene::with_record().await;
+    let before = scene.session(&[]).await;
+
+    let rehearsed = scene.migrates(&["--dry-run"]).await.unwrap();
+    assert_eq!(rehearsed["changed"], false);
+    assert_eq!(
+        rehearsed["before"]["user_id"],
+        rehearsed["after"]["user_id"]
+    );
+    assert_eq!(rehearsed["after"]["proven"], true);
+    assert_eq!(scene.shown().await["flow"], "soap-login");
+    assert_eq!(scene.session(&[]).await["generation"], before["generation"]);
+
+    let migrated = scene.migrates(&[]).await.unwrap();
+    assert_eq!(migrated["record"]["flow"], "client-credentials");
+    assert_eq!(migrated["record"]["kept_flow"], "soap-login");
+    let after = scene.session(&[]).await;
+    assert_ne!(after["session_id"], before["session_id"]);
+    // Who still holds the old one and calls it refused gets the new one, and causes nothing.
+    let generation = before["generation"].to_string();
+    let reported = scene.session(&["--refused-generation", &generation]).await;
+    assert_eq!(reported, after);
+    for key in ["org_id", "user_id", "username", "instance_url"] {
+        assert_eq!(after[key], before[key], "{key}");
+    }
+    scene.assert_logins(3, 0);
+    assert!(scene.ok(&["list"]).await.contains("old kept"));
+
+    scene.ok(&["migrate", "prod", "--back"]).await;
+    assert_eq!(scene.shown().await["flow"], "soap-login");
+    scene.ok(&["migrate", "prod", "--forget-old"]).await;
+    assert_eq!(scene.shown().await["kept_flow"], Value::Null);
+    let (status, error) = scene.fails(&["migrate", "prod", "--back"]).await;
+    assert_eq!(
+        (status, &error["reason"]),
+        (2, &Value::from("INVALID_ARGUMENT"))
+    );
+    scene.session(&[]).await;
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_login_as_another_user_needs_to_be_expected() {
+    let scene = Scene::with_record().await;
+    let before = scene.session(&[]).await;
+    scene
+        .simulator
+        .add_user(User::new("integration@acme.example", "x", "y"));
+    scene.simulator.app(CONSUMER_KEY, |app| {
+        app.run_as = Some("integration@acme.example".to_owned())
+    });
+    let permit = |app: &mut sfvault_tests::simulator::App| {
+        app.permitted_users = sfvault_tests::simulator::PermittedUsers::AdminApproved(vec![
+            "integration@acme.example".to_owned(),
+        ]);
+    };
+    scene.simulator.app(CONSUMER_KEY, permit);
+    let (status, error) = scene.migrates(&[]).await.unwrap_err();
+    assert_eq!(
+        (status, &error["reason"]),
+        (6, &Value::from("PINNED_ELSEWHERE"))
+    );
+    assert_eq!(scene.session(&[]).await, before, "nothing has changed");
+    let id = scene
+        .simulator
+        .user("integration@acme.example", |user| user.id_18());
+    let migrated = scene.migrates(&["--expect-user", &id]).await.unwrap();
+    assert_eq!(migrated["after"]["user_id"], Value::from(id.clone()));
+    assert_eq!(scene.session(&[]).await["user_id"], Value::from(id));
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_record_whose_password_is_rejected_can_still_move() {
+    let scene = Scene::with_record().await;
+    let generation = scene.session(&[]).await["generation"].to_string();
+    scene
+        .simulator
+        .reset_security_token(sfvault_tests::simulator::USERNAME);
+    scene
+        .simulator
+        .expire_sessions(sfvault_tests::simulator::USERNAME);
+    let refused = ["get", "prod", "--refused-generation", &generation];
+    assert_eq!(scene.run(&refused).await.status, 6);
+    let migrated = scene.migrates(&[]).await.unwrap();
+    assert_eq!(migrated["before"]["proven"], false);
+    scene.session(&[]).await;
+    scene.assert_logins(2, 1);
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_wrong_consumer_secret_leaves_everything_as_it_is() {
+    let scene = Scene::with_record().await;
+    let before = scene.session(&[]).await;
+    scene.simulator.app(CONSUMER_KEY, |app| {
+        app.consumer_secret = "another".to_owned()
+    });
+    let (status, error) = scene.migrates(&[]).await.unwrap_err();
+    assert_eq!(status, 6, "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("is as it was"),
+        "{error}"
+    );
+    assert_eq!(scene.session(&[]).await, before);
+    assert_eq!(scene.shown().await["state"], "ready");
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_before_anything_is_sent() {
+    let scene = Scene::with_record().await;
+    for arguments in [
+        &["migrate", "prod"][..],
+        &["migrate", "prod", "--back", "--forget-old"],
+        &["migrate", "prod", "--back", "--flow", "jwt-bearer"],
+        &["migrate", "prod", "--dry-run"],
+        &["migrate", "prod", "--dry-run", "--back"],
+        &["migrate", "prod", "--back", "--consumer-key", "x"],
+        &["migrate", "prod", "--forget-old", "--token-file", "@token"],
+        &["migrate", "prod", "--no-check", "--forget-old"],
+        &["rotate", "prod", "--generate", "--keep-old"],
+        &["rotate", "prod", "--generate", "--token-file", "@token"],
+        &["rotate", "prod", "--keep-old"],
+        &["rotate", "prod", "--reveal-pending"],
+        &["rotate", "prod"],
+    ] {
+        assert_eq!(scene.run(arguments).await.status, 2, "{arguments:?}");
+    }
+    scene.assert_logins(0, 0);
+    scene.finish().await;
+}
