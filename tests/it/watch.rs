@@ -14,7 +14,7 @@ use sfvault::{
 };
 use sfvault_tests::{
     clock::ManualClock,
-    simulator::{Options, Simulator, USERNAME},
+    simulator::{Options, Org, Simulator, USERNAME},
 };
 use sfvaultd::clock::Clock as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -43,9 +43,14 @@ struct Night {
 
 impl Night {
     async fn new() -> Self {
+        Self::with(Org::default()).await
+    }
+
+    async fn with(org: Org) -> Self {
         let clock = ManualClock::new();
         let simulator = Simulator::start(Options {
             clock: clock.clone(),
+            org,
             ..Options::default()
         })
         .await;
@@ -142,6 +147,43 @@ async fn a_session_that_died_unseen_is_replaced_by_one_login() {
     assert_eq!(news.generation, 2);
     assert_eq!(night.simulator.logins(USERNAME).total, 2);
     drop(watch);
+    night.finish().await;
+}
+
+/// A job that took its session by GetSession, and then works for a while without a call.
+#[tokio::test]
+async fn who_took_a_session_holds_it_for_half_an_hour_and_no_longer() {
+    let quarter = Duration::from_mins(15);
+    let night = Night::with(Org {
+        session_timeout: quarter,
+        ..Org::default()
+    })
+    .await;
+    night.inside.session("prod").await.unwrap();
+    let name = RecordName::parse("prod").unwrap();
+    let sent = night.simulator.requests().len();
+    for calls in 1..=3 {
+        // Half the timeout, and a sixtieth of it at most.
+        night.clock.advance(quarter / 2 + quarter / 60);
+        let sure = night.clock.now() + quarter / 2;
+        while night
+            .inside
+            .admin
+            .describe(&name)
+            .await
+            .unwrap()
+            .guaranteed_until
+            != Some(sure)
+        {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(night.simulator.requests().len(), sent + calls);
+    }
+    night.clock.advance(quarter);
+    night.inside.session("prod").await.unwrap();
+    // The session died meanwhile: a login and its proof, and nothing before them.
+    assert_eq!(night.simulator.requests().len(), sent + 3 + 2);
+    assert_eq!(night.simulator.logins(USERNAME).total, 2);
     night.finish().await;
 }
 
