@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod accept;
+pub mod access;
 pub mod api;
 pub mod clock;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod ledger;
 pub mod listen;
 pub mod locked;
 pub mod paths;
+pub mod policy;
 pub mod record;
 pub mod salesforce;
 pub mod seats;

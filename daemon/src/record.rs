@@ -1,8 +1,9 @@
 //! What a record is: a named way to log in, without its session.
 
-use std::{fmt, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use crate::{
+    access::Rule,
     host::Host,
     secret::{Password, SecurityToken},
 };
@@ -170,6 +171,8 @@ pub struct Record {
     pub credential_version: u64,
     pub created_at: SystemTime,
     pub credential_changed_at: SystemTime,
+    /// Who may use it; `None` until an operator said something.
+    pub rules: Option<Arc<[Rule]>>,
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::SystemTime};
 
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential};
+use super::{
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, access::guests, credential,
+};
 use crate::{
     error::Error,
     host::Host,
@@ -229,7 +231,7 @@ impl Vault {
         })
     }
 
-    async fn administer<T: Send + 'static>(
+    pub(super) async fn administer<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -254,10 +256,11 @@ impl Vault {
     }
 
     pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
-        let records = records
+        let records: BTreeMap<_, _> = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
             .collect();
+        let guests = guests(records.values());
         let refresher = Arc::new(Refresher {
             store,
             keys,
@@ -269,6 +272,7 @@ impl Vault {
         *self.write() = Phase::Unlocked(Open {
             refresher,
             records,
+            guests,
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
@@ -295,6 +299,7 @@ impl Vault {
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            rules: None,
         };
         let ledger = Ledger::default();
         let put = refresher.store.put(

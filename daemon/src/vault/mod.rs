@@ -3,17 +3,21 @@
 //! Reading a session takes a read lock and the record's own lock, each for microseconds. Administration is serialised
 //! and runs on a blocking thread to its end, whatever becomes of the caller: what was begun is done or not done.
 
+mod access;
 mod administration;
 mod credential;
 mod view;
 
+pub use access::Access;
 pub use administration::{Checked, NewRecord};
 pub use credential::NewSecrets;
 pub use view::RecordView;
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
@@ -26,6 +30,7 @@ use tokio::{
 use crate::{
     clock::Clock,
     error::Error,
+    policy::{Asker, Guests},
     record::{RecordId, RecordName, same_org},
     salesforce::Login,
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
@@ -69,6 +74,8 @@ enum Phase {
 struct Open {
     refresher: Arc<Refresher>,
     records: BTreeMap<RecordName, Arc<Entry>>,
+    /// Whom the rules of all records speak of.
+    guests: Arc<Guests>,
     /// Adds that failed in a way that does not tell whether they were made.
     adds_in_doubt: Vec<RecordId>,
 }
@@ -151,23 +158,48 @@ impl Vault {
         self.changed.subscribe()
     }
 
-    /// A session of the record, from memory where there is one that fits.
+    /// A session of the record for the operator, who needs no rule; otherwise as [`Self::session_for`].
     ///
     /// # Errors
-    /// Why there is none. All callers of one login get the same.
+    /// As [`Self::session_for`].
     pub async fn session(
         &self,
         name: &str,
         request: &SessionRequest,
     ) -> Result<Arc<Session>, Error> {
+        self.session_of(name, request, None).await
+    }
+
+    /// A session of the record, from memory where there is one that fits, if the peer may use the record: when it asks,
+    /// and again when it has waited.
+    ///
+    /// # Errors
+    /// Why there is none. All callers of one login get the same. Who may not use the record gets what he would get if
+    /// there were none.
+    pub async fn session_for(
+        &self,
+        asker: &Asker<'_>,
+        name: &str,
+        request: &SessionRequest,
+    ) -> Result<Arc<Session>, Error> {
+        self.session_of(name, request, Some(asker)).await
+    }
+
+    async fn session_of(
+        &self,
+        name: &str,
+        request: &SessionRequest,
+        asker: Option<&Asker<'_>>,
+    ) -> Result<Arc<Session>, Error> {
         if request.wait.is_zero() {
-            return self.session_now(name, request).await;
+            return self.session_now(name, request, asker).await;
         }
         let deadline = Instant::now() + request.wait.min(LONGEST_WAIT);
         // Before the first look, so that no change falls between looking and waiting.
         let mut changed = self.changed.subscribe();
         loop {
-            let result = self.session_now(name, request).await;
+            let again = asker.map(Asker::again);
+            let result = self.session_now(name, request, again.as_ref()).await;
             let nap = match &result {
                 Err(error) => error.may_pass_in(),
                 Ok(_) => None,
@@ -188,8 +220,12 @@ impl Vault {
         &self,
         name: &str,
         request: &SessionRequest,
+        asker: Option<&Asker<'_>>,
     ) -> Result<Arc<Session>, Error> {
-        let (refresher, entry) = self.find(name)?;
+        let (refresher, entry) = match asker {
+            Some(asker) => self.find_for(asker, name)?,
+            None => self.find(name)?,
+        };
         let expected = request.expect_org.as_deref();
         if let Some(expected) = expected
             && let Some(pin) = &entry.lock().record.pin
@@ -197,7 +233,19 @@ impl Vault {
             // Before anything is sent: a job that names the wrong org must not cost a login.
             is_expected(expected, &pin.org_id)?;
         }
-        let session = refresher.session(&entry, request.want).await?;
+        let mut answer = pin!(refresher.session(&entry, request.want));
+        let mut waited = false;
+        let answer = poll_fn(|cx| {
+            let polled = answer.as_mut().poll(cx);
+            waited |= polled.is_pending();
+            polled
+        });
+        let answer = answer.await;
+        if let Some(asker) = asker.filter(|_| waited) {
+            // A login takes its time, and the rules or the peer may be others by now.
+            self.find_for(&asker.again(), name)?;
+        }
+        let session = answer?;
         if let Some(expected) = expected {
             is_expected(expected, &session.org_id)?;
         }
@@ -238,13 +286,7 @@ impl Vault {
         let open = self.opened(&phase)?;
         match open.records.get(name) {
             Some(entry) => Ok((Arc::clone(&open.refresher), Arc::clone(entry))),
-            None => Err(match RecordName::parse(name) {
-                Ok(name) => Error::RecordNotFound(name),
-                Err(problem) => Error::InvalidArgument {
-                    field: "record",
-                    problem: problem.to_string(),
-                },
-            }),
+            None => Err(Error::RecordNotFound(parse_name(name)?)),
         }
     }
 
@@ -263,6 +305,13 @@ impl Vault {
     fn write(&self) -> RwLockWriteGuard<'_, Phase> {
         self.phase.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn parse_name(name: &str) -> Result<RecordName, Error> {
+    RecordName::parse(name).map_err(|problem| Error::InvalidArgument {
+        field: "record",
+        problem: problem.to_string(),
+    })
 }
 
 fn is_expected(expected: &str, actual: &str) -> Result<(), Error> {

@@ -205,6 +205,7 @@ fn record(name: &str) -> Result<Record, Failed> {
         credential_version: 1,
         created_at: SystemTime::UNIX_EPOCH,
         credential_changed_at: SystemTime::UNIX_EPOCH,
+        rules: None,
     })
 }
 

@@ -134,6 +134,7 @@ fn bench(script: Script) -> Bench {
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
+        rules: None,
     };
     let credential = Credential::SoapLogin {
         password: Password::new("hunter2".to_owned()),

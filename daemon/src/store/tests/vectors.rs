@@ -35,6 +35,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 3,
             created_at: ms(1_700_000_000_001),
             credential_changed_at: ms(1_700_000_600_999),
+            rules: None,
         },
         ledger: Ledger {
             generation: 41,
@@ -60,6 +61,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             credential_version: 1,
             created_at: ms(0),
             credential_changed_at: ms(0),
+            rules: None,
         },
         ledger: Ledger {
             generation: 1,
