@@ -16,6 +16,8 @@
 //! a stranger's. The crate starts no daemon, prints nothing and reads no clock; the feature `cli` adds
 //! the program `sfvault`, which does.
 
+mod access;
+mod access_wire;
 mod admin;
 mod connect;
 mod convert;
@@ -28,6 +30,9 @@ mod session;
 mod sessions;
 mod status;
 
+pub use access::{
+    Access, AccessChange, AccessRule, Explanation, Id, PeerIdentity, PeerLoad, Peers, RuleVerdict,
+};
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use error::Error;
 pub use places::{Places, PlacesError};

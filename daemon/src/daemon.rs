@@ -7,13 +7,13 @@ use tracing::{error, info};
 
 use crate::{
     accept::{Activated, Sockets, channels},
-    api::{About, serve_admin, serve_sessions},
+    api::{About, House, serve_admin, serve_sessions},
     clock::Clock,
     descriptors::room,
     listen::{InstanceLock, ListenError},
-    paths::{PathError, Paths},
+    paths::{PathError, Paths, own_uid},
+    policy::{Mode, Policy},
     salesforce::Login,
-    seats::Seats,
     store::{KdfCost, StoreError},
     vault::{Parts, Vault},
 };
@@ -28,6 +28,10 @@ const LAST_LOGINS: Duration = Duration::from_secs(70);
 #[derive(Debug)]
 pub struct Setup {
     pub paths: Paths,
+    /// Whom it serves.
+    pub mode: Mode,
+    /// Whose members may administer it besides its own user and root; only in system mode.
+    pub admin_group: Option<u32>,
     pub clock: Arc<dyn Clock>,
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
@@ -45,6 +49,7 @@ pub struct Daemon {
     sockets: Sockets,
     vault: Arc<Vault>,
     about: About,
+    house: Arc<House>,
 }
 
 /// Why a daemon did not start.
@@ -76,7 +81,10 @@ impl StartError {
                 Some("one daemon serves all clients of its user; `sfvault status` asks it")
             }
             Self::Listen(
-                ListenError::Occupied { .. } | ListenError::TooLong { .. } | ListenError::Io { .. },
+                ListenError::Group { .. }
+                | ListenError::Io { .. }
+                | ListenError::Occupied { .. }
+                | ListenError::TooLong { .. },
             )
             | Self::Path(_) => None,
             Self::Store(error) => Some(error.hint()),
@@ -93,6 +101,8 @@ impl Daemon {
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let Setup {
             paths,
+            mode,
+            admin_group,
             clock,
             login,
             kdf,
@@ -100,7 +110,7 @@ impl Daemon {
             warnings,
             activated,
         } = setup;
-        paths.prepare().map_err(StartError::Path)?;
+        paths.prepare(mode).map_err(StartError::Path)?;
         let lock = InstanceLock::take(&paths.runtime).map_err(StartError::Listen)?;
         let about = About {
             started_at: clock.now(),
@@ -109,11 +119,18 @@ impl Daemon {
         };
         let vault =
             Vault::open(&paths.vault(), Parts { clock, login, kdf }).map_err(StartError::Store)?;
-        let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;
+        let sockets = Sockets::bind(&paths.runtime, lock, activated, mode, admin_group)
+            .map_err(StartError::Listen)?;
+        let house = Arc::new(House::new(
+            Policy::new(mode, own_uid()),
+            admin_group,
+            room(),
+        ));
         Ok(Self {
             sockets,
             vault,
             about,
+            house,
         })
     }
 
@@ -124,11 +141,10 @@ impl Daemon {
             sockets,
             vault,
             about,
+            house,
         } = self;
         let (to_sessions, sessions) = channels();
         let (to_admin, admin) = channels();
-        let room = room();
-        let (session_seats, admin_seats) = (Seats::new(room.sessions), Seats::new(room.admin));
         let (stop, stopped) = watch::channel(false);
         let until_stopped = || {
             let mut stopped = stopped.clone();
@@ -140,15 +156,15 @@ impl Daemon {
                 serve_sessions(
                     Arc::clone(&vault),
                     about.clone(),
+                    Arc::clone(&house),
                     sessions,
-                    session_seats,
                     until_stopped()
                 ),
                 serve_admin(
                     Arc::clone(&vault),
                     about.clone(),
+                    Arc::clone(&house),
                     admin,
-                    admin_seats,
                     until_stopped()
                 ),
             );

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod access;
 pub mod api;
+pub mod attempts;
 pub mod clock;
 pub mod config;
 pub mod daemon;

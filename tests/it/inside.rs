@@ -18,6 +18,7 @@ use sfvaultd::{
     daemon::{Daemon, Setup},
     host::Host,
     paths::Paths,
+    policy::Mode,
     salesforce::{
         Login, SalesforceLogin,
         environment::Environment,
@@ -48,6 +49,8 @@ impl Inside {
                 data: installation.path("data"),
                 runtime: installation.path("run"),
             },
+            mode: Mode::User,
+            admin_group: None,
             clock: Arc::new(clock),
             login: Arc::new(login),
             kdf: KdfCost {

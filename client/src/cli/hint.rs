@@ -15,12 +15,15 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             guaranteed, under Setup > Security > Session Settings or in the user's profile"
             .to_owned(),
         Reason::RecordNotFound => {
-            format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one")
+            format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one, and the \
+                     operator's `sfvault explain {name} --pid PID` tells what keeps a process from one that there is")
         }
         Reason::RecordExists => {
             format!("`sfvault set {name}` changes its secrets, `sfvault remove {name}` removes it")
         }
-        Reason::Denied => "run this as the user that the daemon serves".to_owned(),
+        Reason::Denied => "run this as a user whom the daemon serves: its own, or one of its rules (`sfvault allow`); \
+            administration is for the daemon's user, root, and the group under `[admin]` in `config.toml`"
+            .to_owned(),
         Reason::UnexpectedOrg => {
             format!("`sfvault show {name}` tells the record's org; correct `--expect-org` or take another record")
         }

@@ -3,15 +3,19 @@
 //! `get` is what jobs start all day, so a run does nothing that its command does not need: no thread, no
 //! file, no signal handler.
 
+mod access;
 mod add;
+mod allow;
 mod autostart;
 mod check;
 mod clock;
 mod completions;
 mod context;
 mod credential;
+mod deny;
 mod exec;
 mod exit;
+mod explain;
 mod failure;
 mod frequent;
 mod get;
@@ -26,9 +30,11 @@ mod man;
 mod misread;
 mod output;
 mod passphrase;
+mod peers;
 mod prompt;
 mod record_view;
 mod remove;
+mod rule;
 mod session_env;
 mod set;
 mod show;
@@ -117,6 +123,18 @@ enum Command {
     /// Prove that a record works
     #[command(after_long_help = help::CHECK)]
     Check(check::Check),
+    /// Let somebody use a record
+    #[command(after_long_help = help::ALLOW)]
+    Allow(allow::Allow),
+    /// Take a rule of `allow` back
+    #[command(after_long_help = help::DENY)]
+    Deny(deny::Deny),
+    /// Show who may use a record
+    #[command(after_long_help = help::ACCESS)]
+    Access(access::Access),
+    /// Tell whether a process could use a record, and what it lacks
+    #[command(after_long_help = help::EXPLAIN)]
+    Explain(explain::Explain),
     /// Write a session to stdout
     #[command(after_long_help = help::GET)]
     Get(get::Get),
@@ -215,6 +233,10 @@ impl Command {
             | Self::List(_)
             | Self::Show(_)
             | Self::Check(_)
+            | Self::Allow(_)
+            | Self::Deny(_)
+            | Self::Access(_)
+            | Self::Explain(_)
             | Self::Get(_)
             | Self::Exec(_)
             | Self::Completions(_)
@@ -234,6 +256,10 @@ impl Command {
             Self::Set(command) => command.run(context).await,
             Self::Remove(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,
+            Self::Allow(command) => command.run(context).await,
+            Self::Deny(command) => command.run(context).await,
+            Self::Access(command) => command.run(context).await,
+            Self::Explain(command) => command.run(context).await,
             Self::Get(command) => command.run(context).await,
             Self::Exec(command) => command.run(context).await,
             Self::Completions(command) => command.run(context),

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,7 +12,10 @@ use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use super::peer::{Origin, admit};
+use super::{
+    door::Door,
+    peer::{Origin, admit},
+};
 use crate::seats::{Call, Caller, Due};
 
 /// Its requests are a stream that the client may keep open for as long as it likes.
@@ -20,17 +24,16 @@ const STREAMED: &str = "/grpc.reflection.";
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Puts [`Guarded`] around all services, so that a new one can't be served without it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct CallsLayer {
-    /// Asked once: a system call per call would be felt.
-    pub(super) own_uid: u32,
+    pub(super) door: Arc<Door>,
 }
 
 /// A service whose callers are let in, and whose calls are counted.
 #[derive(Debug, Clone)]
 pub(super) struct Guarded<S> {
     service: S,
-    own_uid: u32,
+    door: Arc<Door>,
 }
 
 impl<S> Layer<S> for CallsLayer {
@@ -39,7 +42,7 @@ impl<S> Layer<S> for CallsLayer {
     fn layer(&self, service: S) -> Guarded<S> {
         Guarded {
             service,
-            own_uid: self.own_uid,
+            door: Arc::clone(&self.door),
         }
     }
 }
@@ -61,7 +64,7 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = request.extensions_mut().remove::<Origin>();
-        let Origin { peer, caller } = match admit(origin, self.own_uid) {
+        let Origin { peer, caller } = match admit(origin, &self.door) {
             Ok(origin) => origin,
             Err(status) => {
                 let refusal = status.into_http();

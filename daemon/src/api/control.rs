@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    GetStatusRequest, GetStatusResponse, InitializeVaultRequest, InitializeVaultResponse,
-    LockVaultRequest, LockVaultResponse, UnlockVaultRequest, UnlockVaultResponse,
-    control_server::Control,
+    GetPeersRequest, GetPeersResponse, GetStatusRequest, GetStatusResponse, InitializeVaultRequest,
+    InitializeVaultResponse, LockVaultRequest, LockVaultResponse, UnlockVaultRequest,
+    UnlockVaultResponse, control_server::Control,
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
-use crate::{error::Error, locked, secret::Passphrase, vault::Vault};
+use super::{About, House, access, convert, peer::Peer, status};
+use crate::{
+    attempts::Attempts, error::Error, locked, secret::Passphrase, store::StoreError, vault::Vault,
+};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) about: About,
+    pub(super) house: Arc<House>,
+    pub(super) attempts: Attempts,
 }
 
 impl Service {
@@ -31,11 +35,23 @@ impl Service {
         })
     }
 
-    async fn unlock(&self, request: UnlockVaultRequest) -> Result<UnlockVaultResponse, Error> {
-        let (records, changed) = self
-            .vault
-            .unlock(Passphrase::new(request.passphrase))
-            .await?;
+    async fn unlock(
+        &self,
+        uid: u32,
+        request: UnlockVaultRequest,
+    ) -> Result<UnlockVaultResponse, Error> {
+        let passphrase = Passphrase::new(request.passphrase);
+        let turn = self
+            .attempts
+            .turn(uid, self.house.policy.is_owner(uid))
+            .await;
+        let unlocked = self.vault.unlock(passphrase).await;
+        if let Err(Error::Store(StoreError::WrongPassphrase { .. })) = &unlocked {
+            turn.was(false);
+        } else if unlocked.is_ok() {
+            turn.was(true);
+        }
+        let (records, changed) = unlocked?;
         Ok(UnlockVaultResponse {
             records: convert::count(records),
             changed,
@@ -91,7 +107,11 @@ impl Control for Service {
         &self,
         request: Request<UnlockVaultRequest>,
     ) -> Result<Response<UnlockVaultResponse>, Status> {
-        status::answer(self.unlock(request.into_inner()).await)
+        let peer = request.extensions().get::<Peer>();
+        let uid = peer
+            .map(|peer| peer.uid)
+            .ok_or_else(|| status::from_error(&Error::Denied))?;
+        status::answer(self.unlock(uid, request.into_inner()).await)
     }
 
     async fn lock_vault(
@@ -106,5 +126,12 @@ impl Control for Service {
         _request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
         status::answer(self.status())
+    }
+
+    async fn get_peers(
+        &self,
+        _request: Request<GetPeersRequest>,
+    ) -> Result<Response<GetPeersResponse>, Status> {
+        Ok(Response::new(access::peers(&self.house)))
     }
 }

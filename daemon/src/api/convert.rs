@@ -215,7 +215,7 @@ fn duration(field: &'static str, sent: Option<prost_types::Duration>) -> Result<
         .map_err(|_| invalid(field, "is not a time span of 0 or more"))
 }
 
-fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
+pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
     Error::InvalidArgument {
         field,
         problem: problem.into(),

@@ -3,10 +3,12 @@
 //! Every handler has the same shape: the peer was let in before it ([`peer`]), the request becomes domain types, the
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
+mod access;
 pub mod authority;
 mod calls;
 mod control;
 mod convert;
+mod door;
 pub mod peer;
 mod records;
 mod sessions;
@@ -24,10 +26,15 @@ use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
 
-use self::{calls::CallsLayer, peer::Connection};
+pub use self::door::House;
+use self::{
+    calls::CallsLayer,
+    door::{Door, Way},
+    peer::Connection,
+};
 use crate::{
-    paths::own_uid,
-    seats::Seats,
+    attempts::Attempts,
+    policy::Capture,
     vault::{LockState, Vault},
 };
 
@@ -65,8 +72,8 @@ pub struct About {
 pub async fn serve_sessions(
     vault: Arc<Vault>,
     about: About,
+    house: Arc<House>,
     connections: mpsc::Receiver<io::Result<UnixStream>>,
-    seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -77,8 +84,14 @@ pub async fn serve_sessions(
     let sessions = SessionsServer::new(sessions::Service {
         vault: Arc::clone(&vault),
         about,
+        house: Arc::clone(&house),
     });
-    let mut router = server()
+    let door = Arc::new(Door {
+        house: Arc::clone(&house),
+        vault: Arc::clone(&vault),
+        way: Way::Sessions,
+    });
+    let mut router = server(&door)
         .add_service(sessions.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(health);
     // The descriptors are compiled in; if they could not be read, jobs still get their sessions.
@@ -86,8 +99,9 @@ pub async fn serve_sessions(
         router = router.add_service(reflection);
     }
     tokio::select! {
-        served = router.serve_with_incoming_shutdown(incoming(connections, seats), shutdown) => served,
-        () = report_health(vault, reporter) => Ok(()),
+        served = router.serve_with_incoming_shutdown(incoming(connections, door), shutdown) => served,
+        () = report_health(Arc::clone(&vault), reporter) => Ok(()),
+        () = renew_connections(vault, house) => Ok(()),
     }
 }
 
@@ -98,18 +112,29 @@ pub async fn serve_sessions(
 pub async fn serve_admin(
     vault: Arc<Vault>,
     about: About,
+    house: Arc<House>,
     connections: mpsc::Receiver<io::Result<UnixStream>>,
-    seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let records = RecordsServer::new(records::Service {
         vault: Arc::clone(&vault),
+        policy: house.policy.clone(),
     });
-    let control = ControlServer::new(control::Service { vault, about });
-    server()
+    let control = ControlServer::new(control::Service {
+        vault: Arc::clone(&vault),
+        about,
+        house: Arc::clone(&house),
+        attempts: Attempts::default(),
+    });
+    let door = Arc::new(Door {
+        house,
+        vault,
+        way: Way::Admin,
+    });
+    server(&door)
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
-        .serve_with_incoming_shutdown(incoming(connections, seats), shutdown)
+        .serve_with_incoming_shutdown(incoming(connections, door), shutdown)
         .await
 }
 
@@ -117,7 +142,7 @@ pub async fn serve_admin(
 ///
 /// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
 /// uses goes when its seat is needed.
-fn server() -> Server<Stack<CallsLayer, Identity>> {
+fn server(door: &Arc<Door>) -> Server<Stack<CallsLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(LONGEST_HEAD)
@@ -126,15 +151,17 @@ fn server() -> Server<Stack<CallsLayer, Identity>> {
         .max_frame_size(LONGEST_FRAME)
         .http2_max_pending_accept_reset_streams(Some(TAKEN_BACK))
         .http2_max_local_error_reset_streams(Some(BROKEN))
-        .layer(CallsLayer { own_uid: own_uid() })
+        .layer(CallsLayer {
+            door: Arc::clone(door),
+        })
 }
 
 fn incoming(
     connections: mpsc::Receiver<io::Result<UnixStream>>,
-    seats: Arc<Seats>,
+    door: Arc<Door>,
 ) -> impl tokio_stream::Stream<Item = io::Result<Connection>> {
     ReceiverStream::new(connections)
-        .map(move |accepted| accepted.and_then(|stream| Connection::new(stream, &seats)))
+        .map(move |accepted| accepted.and_then(|stream| Connection::new(stream, &door)))
 }
 
 /// `Sessions` is serving while the vault is unlocked; the daemon as a whole (the empty name) always.
@@ -153,4 +180,21 @@ async fn report_health(vault: Arc<Vault>, reporter: HealthReporter) {
             return std::future::pending().await;
         }
     }
+}
+
+/// When a rule asks for the first time what a user's processes are, their connections know only who they were. Those that
+/// are idle are closed: their clients connect again, and are looked at.
+async fn renew_connections(vault: Arc<Vault>, house: Arc<House>) {
+    let mut changes = vault.changes();
+    let mut before = vault.guests();
+    while changes.changed().await.is_ok() {
+        let now = vault.guests();
+        if let (Some(before), Some(now)) = (&before, &now) {
+            house.sessions.close_idle(|uid| {
+                before.capture(uid) == Capture::Ids && now.capture(uid) == Capture::Process
+            });
+        }
+        before = now;
+    }
+    std::future::pending().await
 }

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    AddRecordRequest, AddRecordResponse, CheckRecordRequest, CheckRecordResponse,
-    DescribeRecordRequest, DescribeRecordResponse, RemoveRecordRequest, RemoveRecordResponse,
-    SetCredentialRequest, SetCredentialResponse, records_server::Records,
+    AddRecordRequest, AddRecordResponse, AllowPeerRequest, AllowPeerResponse, CheckRecordRequest,
+    CheckRecordResponse, DenyPeerRequest, DenyPeerResponse, DescribeRecordRequest,
+    DescribeRecordResponse, ExplainAccessRequest, ExplainAccessResponse, GetAccessRequest,
+    GetAccessResponse, RemoveRecordRequest, RemoveRecordResponse, SetCredentialRequest,
+    SetCredentialResponse, records_server::Records,
 };
 use tonic::{Request, Response, Status};
 
-use super::{convert, status};
-use crate::{error::Error, vault::Vault};
+use super::{access, convert, status};
+use crate::{error::Error, policy::Policy, vault::Vault};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
+    pub(super) policy: Policy,
 }
 
 impl Service {
@@ -98,5 +101,37 @@ impl Records for Service {
         request: Request<CheckRecordRequest>,
     ) -> Result<Response<CheckRecordResponse>, Status> {
         status::answer(self.check(request.into_inner()).await)
+    }
+
+    async fn allow_peer(
+        &self,
+        request: Request<AllowPeerRequest>,
+    ) -> Result<Response<AllowPeerResponse>, Status> {
+        status::answer(access::allow(&self.vault, &self.policy, request.into_inner()).await)
+    }
+
+    async fn deny_peer(
+        &self,
+        request: Request<DenyPeerRequest>,
+    ) -> Result<Response<DenyPeerResponse>, Status> {
+        status::answer(access::deny(&self.vault, &self.policy, request.into_inner()).await)
+    }
+
+    async fn get_access(
+        &self,
+        request: Request<GetAccessRequest>,
+    ) -> Result<Response<GetAccessResponse>, Status> {
+        status::answer(access::get(&self.vault, &self.policy, request.get_ref()))
+    }
+
+    async fn explain_access(
+        &self,
+        request: Request<ExplainAccessRequest>,
+    ) -> Result<Response<ExplainAccessResponse>, Status> {
+        status::answer(access::explain(
+            &self.vault,
+            &self.policy,
+            request.get_ref(),
+        ))
     }
 }

@@ -8,12 +8,22 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
-use crate::{seats::Caller, vault::Vault};
+use super::{About, House, convert, peer::Peer, status};
+use crate::{error::Error, policy::Asker, seats::Caller, vault::Vault};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) about: About,
+    pub(super) house: Arc<House>,
+}
+
+impl Service {
+    /// Made anew for every answer, and for every push of a stream: rules and processes change.
+    fn asker<'a, T>(&'a self, request: &'a Request<T>) -> Result<Asker<'a>, Status> {
+        let peer = request.extensions().get::<Peer>();
+        peer.map(|peer| Asker::new(&self.house.policy, peer))
+            .ok_or_else(|| status::from_error(&Error::Denied))
+    }
 }
 
 #[tonic::async_trait]
@@ -23,9 +33,10 @@ impl Sessions for Service {
         request: Request<GetSessionRequest>,
     ) -> Result<Response<GetSessionResponse>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
-        let request = request.into_inner();
+        let asker = self.asker(&request)?;
+        let request = request.get_ref();
         let mut wanted =
-            convert::session_request(&request).map_err(|error| status::from_error(&error))?;
+            convert::session_request(request).map_err(|error| status::from_error(&error))?;
         // Held until the answer. Who finds too many waiting already is told at once what he would have waited for.
         let waiting = caller
             .filter(|_| !wanted.wait.is_zero())
@@ -33,7 +44,11 @@ impl Sessions for Service {
         if waiting.is_none() {
             wanted.wait = Duration::ZERO;
         }
-        match self.vault.session(&request.record, &wanted).await {
+        match self
+            .vault
+            .session_for(&asker, &request.record, &wanted)
+            .await
+        {
             Ok(session) => Ok(Response::new(convert::session(
                 &session,
                 &self.about.api_version,
@@ -44,11 +59,11 @@ impl Sessions for Service {
 
     async fn list_records(
         &self,
-        _request: Request<ListRecordsRequest>,
+        request: Request<ListRecordsRequest>,
     ) -> Result<Response<ListRecordsResponse>, Status> {
         let records = self
             .vault
-            .records()
+            .records_for(&self.asker(&request)?)
             .map_err(|error| status::from_error(&error))?;
         Ok(Response::new(ListRecordsResponse {
             records: records.iter().map(convert::record_status).collect(),

@@ -39,6 +39,8 @@ pub struct Config {
     pub api_version: String,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// The group whose members may administer a system-wide daemon: its name or number.
+    pub admin_group: Option<String>,
 }
 
 impl Default for Config {
@@ -47,6 +49,7 @@ impl Default for Config {
             salesforce: Settings::default(),
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
+            admin_group: None,
         }
     }
 }
@@ -174,6 +177,9 @@ impl Config {
         root.section("vault", &mut problems, |section, problems| {
             config.vault_section(section, problems)
         });
+        root.section("admin", &mut problems, |section, problems| {
+            config.admin_section(section, problems)
+        });
         root.finish(&mut problems);
         problems.sort_by_key(|problem| (problem.line, problem.column));
         if problems.is_empty() {
@@ -234,6 +240,17 @@ impl Config {
         }
     }
 
+    fn admin_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        self.admin_group = section.string("group", problems, |text| {
+            let odd = |c: char| c.is_control() || c.is_whitespace() || c == ':';
+            if text.is_empty() || text.contains(odd) {
+                Err("is not the name of a group".to_owned())
+            } else {
+                Ok(text.to_owned())
+            }
+        });
+    }
+
     fn vault_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
         if let Some(mib) = section.integer("kdf_memory_mib", 8..=1024, problems) {
             self.kdf.memory_kib = u32::try_from(mib * 1024).unwrap_or(u32::MAX);
@@ -271,6 +288,8 @@ mod tests {
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
+            [admin]
+            group = "sfvault"
             "#,
         )
         .unwrap();
@@ -292,6 +311,7 @@ mod tests {
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
+        assert_eq!(config.admin_group.as_deref(), Some("sfvault"));
     }
 
     /// T50

@@ -14,12 +14,14 @@ use tokio::{
 };
 
 use crate::{
-    api::{About, serve_admin, serve_sessions},
+    api::{About, House, serve_admin, serve_sessions},
     clock::{Clock as _, SystemClock},
+    descriptors::Room,
     failure::{Class, Failure},
     host::Host,
+    paths::own_uid,
+    policy::{Mode, Policy},
     salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
-    seats::Seats,
     secret::{Passphrase, SessionId},
     store::{KdfCost, fuzz::Template},
     vault::{Parts, Vault},
@@ -38,7 +40,7 @@ const SESSIONS: [&str; 4] = [
     "/grpc.health.v1.Health/Check",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ];
-const ADMIN: [&str; 9] = [
+const ADMIN: [&str; 14] = [
     "/sfvault.v1.Control/GetStatus",
     "/sfvault.v1.Control/InitializeVault",
     "/sfvault.v1.Control/UnlockVault",
@@ -48,6 +50,11 @@ const ADMIN: [&str; 9] = [
     "/sfvault.v1.Records/DescribeRecord",
     "/sfvault.v1.Records/RemoveRecord",
     "/sfvault.v1.Records/CheckRecord",
+    "/sfvault.v1.Records/AllowPeer",
+    "/sfvault.v1.Records/DenyPeer",
+    "/sfvault.v1.Records/GetAccess",
+    "/sfvault.v1.Records/ExplainAccess",
+    "/sfvault.v1.Control/GetPeers",
 ];
 
 /// A connection to `sfvault.sock`. The first byte chooses a call whose message the rest is; above the calls there
@@ -102,12 +109,18 @@ async fn converse(input: &[u8], admin: bool) {
     let (sender, connections) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async move { drop(stopped.await) };
-    let seats = Seats::new(2);
+    let room = Room {
+        sessions: 2,
+        admin: 2,
+        strangers: 1,
+    };
+    let house = House::new(Policy::new(Mode::User, own_uid()), None, room);
+    let house = Arc::new(house);
     let service = async move {
         if admin {
-            serve_admin(vault, about, connections, seats, stopped).await
+            serve_admin(vault, about, house, connections, stopped).await
         } else {
-            serve_sessions(vault, about, connections, seats, stopped).await
+            serve_sessions(vault, about, house, connections, stopped).await
         }
     };
     let client = async move {

@@ -5,22 +5,26 @@
 
 mod asker;
 mod cgroup;
+mod group;
 mod guests;
 mod identity;
 mod mode;
 mod peer;
 mod process;
+mod program;
 mod status;
 
 use std::sync::Arc;
 
 pub use self::{
     asker::Asker,
+    group::gid_of,
     guests::Guests,
     identity::{Identity, Program, Seen},
     mode::Mode,
     peer::{Capture, Peer},
-    process::{ProcessError, explain},
+    process::{ProcessError, explain, unit_of},
+    program::check_program,
 };
 use crate::access::{Rule, Unit};
 
@@ -170,10 +174,10 @@ fn missing(rule: &Rule, who: &Identity) -> Vec<String> {
     {
         missing.push(match &who.groups {
             Seen::Is(_) => format!("it is not in group {gid}"),
-            other => format!(
+            groups @ (Seen::Unknown(_) | Seen::Unasked) => format!(
                 "its gid is {}, not {gid}, and {}",
                 who.gid,
-                other.why("groups")
+                groups.why("groups")
             ),
         });
     }
@@ -183,7 +187,7 @@ fn missing(rule: &Rule, who: &Identity) -> Vec<String> {
         missing.push(match &who.unit {
             Seen::Is(Some(found)) => format!("its unit is {found}, not {unit}"),
             Seen::Is(None) => format!("it is in no unit, not in {unit}"),
-            other => other.why("unit"),
+            unit @ (Seen::Unknown(_) | Seen::Unasked) => unit.why("unit"),
         });
     }
     if let Some(exe) = rule.exe()
@@ -191,7 +195,7 @@ fn missing(rule: &Rule, who: &Identity) -> Vec<String> {
     {
         missing.push(match &who.program {
             Seen::Is(program) => program.is_not(exe),
-            other => other.why("program"),
+            program @ (Seen::Unknown(_) | Seen::Unasked) => program.why("program"),
         });
     }
     missing

@@ -2,8 +2,7 @@
 
 use std::{env, path::Path};
 
-/// Where the system's daemon listens.
-const SYSTEM_RUNTIME: &str = "/run/sfvault";
+use crate::paths::SYSTEM_RUNTIME;
 
 /// Whom the daemon serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +27,12 @@ impl Mode {
                 word.display()
             )
         })
+    }
+
+    /// Whether `SFVAULT_MODE` asks for the system's places.
+    #[must_use]
+    pub fn is_system_s() -> bool {
+        env::var_os("SFVAULT_MODE").is_some_and(|word| word == "system")
     }
 
     fn of(word: Option<&str>, runtime: &Path) -> Option<Self> {

@@ -36,6 +36,7 @@ const TOO_OLD: &str = "the kernel can't name the process that connected (that ne
 const OUTSIDE: &str = "its process is outside of the pid namespace of sfvaultd";
 const HIDDEN: &str =
     "sfvaultd may not see it (CAP_SYS_PTRACE shows it the programs of other users)";
+const NO_DESCRIPTOR: &str = "sfvaultd has no file descriptor left";
 const UNREAD: &str = "/proc can't be read";
 
 /// A process, as it was when it connected.
@@ -66,10 +67,14 @@ impl Process {
         ids: (u32, u32),
     ) -> Result<Self, &'static str> {
         let pid = pid.and_then(Pid::from_raw).ok_or(OUTSIDE)?;
-        let fd = getsockopt(stream, PeerPidfd).map_err(|error| match error {
-            nix::Error::ENOPROTOOPT => TOO_OLD,
-            nix::Error::EMFILE | nix::Error::ENFILE => "sfvaultd has no file descriptor left",
-            _ => GONE,
+        let fd = getsockopt(stream, PeerPidfd).map_err(|error| {
+            if error == nix::Error::ENOPROTOOPT {
+                TOO_OLD
+            } else if error == nix::Error::EMFILE || error == nix::Error::ENFILE {
+                NO_DESCRIPTOR
+            } else {
+                GONE
+            }
         })?;
         let process = Self {
             groups: groups(pid, ids),
@@ -184,6 +189,13 @@ pub fn explain(pid: i32, programs: &BTreeSet<PathBuf>) -> Result<Identity, Proce
         unit,
         program,
     })
+}
+
+/// The unit of a process, for people: by the time that they read it, the pid may be another's.
+#[must_use]
+pub fn unit_of(pid: i32) -> Option<Unit> {
+    let pid = Pid::from_raw(pid)?;
+    cgroup::unit(&read(pid, "cgroup").ok()?).ok().flatten()
 }
 
 /// The supplementary groups of a process that still has the ids with which it connected.

@@ -51,10 +51,7 @@ impl Vault {
     /// Whether a rule of some record could let this user in; nothing while the rules are sealed.
     #[must_use]
     pub fn may_serve(&self, uid: u32) -> Option<bool> {
-        match &*self.read() {
-            Phase::Unlocked(open) => Some(open.guests.may_include(uid)),
-            Phase::Missing | Phase::Locked(_) => None,
-        }
+        self.guests().map(|guests| guests.may_include(uid))
     }
 
     /// What has to be known of a peer of this user when it connects: everything while the rules are sealed.
@@ -64,6 +61,15 @@ impl Vault {
             Phase::Unlocked(open) => open.guests.capture(uid),
             Phase::Locked(_) => Capture::Process,
             Phase::Missing => Capture::Ids,
+        }
+    }
+
+    /// Whom the rules of all records speak of; nothing while they are sealed.
+    #[must_use]
+    pub fn guests(&self) -> Option<Arc<Guests>> {
+        match &*self.read() {
+            Phase::Unlocked(open) => Some(Arc::clone(&open.guests)),
+            Phase::Missing | Phase::Locked(_) => None,
         }
     }
 
