@@ -1,5 +1,6 @@
 //! The one integration test binary.
 
+mod access;
 mod activation;
 mod answers;
 mod autostart;
@@ -25,6 +26,7 @@ mod main_job;
 mod memory;
 mod neighbours;
 mod nobody;
+mod peer;
 mod raw;
 mod refusals;
 mod restart;

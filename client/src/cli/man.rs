@@ -106,7 +106,7 @@ mod tests {
     fn every_command_has_a_page_with_an_example() {
         let pages = pages().unwrap();
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names.len(), 15, "{names:?}");
+        assert_eq!(names.len(), 19, "{names:?}");
         for (name, page) in &pages {
             let page = String::from_utf8(page.clone()).unwrap();
             assert!(page.contains("EXAMPLE") && page.is_ascii(), "{name}");

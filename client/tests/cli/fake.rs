@@ -333,10 +333,45 @@ impl Records for Daemon {
             logged_in: true,
         }))
     }
+
+    async fn allow_peer(
+        &self,
+        _: Request<v1::AllowPeerRequest>,
+    ) -> Result<Response<v1::AllowPeerResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
+    async fn deny_peer(
+        &self,
+        _: Request<v1::DenyPeerRequest>,
+    ) -> Result<Response<v1::DenyPeerResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
+    async fn get_access(
+        &self,
+        _: Request<v1::GetAccessRequest>,
+    ) -> Result<Response<v1::GetAccessResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
+    async fn explain_access(
+        &self,
+        _: Request<v1::ExplainAccessRequest>,
+    ) -> Result<Response<v1::ExplainAccessResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
 }
 
 #[tonic::async_trait]
 impl Control for Daemon {
+    async fn get_peers(
+        &self,
+        _: Request<v1::GetPeersRequest>,
+    ) -> Result<Response<v1::GetPeersResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
     async fn initialize_vault(
         &self,
         request: Request<v1::InitializeVaultRequest>,
