@@ -16,8 +16,14 @@ _sfvault() {
             ",$1")
                 cmd="sfvault"
                 ;;
+            sfvault,access)
+                cmd="sfvault__subcmd__access"
+                ;;
             sfvault,add)
                 cmd="sfvault__subcmd__add"
+                ;;
+            sfvault,allow)
+                cmd="sfvault__subcmd__allow"
                 ;;
             sfvault,check)
                 cmd="sfvault__subcmd__check"
@@ -25,8 +31,14 @@ _sfvault() {
             sfvault,completions)
                 cmd="sfvault__subcmd__completions"
                 ;;
+            sfvault,deny)
+                cmd="sfvault__subcmd__deny"
+                ;;
             sfvault,exec)
                 cmd="sfvault__subcmd__exec"
+                ;;
+            sfvault,explain)
+                cmd="sfvault__subcmd__explain"
                 ;;
             sfvault,get)
                 cmd="sfvault__subcmd__get"
@@ -61,8 +73,14 @@ _sfvault() {
             sfvault,unlock)
                 cmd="sfvault__subcmd__unlock"
                 ;;
+            sfvault__subcmd__help,access)
+                cmd="sfvault__subcmd__help__subcmd__access"
+                ;;
             sfvault__subcmd__help,add)
                 cmd="sfvault__subcmd__help__subcmd__add"
+                ;;
+            sfvault__subcmd__help,allow)
+                cmd="sfvault__subcmd__help__subcmd__allow"
                 ;;
             sfvault__subcmd__help,check)
                 cmd="sfvault__subcmd__help__subcmd__check"
@@ -70,8 +88,14 @@ _sfvault() {
             sfvault__subcmd__help,completions)
                 cmd="sfvault__subcmd__help__subcmd__completions"
                 ;;
+            sfvault__subcmd__help,deny)
+                cmd="sfvault__subcmd__help__subcmd__deny"
+                ;;
             sfvault__subcmd__help,exec)
                 cmd="sfvault__subcmd__help__subcmd__exec"
+                ;;
+            sfvault__subcmd__help,explain)
+                cmd="sfvault__subcmd__help__subcmd__explain"
                 ;;
             sfvault__subcmd__help,get)
                 cmd="sfvault__subcmd__help__subcmd__get"
@@ -113,8 +137,22 @@ _sfvault() {
 
     case "${cmd}" in
         sfvault)
-            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set remove check get exec completions man help"
+            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set remove check allow deny access explain get exec completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__access)
+            opts="-h --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -160,6 +198,40 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__allow)
+            opts="-h --uid --gid --unit --user-unit --exe --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__check)
             opts="-h --release --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -188,6 +260,40 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__deny)
+            opts="-h --uid --gid --unit --user-unit --exe --all --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__exec)
             opts="-h --min-ttl --refused-generation --expect-org --wait --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -208,6 +314,24 @@ _sfvault() {
                     return 0
                     ;;
                 --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__explain)
+            opts="-h --pid --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --pid)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -253,7 +377,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help)
-            opts="init unlock lock status add list show set remove check get exec completions man help"
+            opts="init unlock lock status add list show set remove check allow deny access explain get exec completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -266,7 +390,35 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__help__subcmd__access)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__allow)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -308,7 +460,35 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__help__subcmd__deny)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__help__subcmd__exec)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -595,7 +775,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__status)
-            opts="-h --json --no-autostart --no-color --help"
+            opts="-h --peers --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -35,7 +35,7 @@ pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) disk: Disk,
     pub(super) figures: Figures,
-    vault: Arc<Vault>,
+    pub(super) vault: Arc<Vault>,
     org: Arc<Org>,
     clock: Arc<Hand>,
     model: Model,
