@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -257,7 +257,11 @@ async fn an_idle_connection_is_renewed_when_a_rule_wants_to_know_more() {
         .allow("prod", "--uid 4242 --unit nightly.service")
         .await;
     // This client has no second connection.
-    while etl.session("uat").await.is_ok() {}
+    let mut calls = 0;
+    while etl.session("uat").await.is_ok() {
+        calls += 1;
+        assert!(calls < 10_000, "the connection stays");
+    }
     scene.finish().await;
 }
 
@@ -315,6 +319,8 @@ async fn a_process_that_got_the_pid_of_another_is_not_that_other() {
     scene.allow("prod", "--unit sfv-reused.service").await;
     let mut etl = Peer::of(&scene.sfvault, ETL, ETL).await;
     let pid = etl.pid();
+    // The daemon has its process by now; that it ended before is the next test.
+    assert!(!etl.gets("prod").await);
     etl.ends();
     let mut heir = None;
     for _ in 0..2_000 {
@@ -323,22 +329,35 @@ async fn a_process_that_got_the_pid_of_another_is_not_that_other() {
             eprintln!("SKIPPED: this kernel lets nobody choose a pid");
             return;
         }
-        let mut child = Command::new("sleep").arg("1000").uid(ETL).spawn().unwrap();
-        if child.id() == pid {
+        let child = Mortal::runs(Command::new("sleep").arg("1000").uid(ETL));
+        if child.0.id() == pid {
             heir = Some(child);
             break;
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
-    let mut heir = heir.expect("nobody got the pid");
+    let heir = heir.expect("nobody got the pid");
     unit.takes(pid);
     let explained = scene.explain("prod", pid).await;
     assert_eq!(explained["allowed"], true, "{explained}");
     assert!(!etl.gets("prod").await);
-    heir.kill().unwrap();
-    heir.wait().unwrap();
+    drop(heir);
     scene.finish().await;
+}
+
+/// A process that ends with the test, also if it fails.
+struct Mortal(Child);
+
+impl Mortal {
+    fn runs(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// T9: connections of processes that end at once, in a storm of forks.
@@ -349,16 +368,16 @@ async fn nobody_slips_in_while_processes_come_and_go() {
         return;
     };
     scene.allow("prod", "--unit sfv-storm.service").await;
-    let mut storm = unit
-        .runs(Command::new("sh").args(["-c", "while :; do /bin/true & /bin/true & wait; done"]));
-    let mut storm = storm.spawn().unwrap();
+    let storm =
+        Mortal::runs(&mut unit.runs(
+            Command::new("sh").args(["-c", "while :; do /bin/true & /bin/true & wait; done"]),
+        ));
     for _ in 0..60 {
         let mut etl = Peer::of(&scene.sfvault, ETL, ETL).await;
         etl.ends();
         assert!(!etl.gets("prod").await);
     }
-    storm.kill().unwrap();
-    storm.wait().unwrap();
+    drop(storm);
     scene.finish().await;
 }
 
