@@ -3,13 +3,17 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Messages that carry a secret get no derived `Debug`: `src/lib.rs` writes a redacted one.
-const SECRET_MESSAGES: [&str; 6] = [
+const SECRET_MESSAGES: [&str; 10] = [
     "sfvault.v1.AddRecordRequest",
+    "sfvault.v1.ClientCredentialsCredential",
     "sfvault.v1.GetSessionResponse",
     "sfvault.v1.InitializeVaultRequest",
+    "sfvault.v1.JwtBearerCredential",
+    "sfvault.v1.RefreshTokenCredential",
     "sfvault.v1.SetCredentialRequest",
     "sfvault.v1.SoapLoginCredential",
     "sfvault.v1.UnlockVaultRequest",
+    "sfvault.v1.UsernamePasswordCredential",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "sfvault/v1/sessions.proto",
             "sfvault/v1/records.proto",
             "sfvault/v1/control.proto",
+            "sfvault/v1/doctor.proto",
         ],
         ["."],
     )?;

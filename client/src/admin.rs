@@ -2,13 +2,15 @@
 
 use std::{future::Future, path::PathBuf, time::Duration};
 
-use sfvault_proto::v1::{self, control_client::ControlClient, records_client::RecordsClient};
+use sfvault_proto::v1::{
+    self, control_client::ControlClient, doctor_client::DoctorClient, records_client::RecordsClient,
+};
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
-    Access, AccessChange, AccessRule, Credential, CredentialChange, DaemonStatus, Error,
-    Explanation, NewRecord, Passphrase, Password, Peers, Places, RecordName, RecordStatus,
-    SecurityToken, access_wire, connect, convert,
+    Access, AccessChange, AccessRule, ConsumerSecret, CredentialChange, DaemonStatus, Error,
+    Explanation, Finding, NewRecord, Passphrase, Password, Peers, Places, PrivateKey, RecordName,
+    RecordStatus, RefreshToken, SecurityToken, access_wire, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
 };
 
@@ -19,6 +21,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     control: ControlClient<Channel>,
+    doctor: DoctorClient<Channel>,
     records: RecordsClient<Channel>,
 }
 
@@ -71,6 +74,7 @@ impl AdminClient {
         let channel = connect::channel(places.admin_socket()).await?;
         Ok(Self {
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
+            doctor: DoctorClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
             records: RecordsClient::new(channel),
         })
     }
@@ -127,26 +131,52 @@ impl AdminClient {
         Ok(convert::daemon(answer))
     }
 
+    /// Examines the daemon, its directories, its sockets and its vault file.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn examine_daemon(&self) -> Result<Vec<Finding>, Error> {
+        let mut wire = self.doctor.clone();
+        let request = v1::ExamineDaemonRequest {};
+        let answer = call(DEADLINE, request, |r| wire.examine_daemon(r)).await?;
+        Ok(answer.findings.into_iter().map(convert::finding).collect())
+    }
+
+    /// Examines a record; with `reach`, also what its login host tells without a login; with `log_in`, also whether
+    /// it works, which may take a login.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn examine_record(
+        &self,
+        name: &RecordName,
+        reach: bool,
+        log_in: bool,
+    ) -> Result<Vec<Finding>, Error> {
+        let mut wire = self.doctor.clone();
+        let request = v1::ExamineRecordRequest {
+            name: name.as_str().to_owned(),
+            reach,
+            log_in,
+        };
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.examine_record(r)).await?;
+        Ok(answer.findings.into_iter().map(convert::finding).collect())
+    }
+
     /// Adds a record. Nothing is sent to Salesforce.
     ///
     /// # Errors
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
-        let Credential::SoapLogin {
-            password,
-            security_token,
-        } = new.credential;
         let request = v1::AddRecordRequest {
             name: new.name.as_str().to_owned(),
             username: new.username,
             login_url: new.login_url,
-            credential: Some(v1::add_record_request::Credential::SoapLogin(
-                v1::SoapLoginCredential {
-                    password: password.into_wire(),
-                    security_token: security_token
-                        .map_or_else(String::new, SecurityToken::into_wire),
-                },
-            )),
+            consumer_key: new.consumer_key,
+            audience: new.audience,
+            credential: Some(convert::credential(new.credential)),
+            environment: convert::environment(new.environment),
+            remind_after: new.remind_after.map(convert::duration).transpose()?,
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
@@ -170,6 +200,10 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             password: change.password.map(Password::into_wire),
             security_token: change.security_token.map(SecurityToken::into_wire),
+            consumer_secret: change.consumer_secret.map(ConsumerSecret::into_wire),
+            private_key: change.private_key.map(PrivateKey::into_wire),
+            refresh_token: change.refresh_token.map(RefreshToken::into_wire),
+            remind_after: change.remind_after.map(convert::duration).transpose()?,
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.set_credential(r)).await?;

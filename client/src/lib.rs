@@ -21,10 +21,12 @@ mod access_wire;
 mod admin;
 mod connect;
 mod convert;
+mod doctor;
 mod error;
 mod places;
 mod reason;
 mod record;
+mod retirement;
 mod secret;
 mod session;
 mod sessions;
@@ -34,6 +36,7 @@ pub use access::{
     Access, AccessChange, AccessRule, Explanation, Id, PeerIdentity, PeerLoad, Peers, RuleVerdict,
 };
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
@@ -41,7 +44,10 @@ pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
     RecordStatus,
 };
-pub use secret::{Passphrase, Password, SecurityToken, SessionId};
-pub use session::{Session, SessionRequest};
+pub use retirement::Retirement;
+pub use secret::{
+    ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
+};
+pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, VaultState};

@@ -13,6 +13,7 @@ use crate::{
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths, own_uid},
     policy::{Mode, Policy},
+    retirement::Retirements,
     salesforce::Login,
     store::{KdfCost, StoreError},
     vault::{Parts, Vault},
@@ -36,6 +37,8 @@ pub struct Setup {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// What Salesforce is taking away.
+    pub retirements: Retirements,
     /// The API version that jobs are told to use.
     pub api_version: String,
     /// What could not be hardened, in words.
@@ -106,6 +109,7 @@ impl Daemon {
             clock,
             login,
             kdf,
+            retirements,
             api_version,
             warnings,
             activated,
@@ -116,9 +120,15 @@ impl Daemon {
             started_at: clock.now(),
             warnings,
             api_version: api_version.into(),
+            paths: Arc::new(paths.clone()),
         };
-        let vault =
-            Vault::open(&paths.vault(), Parts { clock, login, kdf }).map_err(StartError::Store)?;
+        let parts = Parts {
+            clock,
+            login,
+            kdf,
+            retirements: Arc::new(retirements),
+        };
+        let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
         let sockets = Sockets::bind(&paths.runtime, lock, activated, mode, admin_group)
             .map_err(StartError::Listen)?;
         let house = Arc::new(House::new(

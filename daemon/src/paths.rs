@@ -100,14 +100,22 @@ impl Paths {
         self.config.join("config.toml")
     }
 
+    /// Checks the data and runtime directories, as far as they exist.
+    ///
+    /// # Errors
+    /// If one is not ours, or could be changed by somebody else.
+    pub fn check(&self, mode: Mode) -> Result<(), PathError> {
+        check_runtime(&self.runtime, mode)?;
+        check_data(&self.data)
+    }
+
     /// Makes the data and runtime directories where they are missing and checks them.
     ///
     /// # Errors
     /// If one can't be made, is not ours, or could be changed by somebody else. What was wrong before is found before
     /// anything is made.
     pub fn prepare(&self, mode: Mode) -> Result<(), PathError> {
-        check_runtime(&self.runtime, mode)?;
-        check_data(&self.data)?;
+        self.check(mode)?;
         make(&self.data)?;
         check_data(&self.data)?;
         prepare_runtime(&self.runtime, mode)

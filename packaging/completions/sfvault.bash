@@ -16,14 +16,8 @@ _sfvault() {
             ",$1")
                 cmd="sfvault"
                 ;;
-            sfvault,access)
-                cmd="sfvault__subcmd__access"
-                ;;
             sfvault,add)
                 cmd="sfvault__subcmd__add"
-                ;;
-            sfvault,allow)
-                cmd="sfvault__subcmd__allow"
                 ;;
             sfvault,check)
                 cmd="sfvault__subcmd__check"
@@ -31,14 +25,11 @@ _sfvault() {
             sfvault,completions)
                 cmd="sfvault__subcmd__completions"
                 ;;
-            sfvault,deny)
-                cmd="sfvault__subcmd__deny"
+            sfvault,doctor)
+                cmd="sfvault__subcmd__doctor"
                 ;;
             sfvault,exec)
                 cmd="sfvault__subcmd__exec"
-                ;;
-            sfvault,explain)
-                cmd="sfvault__subcmd__explain"
                 ;;
             sfvault,get)
                 cmd="sfvault__subcmd__get"
@@ -73,14 +64,8 @@ _sfvault() {
             sfvault,unlock)
                 cmd="sfvault__subcmd__unlock"
                 ;;
-            sfvault__subcmd__help,access)
-                cmd="sfvault__subcmd__help__subcmd__access"
-                ;;
             sfvault__subcmd__help,add)
                 cmd="sfvault__subcmd__help__subcmd__add"
-                ;;
-            sfvault__subcmd__help,allow)
-                cmd="sfvault__subcmd__help__subcmd__allow"
                 ;;
             sfvault__subcmd__help,check)
                 cmd="sfvault__subcmd__help__subcmd__check"
@@ -88,14 +73,11 @@ _sfvault() {
             sfvault__subcmd__help,completions)
                 cmd="sfvault__subcmd__help__subcmd__completions"
                 ;;
-            sfvault__subcmd__help,deny)
-                cmd="sfvault__subcmd__help__subcmd__deny"
+            sfvault__subcmd__help,doctor)
+                cmd="sfvault__subcmd__help__subcmd__doctor"
                 ;;
             sfvault__subcmd__help,exec)
                 cmd="sfvault__subcmd__help__subcmd__exec"
-                ;;
-            sfvault__subcmd__help,explain)
-                cmd="sfvault__subcmd__help__subcmd__explain"
                 ;;
             sfvault__subcmd__help,get)
                 cmd="sfvault__subcmd__help__subcmd__get"
@@ -137,7 +119,7 @@ _sfvault() {
 
     case "${cmd}" in
         sfvault)
-            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set remove check allow deny access explain get exec completions man help"
+            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set remove check get exec doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -150,37 +132,35 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sfvault__subcmd__access)
-            opts="-h --json --no-autostart --no-color --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         sfvault__subcmd__add)
-            opts="-h --username --production --sandbox --login-url --flow --password-file --token-file --no-token --stdin --json --no-autostart --no-color --help"
+            opts="-h --production --sandbox --login-url --flow --username --consumer-key --audience --remind --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --username)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --login-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --flow)
-                    COMPREPLY=($(compgen -W "soap-login" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "soap-login username-password client-credentials jwt-bearer refresh-token" -- "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audience)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remind)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --password-file)
@@ -191,37 +171,15 @@ _sfvault() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sfvault__subcmd__allow)
-            opts="-h --uid --gid --unit --user-unit --exe --json --no-autostart --no-color --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --uid)
+                --consumer-secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --gid)
+                --private-key-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --unit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --user-unit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --exe)
+                --refresh-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -260,33 +218,13 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sfvault__subcmd__deny)
-            opts="-h --uid --gid --unit --user-unit --exe --all --json --no-autostart --no-color --help"
+        sfvault__subcmd__doctor)
+            opts="-a -h --login --offline --all --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --uid)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --gid)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --unit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --user-unit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --exe)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -295,7 +233,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__exec)
-            opts="-h --min-ttl --refused-generation --expect-org --wait --json --no-autostart --no-color --help"
+            opts="-h --min-ttl --refused-generation --expect-org --expect-sandbox --expect-production --wait --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -324,26 +262,8 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sfvault__subcmd__explain)
-            opts="-h --pid --json --no-autostart --no-color --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --pid)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         sfvault__subcmd__get)
-            opts="-h --min-ttl --refused-generation --expect-org --wait --format --json --no-autostart --no-color --help"
+            opts="-h --min-ttl --refused-generation --expect-org --expect-sandbox --expect-production --wait --format --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -377,7 +297,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help)
-            opts="init unlock lock status add list show set remove check allow deny access explain get exec completions man help"
+            opts="init unlock lock status add list show set remove check get exec doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -390,35 +310,7 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sfvault__subcmd__help__subcmd__access)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         sfvault__subcmd__help__subcmd__add)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sfvault__subcmd__help__subcmd__allow)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -460,7 +352,7 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        sfvault__subcmd__help__subcmd__deny)
+        sfvault__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -475,20 +367,6 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help__subcmd__exec)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        sfvault__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -739,17 +617,33 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__set)
-            opts="-h --password-file --token-file --no-token --stdin --json --no-autostart --no-color --help"
+            opts="-h --remind --open --password-file --token-file --no-token --consumer-secret-file --no-consumer-secret --private-key-file --refresh-token-file --stdin --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --private-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --refresh-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -775,7 +669,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__status)
-            opts="-h --peers --json --no-autostart --no-color --help"
+            opts="-h --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -27,9 +27,13 @@ macro_rules! redacted_debug {
 
 redacted_debug!(
     AddRecordRequest,
+    ClientCredentialsCredential,
     GetSessionResponse,
     InitializeVaultRequest,
+    JwtBearerCredential,
+    RefreshTokenCredential,
     SetCredentialRequest,
     SoapLoginCredential,
     UnlockVaultRequest,
+    UsernamePasswordCredential,
 );

@@ -8,10 +8,12 @@ use crate::dice::Dice;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 9] = [
     ("admin_service", fuzz::admin_service),
     ("authority", fuzz::authority),
     ("config", fuzz::config),
+    ("oauth_answer", fuzz::oauth_answer),
+    ("private_key", fuzz::private_key),
     ("sessions_service", fuzz::sessions_service),
     ("soap_answer", fuzz::soap_answer),
     ("vault_envelope", fuzz::vault_envelope),

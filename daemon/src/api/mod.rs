@@ -8,6 +8,7 @@ pub mod authority;
 mod calls;
 mod control;
 mod convert;
+mod doctor;
 mod door;
 pub mod peer;
 mod records;
@@ -17,8 +18,8 @@ mod status;
 use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
-    FILE_DESCRIPTOR_SET, control_server::ControlServer, records_server::RecordsServer,
-    sessions_server::SessionsServer,
+    FILE_DESCRIPTOR_SET, control_server::ControlServer, doctor_server::DoctorServer,
+    records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -34,6 +35,7 @@ use self::{
 };
 use crate::{
     attempts::Attempts,
+    paths::Paths,
     policy::Capture,
     vault::{LockState, Vault},
 };
@@ -63,6 +65,7 @@ pub struct About {
     pub warnings: Vec<String>,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
+    pub paths: Arc<Paths>,
 }
 
 /// Serves `sfvault.sock` until `shutdown` ends and its last call is answered.
@@ -120,6 +123,11 @@ pub async fn serve_admin(
         vault: Arc::clone(&vault),
         policy: house.policy.clone(),
     });
+    let doctor = DoctorServer::new(doctor::Service {
+        vault: Arc::clone(&vault),
+        about: about.clone(),
+        mode: house.policy.mode(),
+    });
     let control = ControlServer::new(control::Service {
         vault: Arc::clone(&vault),
         about,
@@ -134,6 +142,7 @@ pub async fn serve_admin(
     server(&door)
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
+        .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST))
         .serve_with_incoming_shutdown(incoming(connections, door), shutdown)
         .await
 }

@@ -52,6 +52,7 @@ impl Sessions for Service {
             Ok(session) => Ok(Response::new(convert::session(
                 &session,
                 &self.about.api_version,
+                self.vault.warnings(&request.record),
             ))),
             Err(error) => Err(status::from_error(&error)),
         }

@@ -105,6 +105,11 @@ async fn converse(input: &[u8], admin: bool) {
         started_at: SystemClock.now(),
         warnings: Vec::new(),
         api_version: "64.0".into(),
+        paths: Arc::new(crate::paths::Paths {
+            config: "/nowhere".into(),
+            data: "/nowhere".into(),
+            runtime: "/nowhere".into(),
+        }),
     };
     let (sender, connections) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -153,6 +158,7 @@ fn vault() -> Option<Arc<Vault>> {
         clock: Arc::new(SystemClock),
         login: Arc::new(Nowhere),
         kdf: cost,
+        retirements: Arc::default(),
     };
     let (store, keys) = template.open().ok()?;
     Vault::unlocked(Path::new("(memory)"), store, keys, parts).ok()
@@ -172,6 +178,10 @@ impl Login for Nowhere {
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
+        Box::pin(async { Err(unavailable()) })
+    }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
         Box::pin(async { Err(unavailable()) })
     }
 }

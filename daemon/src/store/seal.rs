@@ -64,6 +64,28 @@ pub(super) enum Field {
     SecurityToken = 3,
     /// An empty value that says that there is no token: dropping the token's row would else go unseen.
     NoSecurityToken = 4,
+    ConsumerSecret = 5,
+    /// As [`Field::NoSecurityToken`], for an app that needs no secret.
+    NoConsumerSecret = 6,
+    PrivateKey = 7,
+    RefreshToken = 8,
+}
+
+impl Field {
+    /// The part of a credential that has this number.
+    pub(super) fn of_secret(number: u8) -> Option<Self> {
+        [
+            Self::Password,
+            Self::SecurityToken,
+            Self::NoSecurityToken,
+            Self::ConsumerSecret,
+            Self::NoConsumerSecret,
+            Self::PrivateKey,
+            Self::RefreshToken,
+        ]
+        .into_iter()
+        .find(|field| *field as u8 == number)
+    }
 }
 
 /// Where a sealed value belongs.

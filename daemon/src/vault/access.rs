@@ -44,7 +44,7 @@ impl Vault {
                 let rules = Some(record.rules.as_deref());
                 matches!(asker.judge(rules, &guests), Verdict::Allowed { .. })
             })
-            .map(|entry| RecordView::of(entry, now))
+            .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
             .collect())
     }
 

@@ -6,6 +6,8 @@
 mod access;
 mod administration;
 mod credential;
+pub mod doctor;
+mod kind;
 mod view;
 
 pub use access::Access;
@@ -19,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -29,10 +31,14 @@ use tokio::{
 
 use crate::{
     clock::Clock,
+    environment::Environment,
     error::Error,
+    failure::Failure,
+    host::Host,
     policy::{Asker, Guests},
     record::{RecordId, RecordName, same_org},
-    salesforce::Login,
+    retirement::{Nearness, Retirements},
+    salesforce::{Login, Survey},
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
     store::{KdfCost, Keys, Store, StoreError},
 };
@@ -49,6 +55,8 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// What Salesforce is taking away.
+    pub retirements: Arc<Retirements>,
 }
 
 /// The vault of this daemon.
@@ -95,6 +103,8 @@ pub struct SessionRequest {
     pub want: Want,
     /// The org that the record must belong to, as 15 or 18 characters.
     pub expect_org: Option<String>,
+    /// The kind of org that the record must belong to.
+    pub expect_environment: Option<Environment>,
     /// How long to wait for a record to become usable, at most [`LONGEST_WAIT`].
     pub wait: Duration,
 }
@@ -233,6 +243,8 @@ impl Vault {
             // Before anything is sent: a job that names the wrong org must not cost a login.
             is_expected(expected, &pin.org_id)?;
         }
+        let environment = request.expect_environment;
+        kind::is_expected(environment, kind::known(&entry))?;
         let mut answer = pin!(refresher.session(&entry, request.want));
         let mut waited = false;
         let answer = poll_fn(|cx| {
@@ -249,6 +261,7 @@ impl Vault {
         if let Some(expected) = expected {
             is_expected(expected, &session.org_id)?;
         }
+        kind::is_expected(environment, Some(Environment::of_flag(session.sandbox)))?;
         Ok(session)
     }
 
@@ -263,7 +276,7 @@ impl Vault {
             .opened(&phase)?
             .records
             .values()
-            .map(|entry| RecordView::of(entry, now))
+            .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
             .collect())
     }
 
@@ -273,7 +286,43 @@ impl Vault {
     /// If there is none of this name, or the vault is missing or locked.
     pub fn record(&self, name: &str) -> Result<RecordView, Error> {
         let (_, entry) = self.find(name)?;
-        Ok(RecordView::of(&entry, self.parts.clock.now()))
+        Ok(RecordView::of(
+            &entry,
+            &self.parts.retirements,
+            self.parts.clock.now(),
+        ))
+    }
+
+    /// What a job that was just given a session of this record should know, if anything.
+    #[must_use]
+    pub fn warnings(&self, name: &str) -> Vec<String> {
+        let Ok((_, entry)) = self.find(name) else {
+            return Vec::new();
+        };
+        let record = Arc::clone(&entry.lock().record);
+        let now = self.parts.clock.now();
+        let retirements = &self.parts.retirements;
+        retirements
+            .of(record.flow.kind(), &record.login_host)
+            .filter(|retirement| retirement.nearness(now) > Nearness::Ahead)
+            .map(|retirement| retirement.text.to_string())
+            .collect()
+    }
+
+    /// What a login host tells without a login, and the time here when it told it.
+    pub async fn survey(&self, host: &Host) -> (Result<Survey, Failure>, SystemTime) {
+        let survey = self.parts.login.survey(host).await;
+        (survey, self.parts.clock.now())
+    }
+
+    /// What each key slot costs to try; none if there is no vault.
+    #[must_use]
+    pub fn slot_costs(&self) -> Vec<KdfCost> {
+        match &*self.read() {
+            Phase::Missing => Vec::new(),
+            Phase::Locked(store) => store.slot_costs(),
+            Phase::Unlocked(open) => open.refresher.store.slot_costs(),
+        }
     }
 
     /// Waits until no login or proof is under way, at most for `patience`. Returns whether that came true.
