@@ -3,10 +3,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Messages that carry a secret get no derived `Debug`: `src/lib.rs` writes a redacted one.
-const SECRET_MESSAGES: [&str; 6] = [
+const SECRET_MESSAGES: [&str; 7] = [
     "sfvault.v1.AddRecordRequest",
     "sfvault.v1.GetSessionResponse",
     "sfvault.v1.InitializeVaultRequest",
+    "sfvault.v1.ReadAuditRequest",
     "sfvault.v1.SetCredentialRequest",
     "sfvault.v1.SoapLoginCredential",
     "sfvault.v1.UnlockVaultRequest",
@@ -20,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "sfvault/v1/sessions.proto",
             "sfvault/v1/records.proto",
             "sfvault/v1/control.proto",
+            "sfvault/v1/audit.proto",
         ],
         ["."],
     )?;

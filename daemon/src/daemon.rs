@@ -8,6 +8,7 @@ use tracing::{error, info};
 use crate::{
     accept::{Activated, Sockets, channels},
     api::{About, serve_admin, serve_sessions},
+    audit::{Audit, settings::Settings as AuditSettings},
     clock::Clock,
     descriptors::room,
     listen::{InstanceLock, ListenError},
@@ -36,6 +37,8 @@ pub struct Setup {
     pub api_version: String,
     /// What could not be hardened, in words.
     pub warnings: Vec<String>,
+    /// How the audit is kept.
+    pub audit: AuditSettings,
     pub activated: Activated,
 }
 
@@ -98,17 +101,25 @@ impl Daemon {
             kdf,
             api_version,
             warnings,
+            audit,
             activated,
         } = setup;
         paths.prepare().map_err(StartError::Path)?;
         let lock = InstanceLock::take(&paths.runtime).map_err(StartError::Listen)?;
+        let audit = Audit::open(&paths.data, audit, Arc::clone(&clock));
         let about = About {
             started_at: clock.now(),
             warnings,
             api_version: api_version.into(),
+            audit: audit.clone(),
         };
-        let vault =
-            Vault::open(&paths.vault(), Parts { clock, login, kdf }).map_err(StartError::Store)?;
+        let parts = Parts {
+            clock,
+            login,
+            kdf,
+            audit,
+        };
+        let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
         let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;
         Ok(Self {
             sockets,
@@ -125,6 +136,7 @@ impl Daemon {
             vault,
             about,
         } = self;
+        let (audit, writer) = (about.audit.clone(), about.audit.clone());
         let (to_sessions, sessions) = channels();
         let (to_admin, admin) = channels();
         let room = room();
@@ -165,6 +177,7 @@ impl Daemon {
                 () = shutdown => {
                     info!("ending");
                     stop.send_replace(true);
+                    audit.end_readers();
                     if timeout(LAST_CALLS, &mut services).await.is_err() {
                         info!("calls were cut off");
                     }
@@ -172,10 +185,18 @@ impl Daemon {
                 }
             }
         };
-        let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
-        if !vault.settle(LAST_LOGINS).await {
-            error!("a login was cut off; it counts as failed");
-        }
+        let served = async {
+            let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
+            if !vault.settle(LAST_LOGINS).await {
+                error!("a login was cut off; it counts as failed");
+            }
+            as_told
+        };
+        let as_told = tokio::select! {
+            as_told = served => as_told,
+            never = writer.run() => match never {},
+        };
+        writer.finish().await;
         as_told
     }
 }

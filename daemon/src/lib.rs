@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod daemon;

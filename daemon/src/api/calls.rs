@@ -11,8 +11,14 @@ use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use super::peer::{Origin, admit};
-use crate::seats::{Call, Caller, Due};
+use super::{
+    audited,
+    peer::{Origin, admit},
+};
+use crate::{
+    audit::Audit,
+    seats::{Call, Caller, Due},
+};
 
 /// Its requests are a stream that the client may keep open for as long as it likes.
 const STREAMED: &str = "/grpc.reflection.";
@@ -20,10 +26,11 @@ const STREAMED: &str = "/grpc.reflection.";
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Puts [`Guarded`] around all services, so that a new one can't be served without it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct CallsLayer {
     /// Asked once: a system call per call would be felt.
     pub(super) own_uid: u32,
+    pub(super) audit: Audit,
 }
 
 /// A service whose callers are let in, and whose calls are counted.
@@ -31,6 +38,7 @@ pub(super) struct CallsLayer {
 pub(super) struct Guarded<S> {
     service: S,
     own_uid: u32,
+    audit: Audit,
 }
 
 impl<S> Layer<S> for CallsLayer {
@@ -40,6 +48,7 @@ impl<S> Layer<S> for CallsLayer {
         Guarded {
             service,
             own_uid: self.own_uid,
+            audit: self.audit.clone(),
         }
     }
 }
@@ -61,9 +70,11 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = request.extensions_mut().remove::<Origin>();
+        let peer = origin.as_ref().map(|origin| origin.peer);
         let Origin { peer, caller } = match admit(origin, self.own_uid) {
             Ok(origin) => origin,
             Err(status) => {
+                audited::turned_away(&self.audit, peer);
                 let refusal = status.into_http();
                 return Box::pin(async { Ok(refusal) });
             }

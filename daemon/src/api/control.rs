@@ -9,8 +9,8 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
-use crate::{error::Error, locked, secret::Passphrase, vault::Vault};
+use super::{About, audited, convert};
+use crate::{audit::event::Action, error::Error, locked, secret::Passphrase, vault::Vault};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
@@ -57,6 +57,7 @@ impl Service {
             .iter()
             .cloned()
             .chain(unlocked)
+            .chain(self.about.audit.warnings())
             .collect()
     }
 
@@ -84,27 +85,40 @@ impl Control for Service {
         &self,
         request: Request<InitializeVaultRequest>,
     ) -> Result<Response<InitializeVaultResponse>, Status> {
-        status::answer(self.initialize(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let work = self.initialize(request);
+        audited::administer(&self.about.audit, Action::INIT, who, None, work).await
     }
 
     async fn unlock_vault(
         &self,
         request: Request<UnlockVaultRequest>,
     ) -> Result<Response<UnlockVaultResponse>, Status> {
-        status::answer(self.unlock(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let work = self.unlock(request);
+        audited::administer(&self.about.audit, Action::UNLOCK, who, None, work).await
     }
 
     async fn lock_vault(
         &self,
-        _request: Request<LockVaultRequest>,
+        request: Request<LockVaultRequest>,
     ) -> Result<Response<LockVaultResponse>, Status> {
-        status::answer(self.lock().await)
+        // Secrets must be able to leave the memory whatever the disk is like.
+        let result = self.lock().await;
+        audited::told(
+            &self.about.audit,
+            Action::LOCK,
+            audited::who(&request),
+            None,
+            result,
+        )
     }
 
     async fn get_status(
         &self,
-        _request: Request<GetStatusRequest>,
+        request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
-        status::answer(self.status())
+        let who = audited::who(&request);
+        audited::told(&self.about.audit, Action::STATUS, who, None, self.status())
     }
 }

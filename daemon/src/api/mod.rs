@@ -3,6 +3,8 @@
 //! Every handler has the same shape: the peer was let in before it ([`peer`]), the request becomes domain types, the
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
+mod audit;
+mod audited;
 pub mod authority;
 mod calls;
 mod control;
@@ -15,8 +17,8 @@ mod status;
 use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
-    FILE_DESCRIPTOR_SET, control_server::ControlServer, records_server::RecordsServer,
-    sessions_server::SessionsServer,
+    FILE_DESCRIPTOR_SET, audit_server::AuditServer, control_server::ControlServer,
+    records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -26,6 +28,7 @@ use tower::layer::util::{Identity, Stack};
 
 use self::{calls::CallsLayer, peer::Connection};
 use crate::{
+    audit::Audit,
     paths::own_uid,
     seats::Seats,
     vault::{LockState, Vault},
@@ -56,6 +59,7 @@ pub struct About {
     pub warnings: Vec<String>,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
+    pub audit: Audit,
 }
 
 /// Serves `sfvault.sock` until `shutdown` ends and its last call is answered.
@@ -74,11 +78,12 @@ pub async fn serve_sessions(
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
+    let mut server = server(&about.audit);
     let sessions = SessionsServer::new(sessions::Service {
         vault: Arc::clone(&vault),
         about,
     });
-    let mut router = server()
+    let mut router = server
         .add_service(sessions.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(health);
     // The descriptors are compiled in; if they could not be read, jobs still get their sessions.
@@ -104,9 +109,16 @@ pub async fn serve_admin(
 ) -> Result<(), tonic::transport::Error> {
     let records = RecordsServer::new(records::Service {
         vault: Arc::clone(&vault),
+        audit: about.audit.clone(),
     });
+    let audit = AuditServer::new(audit::Service {
+        audit: about.audit.clone(),
+        vault: Arc::clone(&vault),
+    });
+    let mut server = server(&about.audit);
     let control = ControlServer::new(control::Service { vault, about });
-    server()
+    server
+        .add_service(audit.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
         .serve_with_incoming_shutdown(incoming(connections, seats), shutdown)
@@ -117,7 +129,7 @@ pub async fn serve_admin(
 ///
 /// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
 /// uses goes when its seat is needed.
-fn server() -> Server<Stack<CallsLayer, Identity>> {
+fn server(audit: &Audit) -> Server<Stack<CallsLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(LONGEST_HEAD)
@@ -126,7 +138,10 @@ fn server() -> Server<Stack<CallsLayer, Identity>> {
         .max_frame_size(LONGEST_FRAME)
         .http2_max_pending_accept_reset_streams(Some(TAKEN_BACK))
         .http2_max_local_error_reset_streams(Some(BROKEN))
-        .layer(CallsLayer { own_uid: own_uid() })
+        .layer(CallsLayer {
+            own_uid: own_uid(),
+            audit: audit.clone(),
+        })
 }
 
 fn incoming(

@@ -16,6 +16,7 @@ use tracing::debug;
 
 use super::{authority::AuthorityMask, status};
 use crate::{
+    audit::who::Who,
     error::Error,
     seats::{Caller, SeatedStream, Seats},
 };
@@ -32,6 +33,17 @@ pub struct Peer {
     pub uid: u32,
     pub gid: u32,
     pub pid: Option<i32>,
+}
+
+impl From<Peer> for Who {
+    fn from(peer: Peer) -> Self {
+        Self {
+            uid: Some(peer.uid),
+            gid: Some(peer.gid),
+            pid: peer.pid,
+            ..Self::default()
+        }
+    }
 }
 
 /// An accepted connection that knows its peer.

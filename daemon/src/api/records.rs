@@ -9,11 +9,16 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{convert, status};
-use crate::{error::Error, vault::Vault};
+use super::{audited, convert};
+use crate::{
+    audit::{Audit, event::Action},
+    error::Error,
+    vault::Vault,
+};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
+    pub(super) audit: Audit,
 }
 
 impl Service {
@@ -69,34 +74,53 @@ impl Records for Service {
         &self,
         request: Request<AddRecordRequest>,
     ) -> Result<Response<AddRecordResponse>, Status> {
-        status::answer(self.add(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.add(request);
+        audited::administer(&self.audit, Action::ADD, who, Some(&name), work).await
     }
 
     async fn set_credential(
         &self,
         request: Request<SetCredentialRequest>,
     ) -> Result<Response<SetCredentialResponse>, Status> {
-        status::answer(self.set(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.set(request);
+        audited::administer(&self.audit, Action::SET, who, Some(&name), work).await
     }
 
     async fn describe_record(
         &self,
         request: Request<DescribeRecordRequest>,
     ) -> Result<Response<DescribeRecordResponse>, Status> {
-        status::answer(self.describe(request.get_ref()))
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = self.describe(&request);
+        audited::told(&self.audit, Action::SHOW, who, Some(&request.name), result)
     }
 
     async fn remove_record(
         &self,
         request: Request<RemoveRecordRequest>,
     ) -> Result<Response<RemoveRecordResponse>, Status> {
-        status::answer(self.remove(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.remove(request);
+        audited::administer(&self.audit, Action::REMOVE, who, Some(&name), work).await
     }
 
     async fn check_record(
         &self,
         request: Request<CheckRecordRequest>,
     ) -> Result<Response<CheckRecordResponse>, Status> {
-        status::answer(self.check(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let action = if request.release {
+            Action::RELEASE
+        } else {
+            Action::CHECK
+        };
+        let work = self.check(request);
+        audited::administer(&self.audit, action, who, Some(&name), work).await
     }
 }

@@ -8,12 +8,30 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
-use crate::{seats::Caller, vault::Vault};
+use super::{About, audited, convert, status};
+use crate::{error::Error, seats::Caller, session::Session, vault::Vault};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) about: About,
+}
+
+impl Service {
+    async fn session(
+        &self,
+        caller: Option<Caller>,
+        request: &GetSessionRequest,
+    ) -> Result<Arc<Session>, Error> {
+        let mut wanted = convert::session_request(request)?;
+        // Held until the answer. Who finds too many waiting already is told at once what he would have waited for.
+        let waiting = caller
+            .filter(|_| !wanted.wait.is_zero())
+            .and_then(|caller| caller.wait());
+        if waiting.is_none() {
+            wanted.wait = Duration::ZERO;
+        }
+        self.vault.session(&request.record, &wanted).await
+    }
 }
 
 #[tonic::async_trait]
@@ -23,23 +41,10 @@ impl Sessions for Service {
         request: Request<GetSessionRequest>,
     ) -> Result<Response<GetSessionResponse>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
-        let request = request.into_inner();
-        let mut wanted =
-            convert::session_request(&request).map_err(|error| status::from_error(&error))?;
-        // Held until the answer. Who finds too many waiting already is told at once what he would have waited for.
-        let waiting = caller
-            .filter(|_| !wanted.wait.is_zero())
-            .and_then(|caller| caller.wait());
-        if waiting.is_none() {
-            wanted.wait = Duration::ZERO;
-        }
-        match self.vault.session(&request.record, &wanted).await {
-            Ok(session) => Ok(Response::new(convert::session(
-                &session,
-                &self.about.api_version,
-            ))),
-            Err(error) => Err(status::from_error(&error)),
-        }
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = self.session(caller, &request).await;
+        audited::session(&self.about.audit, &who, &request.record, &result);
+        status::answer(result.map(|session| convert::session(&session, &self.about.api_version)))
     }
 
     async fn list_records(

@@ -18,6 +18,7 @@ use rustix::fs::OFlags;
 use table::Table;
 
 use crate::{
+    audit::settings::Settings as AuditSettings,
     host::Host,
     paths::{PathError, check_way, own_uid},
     salesforce::{
@@ -39,6 +40,8 @@ pub struct Config {
     pub api_version: String,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// How the audit is kept.
+    pub audit: AuditSettings,
 }
 
 impl Default for Config {
@@ -47,6 +50,7 @@ impl Default for Config {
             salesforce: Settings::default(),
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
+            audit: AuditSettings::default(),
         }
     }
 }
@@ -174,6 +178,9 @@ impl Config {
         root.section("vault", &mut problems, |section, problems| {
             config.vault_section(section, problems)
         });
+        root.section("audit", &mut problems, |section, problems| {
+            config.audit_section(section, problems)
+        });
         root.finish(&mut problems);
         problems.sort_by_key(|problem| (problem.line, problem.column));
         if problems.is_empty() {
@@ -242,6 +249,18 @@ impl Config {
             self.kdf.iterations = u32::try_from(iterations).unwrap_or(u32::MAX);
         }
     }
+
+    fn audit_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        if let Some(kib) = section.integer("file_kib", 64..=1 << 20, problems) {
+            self.audit.file_bytes = kib * 1024;
+        }
+        if let Some(files) = section.integer("keep_files", 1..=100_000, problems) {
+            self.audit.keep_files = usize::try_from(files).ok();
+        }
+        if let Some(journald) = section.boolean("journald", problems) {
+            self.audit.journald = journald;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -271,6 +290,10 @@ mod tests {
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
+            [audit]
+            file_kib = 64
+            keep_files = 3
+            journald = false
             "#,
         )
         .unwrap();
@@ -292,6 +315,12 @@ mod tests {
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
+        let audit = AuditSettings {
+            file_bytes: 64 << 10,
+            keep_files: Some(3),
+            journald: false,
+        };
+        assert_eq!(config.audit, audit);
     }
 
     /// T50

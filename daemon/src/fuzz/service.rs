@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::{
     api::{About, serve_admin, serve_sessions},
+    audit::Audit,
     clock::{Clock as _, SystemClock},
     failure::{Class, Failure},
     host::Host,
@@ -38,7 +39,7 @@ const SESSIONS: [&str; 4] = [
     "/grpc.health.v1.Health/Check",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ];
-const ADMIN: [&str; 9] = [
+const ADMIN: [&str; 12] = [
     "/sfvault.v1.Control/GetStatus",
     "/sfvault.v1.Control/InitializeVault",
     "/sfvault.v1.Control/UnlockVault",
@@ -48,6 +49,9 @@ const ADMIN: [&str; 9] = [
     "/sfvault.v1.Records/DescribeRecord",
     "/sfvault.v1.Records/RemoveRecord",
     "/sfvault.v1.Records/CheckRecord",
+    "/sfvault.v1.Audit/ReadAudit",
+    "/sfvault.v1.Audit/VerifyAudit",
+    "/sfvault.v1.Audit/GetUsage",
 ];
 
 /// A connection to `sfvault.sock`. The first byte chooses a call whose message the rest is; above the calls there
@@ -98,6 +102,7 @@ async fn converse(input: &[u8], admin: bool) {
         started_at: SystemClock.now(),
         warnings: Vec::new(),
         api_version: "64.0".into(),
+        audit: Audit::nowhere(),
     };
     let (sender, connections) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -140,6 +145,7 @@ fn vault() -> Option<Arc<Vault>> {
         clock: Arc::new(SystemClock),
         login: Arc::new(Nowhere),
         kdf: cost,
+        audit: Audit::nowhere(),
     };
     let (store, keys) = template.open().ok()?;
     Vault::unlocked(Path::new("(memory)"), store, keys, parts).ok()

@@ -24,6 +24,7 @@ use crate::{
     secret::Passphrase,
 };
 
+mod chest;
 mod encode;
 mod engine;
 mod error;

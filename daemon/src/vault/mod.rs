@@ -24,10 +24,12 @@ use tokio::{
 };
 
 use crate::{
+    audit::{Audit, event::Fingerprint},
     clock::Clock,
     error::Error,
     record::{RecordId, RecordName, same_org},
     salesforce::Login,
+    secret::SessionId,
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
     store::{KdfCost, Keys, Store, StoreError},
 };
@@ -44,6 +46,8 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// Told about logins, and when the vault is unlocked and locked.
+    pub audit: Audit,
 }
 
 /// The vault of this daemon.
@@ -226,6 +230,17 @@ impl Vault {
     pub fn record(&self, name: &str) -> Result<RecordView, Error> {
         let (_, entry) = self.find(name)?;
         Ok(RecordView::of(&entry, self.parts.clock.now()))
+    }
+
+    /// How the audit names a session of this vault, whether it is known here or not.
+    ///
+    /// # Errors
+    /// If the vault is missing or locked.
+    pub fn fingerprint(&self, session: &SessionId) -> Result<Fingerprint, Error> {
+        let phase = self.read();
+        let keys = &self.opened(&phase)?.refresher.keys;
+        let digest = keys.fingerprint(session).map(Fingerprint);
+        digest.ok_or(Error::Internal("a session id has no fingerprint"))
     }
 
     /// Waits until no login or proof is under way, at most for `patience`. Returns whether that came true.

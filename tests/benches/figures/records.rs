@@ -157,6 +157,7 @@ impl Filled {
             clock: Arc::new(SystemClock),
             login: Arc::new(SalesforceLogin::new(settings, Environment::default())),
             kdf: KdfCost::default(),
+            audit: Audit::nowhere(),
         };
         Ok(Vault::open(&self.path(), parts)?)
     }

@@ -8,6 +8,7 @@ use super::{
     org::{Hand, Org, Trouble},
 };
 use crate::{
+    audit::Audit,
     error::Error,
     host::Host,
     record::{Credential, RecordName},
@@ -316,7 +317,8 @@ impl World {
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
-            | Error::VaultMissing(_) => panic!("{name}: {error:?}"),
+            | Error::VaultMissing(_)
+            | Error::AuditUnavailable(_) => panic!("{name}: {error:?}"),
         }
     }
 
@@ -387,6 +389,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
+        audit: Audit::nowhere(),
     };
     let store = Store::open_backend(disk.clone())?;
     Ok(Vault::over(Path::new("(disk)"), Some(store), parts))

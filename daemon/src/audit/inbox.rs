@@ -1,0 +1,234 @@
+//! What waits to be written. Whoever tells something takes a lock for a microsecond and goes on.
+//!
+//! The first of many like events is written at once; those that follow are counted, and each second that had some gets
+//! one line for them.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    time::SystemTime,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    event::{Event, Fingerprint},
+    line::Entry,
+};
+use crate::secret::SessionId;
+
+/// Lines that wait for the disk. It takes a disk that stands still to get there; what comes then is counted.
+const MOST_WAITING: usize = 4096;
+/// Kinds of events that are counted at a time; others get lines of their own.
+const MOST_KINDS: usize = 1024;
+
+/// Told when a line is durable, or why it is not.
+pub(super) type Told = oneshot::Sender<Result<(), String>>;
+
+/// What waits.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    waiting: VecDeque<Waiting>,
+    kinds: HashMap<u64, Kind>,
+    hasher: RandomState,
+    lost: u64,
+}
+
+/// A line to write.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) entry: Entry,
+    /// Who must not go on before it is durable.
+    pub(super) told: Option<Told>,
+}
+
+#[derive(Debug)]
+struct Kind {
+    like: Event<'static>,
+    /// Since the last line.
+    count: u64,
+}
+
+impl Inbox {
+    /// Takes an event in, alone or as one more like an earlier one. Returns whether the writer has something to do.
+    pub(super) fn note(
+        &mut self,
+        event: Event<'_>,
+        now: impl FnOnce() -> SystemTime,
+        digest: impl FnOnce(&SessionId) -> Option<Fingerprint>,
+    ) -> bool {
+        let mut likeness = self.hasher.build_hasher();
+        event.hash_likeness(&mut likeness);
+        let key = likeness.finish();
+        if let Some(kind) = self.kinds.get_mut(&key)
+            && kind.like.is_like(&event)
+        {
+            kind.count += 1;
+            return false;
+        }
+        let like = event.into_owned(digest);
+        let entry = Entry::new(&like, now(), 1);
+        if self.kinds.len() < MOST_KINDS {
+            self.kinds.insert(key, Kind { like, count: 0 });
+        }
+        self.push(Waiting { entry, told: None })
+    }
+
+    /// Takes a line in that somebody waits for.
+    pub(super) fn push(&mut self, waiting: Waiting) -> bool {
+        if self.waiting.len() >= MOST_WAITING {
+            self.lost += waiting.entry.count;
+            if let Some(told) = waiting.told {
+                // Who asked may be gone.
+                let _ = told.send(Err("too many lines wait for the disk".to_owned()));
+            }
+            return false;
+        }
+        self.waiting.push_back(waiting);
+        true
+    }
+
+    /// Makes lines of what was counted. Once a second, as long as [`Inbox::counts`].
+    pub(super) fn close_second(&mut self, now: SystemTime) {
+        let mut lines = Vec::new();
+        self.kinds.retain(|_, kind| {
+            if kind.count == 0 {
+                return false;
+            }
+            lines.push(Entry::new(&kind.like, now, kind.count));
+            kind.count = 0;
+            true
+        });
+        for entry in lines {
+            self.push(Waiting { entry, told: None });
+        }
+    }
+
+    /// Whether something is counted, so that a second must be closed.
+    pub(super) fn counts(&self) -> bool {
+        !self.kinds.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The next lines to write, and how many were lost before them.
+    pub(super) fn take(&mut self, most: usize) -> (Vec<Waiting>, u64) {
+        let count = most.min(self.waiting.len());
+        (
+            self.waiting.drain(..count).collect(),
+            std::mem::take(&mut self.lost),
+        )
+    }
+
+    /// Puts lines back that could not be written, before the others.
+    pub(super) fn put_back(&mut self, lines: Vec<Entry>, lost: u64) {
+        self.lost += lost;
+        for entry in lines.into_iter().rev() {
+            if self.waiting.len() < MOST_WAITING {
+                self.waiting.push_front(Waiting { entry, told: None });
+            } else {
+                self.lost += entry.count;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::audit::{
+        event::{Action, Verdict},
+        who::Who,
+    };
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn read(pid: i32, verdict: Verdict) -> Event<'static> {
+        Event {
+            who: Some(Cow::Owned(Who {
+                uid: Some(1000),
+                gid: Some(1000),
+                pid: Some(pid),
+                ..Who::default()
+            })),
+            record: Some("prod".into()),
+            ..Event::new(Action::GET, verdict)
+        }
+    }
+
+    fn note(inbox: &mut Inbox, event: Event<'_>) -> bool {
+        inbox.note(event, || NOW, |_| None)
+    }
+
+    fn counts(inbox: &mut Inbox) -> Vec<u64> {
+        let (lines, _) = inbox.take(usize::MAX);
+        lines.iter().map(|line| line.entry.count).collect()
+    }
+
+    #[test]
+    fn like_events_of_one_second_share_a_line_after_the_first() {
+        let mut inbox = Inbox::default();
+        assert!(note(&mut inbox, read(1, Verdict::Served)));
+        for _ in 0..1000 {
+            assert!(!note(&mut inbox, read(1, Verdict::Served)));
+        }
+        assert!(
+            note(&mut inbox, read(2, Verdict::Served)),
+            "another process"
+        );
+        assert!(
+            note(&mut inbox, read(1, Verdict::Refused)),
+            "another verdict"
+        );
+        assert_eq!(counts(&mut inbox), [1, 1, 1]);
+        inbox.close_second(NOW);
+        assert_eq!(counts(&mut inbox), [1000]);
+        note(&mut inbox, read(1, Verdict::Served));
+        inbox.close_second(NOW);
+        assert_eq!(counts(&mut inbox), [1]);
+        inbox.close_second(NOW);
+        assert!(!inbox.counts(), "an idle daemon counts nothing");
+        assert!(inbox.is_empty());
+    }
+
+    /// T45: who is turned away can't fill the disk by coming as another process each time.
+    #[test]
+    fn denials_of_one_user_share_a_line_whatever_the_process() {
+        let mut inbox = Inbox::default();
+        for pid in 0..10_000 {
+            note(&mut inbox, read(pid, Verdict::Denied));
+        }
+        inbox.close_second(NOW);
+        assert_eq!(counts(&mut inbox), [1, 9_999]);
+    }
+
+    /// T45
+    #[test]
+    fn a_flood_is_bounded_and_what_is_lost_is_counted() {
+        let mut inbox = Inbox::default();
+        for pid in 0..20_000 {
+            note(&mut inbox, read(pid, Verdict::Served));
+        }
+        assert!(inbox.kinds.len() <= MOST_KINDS);
+        let (lines, lost) = inbox.take(usize::MAX);
+        assert_eq!(
+            (lines.len(), lost),
+            (MOST_WAITING, 20_000 - MOST_WAITING as u64)
+        );
+        inbox.put_back(lines.into_iter().map(|line| line.entry).collect(), lost);
+        let (sender, mut told) = oneshot::channel();
+        let entry = Entry::default();
+        inbox.push(Waiting {
+            entry,
+            told: Some(sender),
+        });
+        assert!(
+            matches!(told.try_recv(), Ok(Err(_))),
+            "nobody waits for ever"
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! Who asked, as far as the kernel told.
+
+use std::sync::Arc;
+
+/// A peer as the audit names it. What nobody knows is left out of the line.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Who {
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+    pub pid: Option<i32>,
+    /// The systemd unit.
+    pub unit: Option<Arc<str>>,
+    /// The program's file.
+    pub exe: Option<Arc<str>>,
+}
