@@ -2,7 +2,9 @@
 
 use std::{future::Future, path::PathBuf, time::Duration};
 
-use sfvault_proto::v1::{self, control_client::ControlClient, records_client::RecordsClient};
+use sfvault_proto::v1::{
+    self, audit_client::AuditClient, control_client::ControlClient, records_client::RecordsClient,
+};
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
 pub struct AdminClient {
     control: ControlClient<Channel>,
     records: RecordsClient<Channel>,
+    pub(crate) audit: AuditClient<Channel>,
 }
 
 /// The vault is unlocked.
@@ -70,7 +73,8 @@ impl AdminClient {
         let channel = connect::channel(places.admin_socket()).await?;
         Ok(Self {
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
-            records: RecordsClient::new(channel),
+            records: RecordsClient::new(channel.clone()),
+            audit: AuditClient::new(channel),
         })
     }
 

@@ -17,6 +17,7 @@
 //! the program `sfvault`, which does.
 
 mod admin;
+mod audit;
 mod connect;
 mod convert;
 mod error;
@@ -29,6 +30,9 @@ mod sessions;
 mod status;
 
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use audit::{
+    AuditEntries, AuditEntry, AuditFilter, AuditFinding, AuditReport, Usage, UsageUser,
+};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;

@@ -8,8 +8,9 @@ use crate::dice::Dice;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("admin_service", fuzz::admin_service),
+    ("audit_file", fuzz::audit_file),
     ("authority", fuzz::authority),
     ("config", fuzz::config),
     ("sessions_service", fuzz::sessions_service),

@@ -2,6 +2,7 @@
 
 mod activation;
 mod answers;
+mod audit;
 mod autostart;
 mod cases;
 mod clients;

@@ -22,6 +22,7 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod log;
 mod man;
 mod misread;
 mod output;
@@ -32,10 +33,12 @@ mod remove;
 mod session_env;
 mod set;
 mod show;
+mod since;
 mod span;
 mod spinner;
 mod status;
 mod unlock;
+mod usage;
 mod want;
 
 use std::{
@@ -123,6 +126,12 @@ enum Command {
     /// Run a command with a session in its environment
     #[command(after_long_help = help::EXEC)]
     Exec(exec::Exec),
+    /// Tell who asked for what, and what came of it
+    #[command(after_long_help = help::LOG)]
+    Log(log::Log),
+    /// Tell who used a record, how often and when last
+    #[command(after_long_help = help::USAGE)]
+    Usage(usage::Usage),
     /// Write a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS)]
     Completions(completions::Completions),
@@ -215,6 +224,8 @@ impl Command {
             | Self::List(_)
             | Self::Show(_)
             | Self::Check(_)
+            | Self::Log(_)
+            | Self::Usage(_)
             | Self::Get(_)
             | Self::Exec(_)
             | Self::Completions(_)
@@ -236,6 +247,8 @@ impl Command {
             Self::Check(command) => command.run(context).await,
             Self::Get(command) => command.run(context).await,
             Self::Exec(command) => command.run(context).await,
+            Self::Log(command) => command.run(context).await,
+            Self::Usage(command) => command.run(context).await,
             Self::Completions(command) => command.run(context),
             Self::Man(command) => command.run(context),
         }

@@ -150,8 +150,7 @@ impl Audit {
                 () = shared.awake.notified() => {}
                 () = second => {
                     due = None;
-                    shared.inbox().close_second(shared.clock.now());
-                    shared.sync().await;
+                    shared.flush().await;
                 }
             }
         }
@@ -208,6 +207,7 @@ impl Audit {
         Ok(Reader::new(
             files::Files::new(&shared.directory),
             filter,
+            shared.next(),
             shared.written.subscribe(),
         ))
     }

@@ -62,6 +62,8 @@ impl Filter {
 pub struct Reader {
     place: Option<Place>,
     filter: Filter,
+    /// The number of the first line that is not wanted: it came later.
+    until: Option<u64>,
     changes: Changes,
     /// The newest lines so far, while only those are wanted.
     newest: Option<VecDeque<Entry>>,
@@ -84,7 +86,12 @@ struct Open {
 }
 
 impl Reader {
-    pub(super) fn new(files: Files, filter: Filter, mut changes: Changes) -> Self {
+    pub(super) fn new(
+        files: Files,
+        filter: Filter,
+        next: Option<u64>,
+        mut changes: Changes,
+    ) -> Self {
         changes.mark_unchanged();
         let newest = filter.last.map(|_| VecDeque::new());
         Self {
@@ -94,6 +101,7 @@ impl Reader {
                 last: 0,
                 resumed: false,
             }),
+            until: next.filter(|_| !filter.follow),
             filter,
             changes,
             newest,
@@ -109,9 +117,9 @@ impl Reader {
             let Some(mut place) = self.place.take() else {
                 return Ok(None);
             };
-            let filter = self.filter.clone();
+            let (filter, until) = (self.filter.clone(), self.until);
             let read = task::spawn_blocking(move || {
-                let batch = place.read(&filter);
+                let batch = place.read(&filter, until);
                 (place, batch)
             });
             let (place, batch) = read
@@ -155,7 +163,7 @@ impl Reader {
 
 impl Place {
     /// Some lines that pass, and whether there are no more now.
-    fn read(&mut self, filter: &Filter) -> io::Result<(Vec<Entry>, bool)> {
+    fn read(&mut self, filter: &Filter, until: Option<u64>) -> io::Result<(Vec<Entry>, bool)> {
         let mut batch = Vec::new();
         let mut looked_at = 0;
         while batch.len() < BATCH && looked_at < PATIENCE {
@@ -173,6 +181,9 @@ impl Place {
                         && !(self.resumed && line.entry.seq <= self.last)
                     {
                         self.last = line.entry.seq;
+                        if until.is_some_and(|until| self.last >= until) {
+                            return Ok((batch, true));
+                        }
                         if filter.wants(&line.entry) {
                             batch.push(line.entry);
                         }

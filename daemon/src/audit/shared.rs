@@ -114,26 +114,31 @@ impl Shared {
         }
     }
 
-    /// Makes what was written durable.
-    pub(super) async fn sync(self: &Arc<Self>) {
-        if !self.behind.load(Ordering::Relaxed) {
-            return;
-        }
+    /// Writes all there is, with what was counted so far, and makes it durable. All on one thread: each change of
+    /// threads wakes the daemon once more.
+    pub(super) async fn flush(self: &Arc<Self>) {
         let shared = Arc::clone(self);
-        let synced = task::spawn_blocking(move || {
+        let flushed = task::spawn_blocking(move || {
+            shared.inbox().close_second(shared.clock.now());
+            while !shared.inbox().is_empty() {
+                let (batch, lost) = shared.inbox().take(BATCH);
+                if !shared.write(batch, lost) {
+                    return;
+                }
+            }
             let mut writer = shared.writer();
-            let synced = writer.as_mut().map_or(Ok(()), Writer::sync);
-            shared.settle(&mut writer, &synced);
+            if writer.as_ref().is_some_and(Writer::is_behind) {
+                let synced = writer.as_mut().map_or(Ok(()), Writer::sync);
+                shared.settle(&mut writer, &synced);
+            }
         });
         // A panic in there was told already.
-        let _ = synced.await;
+        let _ = flushed.await;
     }
 
-    /// Both, with what was counted so far.
-    pub(super) async fn flush(self: &Arc<Self>) {
-        self.inbox().close_second(self.clock.now());
-        self.write_waiting().await;
-        self.sync().await;
+    /// The number of the next line; `None` while the files can't be opened.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.writer().as_ref().map(|writer| writer.head().next)
     }
 
     pub(super) fn try_open(&self) {
@@ -195,7 +200,7 @@ impl Shared {
         }
         for told in told.into_iter().flatten() {
             // Who asked may be gone.
-            let _ = told.send(result.as_ref().copied().map_err(ToString::to_string));
+            let _ = told.send(result.as_ref().copied().map_err(|error| self.words(error)));
         }
         if written {
             self.written.send_modify(|written| written.lines += count);
@@ -230,7 +235,7 @@ impl Shared {
                 }
             }
             Err(new) => {
-                let new = new.to_string();
+                let new = self.words(new);
                 if problem.as_ref() != Some(&new) {
                     error!("THE AUDIT CAN'T BE WRITTEN, sessions are handed out without: {new}");
                 }
@@ -240,6 +245,10 @@ impl Shared {
         }
         let behind = writer.as_ref().is_some_and(Writer::is_behind);
         self.behind.store(behind, Ordering::Relaxed);
+    }
+
+    fn words(&self, error: &io::Error) -> String {
+        format!("`{}`: {error}", self.directory.display())
     }
 
     pub(super) fn open_chest(&self, store: Arc<Store>, keys: Keys) {
@@ -306,7 +315,7 @@ impl Shared {
     }
 
     pub(super) fn verify(&self) -> Result<Report, Error> {
-        let unavailable = |error: io::Error| Error::AuditUnavailable(error.to_string());
+        let unavailable = |error: io::Error| Error::AuditUnavailable(self.words(&error));
         let (memory, head, sources) = {
             let chest = self.chest.read().unwrap_or_else(PoisonError::into_inner);
             let chest = chest.as_ref().ok_or(Error::VaultLocked)?;

@@ -10,6 +10,7 @@ use std::{
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use sfvaultd::{
+    audit::Audit,
     clock::SystemClock,
     host::Host,
     ledger::Ledger,
