@@ -233,9 +233,8 @@ async fn without_the_audit_there_is_no_administration_but_there_are_sessions() {
     limit_files(&scene.sfvault, None);
     scene.unlock().await;
     let status: Value = serde_json::from_str(&scene.ok(&["status", "--json"]).await).unwrap();
-    assert_eq!(
-        status["warnings"].to_string().contains("audit"),
-        false,
+    assert!(
+        !status["warnings"].to_string().contains("audit"),
         "{status}"
     );
     assert!(

@@ -189,6 +189,17 @@ JSON:
   verify: {\"whole\",\"files\",\"lines\",\"findings\":[{\"file\",\"line\",\"problem\"}],\"more\"}
 ";
 
+pub(crate) const LOG_VERIFY: &str = "\
+Example:
+  sfvault log verify
+
+  Needs the unlocked vault, which has the key to check with. If something is wrong, every finding is
+  a line `FILE:LINE: PROBLEM` on stdout, and the exit status is 1.
+
+JSON:
+  {\"whole\",\"files\",\"lines\",\"findings\":[{\"file\",\"line\",\"problem\"}],\"more\"}
+";
+
 pub(crate) const USAGE: &str = "\
 Examples:
   sfvault usage prod

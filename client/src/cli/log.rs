@@ -61,6 +61,7 @@ pub(crate) struct Log {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check that no line was changed, removed, reordered or cut off
+    #[command(after_long_help = super::help::LOG_VERIFY)]
     Verify,
 }
 

@@ -328,7 +328,7 @@ fn scripts_and_pages_are_made_without_a_daemon() {
     }
     let dir = fake.dir().join("man/man1");
     assert_eq!(fake.run(&["man", "--dir", dir.to_str().unwrap()]).status, 0);
-    assert_eq!(fs::read_dir(&dir).unwrap().count(), 15);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 18);
     let page = fs::read_to_string(dir.join("sfvault.1")).unwrap();
     assert_eq!(fake.run(&["man"]).stdout, page);
     let ran = fake.run(&["--help"]);

@@ -123,7 +123,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-#[derive(PartialEq, Hash)]
+#[derive(PartialEq)]
 struct Likeness<'e> {
     what: (Action, Verdict, Option<&'static str>, Option<Class>),
     user: Option<(Option<u32>, Option<u32>)>,
@@ -177,9 +177,16 @@ impl<'a> Event<'a> {
         self.likeness() == other.likeness()
     }
 
-    /// What [`Event::is_like`] compares, for a hasher.
+    /// The most telling of what [`Event::is_like`] compares, for a hasher.
     pub fn hash_likeness(&self, state: &mut impl Hasher) {
-        self.likeness().hash(state);
+        let likeness = self.likeness();
+        let (_, verdict, ..) = likeness.what;
+        state.write_u8(verdict as u8);
+        state.write(self.action.name().as_bytes());
+        likeness.user.hash(state);
+        likeness.process.map(|(pid, ..)| pid).hash(state);
+        state.write_u64(self.generation.unwrap_or(0));
+        state.write(self.record.as_deref().unwrap_or_default().as_bytes());
     }
 
     fn likeness(&self) -> Likeness<'_> {
