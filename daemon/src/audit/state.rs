@@ -11,7 +11,10 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::OFlags;
+use rustix::{
+    fs::{FlockOperation, OFlags, flock},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -49,7 +52,7 @@ impl StateFile {
     /// Opens the file, which is made if there is none.
     ///
     /// # Errors
-    /// If it can't be opened, or is no file.
+    /// If it can't be opened, is no file, or another process has it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options
@@ -61,7 +64,12 @@ impl StateFile {
             .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(path)?;
         super::files::check_private(&file, path)?;
-        Ok(Self(file))
+        // Two that continue one chain would each take the other's lines for forged.
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self(file)),
+            Err(Errno::WOULDBLOCK) => Err(io::Error::other("another process has the audit")),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What the last [`StateFile::write`] wrote.
@@ -215,6 +223,8 @@ mod tests {
         file.write(&one).unwrap();
         assert_eq!(read(&file), Some(one.clone()));
         file.write(&two).unwrap();
+        assert!(StateFile::open(&path).is_err(), "one has it");
+        drop(file);
         assert_eq!(read(&StateFile::open(&path).unwrap()), Some(two));
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(bytes.len(), BLOCK);
