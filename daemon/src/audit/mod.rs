@@ -4,6 +4,7 @@
 //! to be durable and is not done without ([`Audit::begin`]); handing out sessions goes on whatever becomes of the audit.
 
 mod chain;
+mod chest;
 pub mod event;
 mod files;
 pub(crate) mod fuzz;

@@ -10,8 +10,9 @@ use std::{
 };
 
 use super::{
+    chain::chain_name,
     files::{Files, Piece, open_to_read},
-    line::{LONGEST, Line},
+    line::{Code, LONGEST, Line},
     lines::Lines,
     state::State,
 };
@@ -92,6 +93,35 @@ pub(super) fn numbers(files: &Files) -> io::Result<(u64, u64)> {
     }
     let next = last.map_or(1, |last| last.saturating_add(1));
     Ok((first.unwrap_or(next), next))
+}
+
+/// The code of the line of this number; `None` if it is not there. What it says is not checked.
+///
+/// # Errors
+/// If a file can't be read.
+pub(super) fn code_of(
+    files: &Files,
+    chain: u32,
+    seq: u64,
+    grows_from: u64,
+) -> io::Result<Option<Code>> {
+    let pieces = files.list()?;
+    let begins = |piece: &Piece| piece.first.unwrap_or(grows_from) <= seq;
+    let Some(piece) = pieces.iter().rev().find(|piece| begins(piece)) else {
+        return Ok(None);
+    };
+    // Every line begins so, and to parse them all would take longer than to unlock the vault.
+    let start = format!("{{\"seq\":{seq},\"chain\":\"{}\"", chain_name(chain));
+    let mut lines = Lines::new(
+        BufReader::with_capacity(64 << 10, open_to_read(&piece.path)?),
+        0,
+    );
+    while let Some(raw) = lines.next()? {
+        if raw.bytes.starts_with(start.as_bytes()) {
+            return Ok(Line::parse(raw.bytes).ok().map(|line| line.code));
+        }
+    }
+    Ok(None)
 }
 
 /// A line that is not ended would run into the next one.

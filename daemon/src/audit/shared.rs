@@ -17,11 +17,12 @@ use tracing::{error, info, warn};
 
 use super::{
     Written,
+    chest::{Chest, changed, gone},
     event::{Action, Event, Fingerprint, Verdict},
     files::open_to_read,
     inbox::{Inbox, Waiting},
     line::Entry,
-    sealed::{Anchor, Memory},
+    sealed::Anchor,
     settings::Settings,
     verify::{self, Report, Source},
     writer::Writer,
@@ -57,13 +58,6 @@ pub(super) struct Shared {
     behind: AtomicBool,
     since_anchor: AtomicU64,
     pub(super) written: watch::Sender<Written>,
-}
-
-/// The vault, while it is unlocked.
-#[derive(Debug)]
-struct Chest {
-    store: Arc<Store>,
-    keys: Keys,
 }
 
 impl Shared {
@@ -279,8 +273,7 @@ impl Shared {
         let (Some(chest), Some(writer)) = (&*chest, guard.as_mut()) else {
             return Ok(None);
         };
-        let (memory, damage) = load(chest)?;
-        let mut memory = memory;
+        let (mut memory, damage) = chest.memory()?;
         if writer.seed().is_none() && memory.seed(writer.link().chain).is_none() {
             let note = "the vault does not know the chain before";
             let begun = writer.begin_chain(note, self.clock.now());
@@ -289,7 +282,10 @@ impl Shared {
                 return Ok(damage);
             }
         }
-        let gone = memory.anchor.and_then(|anchor| gone(anchor, writer));
+        let mut gone = memory.anchor.and_then(|anchor| gone(anchor, writer));
+        if compare && gone.is_none() {
+            gone = memory.anchor.and_then(|anchor| changed(anchor, writer));
+        }
         let sealed = writer.seed().cloned();
         if compare && sealed.is_none() {
             return Ok(damage.or(gone));
@@ -319,7 +315,7 @@ impl Shared {
         let (memory, head, sources) = {
             let chest = self.chest.read().unwrap_or_else(PoisonError::into_inner);
             let chest = chest.as_ref().ok_or(Error::VaultLocked)?;
-            let (memory, _) = load(chest)?;
+            let (memory, _) = chest.memory()?;
             let mut guard = self.writer();
             let writer = self.opened(&mut guard).map_err(unavailable)?;
             let mut sources = Vec::new();
@@ -363,34 +359,4 @@ impl Shared {
     fn lock_problem(&self) -> MutexGuard<'_, Option<String>> {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What the vault remembers, and what is wrong with that: a memory that was altered is worth none.
-fn load(chest: &Chest) -> Result<(Memory, Option<String>), StoreError> {
-    let bytes = match chest.store.audit(&chest.keys) {
-        Ok(bytes) => bytes,
-        Err(StoreError::Damaged { .. }) => return Ok((Memory::default(), Some(FORGOTTEN.into()))),
-        Err(error) => return Err(error),
-    };
-    Ok(match bytes {
-        None => (Memory::default(), None),
-        Some(bytes) => match Memory::from_bytes(&bytes) {
-            Some(memory) => (memory, None),
-            None => (Memory::default(), Some(FORGOTTEN.into())),
-        },
-    })
-}
-
-const FORGOTTEN: &str = "what the vault remembers of the audit was altered";
-
-/// The vault remembers a line of this chain that is not there.
-fn gone(anchor: Anchor, writer: &Writer) -> Option<String> {
-    let head = writer.head();
-    (anchor.chain == head.chain && anchor.next > head.next).then(|| {
-        format!(
-            "the vault remembers line {}, the files end before {}",
-            anchor.next - 1,
-            head.next
-        )
-    })
 }

@@ -107,12 +107,23 @@ impl Running {
         self.writer.abort();
         let _ = self.writer.await;
         self.audit.finish().await;
+        gone(self.audit).await;
     }
 
     /// As a daemon that is killed.
     async fn kill(self) {
         self.writer.abort();
         let _ = self.writer.await;
+        gone(self.audit).await;
+    }
+}
+
+/// Until the last thread of it has let the files go, as when a process is gone.
+async fn gone(audit: Audit) {
+    let shared = Arc::downgrade(audit.0.as_ref().unwrap());
+    drop(audit);
+    while shared.strong_count() > 0 {
+        task::yield_now().await;
     }
 }
 
@@ -284,6 +295,54 @@ async fn a_whole_directory_set_back_is_known_by_the_vault() {
         &home.findings().await,
         "audit.jsonl:",
         "the vault remembers",
+    );
+}
+
+/// T46: the same, and then so many attempts to unlock that there are as many lines as before.
+#[tokio::test]
+async fn lines_in_the_place_of_those_that_were_set_back_are_known_by_the_vault() {
+    let home = told(2).await;
+    let old = ["audit.jsonl", "audit.state"].map(|name| (name, fs::read(home.file(name)).unwrap()));
+    let running = home.start();
+    running.tell("secret deed").await;
+    running.stop().await;
+    for (name, bytes) in old {
+        fs::write(home.file(name), bytes).unwrap();
+    }
+    let locked = home.start_locked();
+    for _ in 0..4 {
+        locked.tell("nothing").await;
+    }
+    locked.kill().await;
+    let running = home.start();
+    let warnings = running.audit.warnings();
+    assert!(warnings[0].contains("the vault remembers"), "{warnings:?}");
+    running.stop().await;
+    assert_found(
+        &home.findings().await,
+        "audit.jsonl:",
+        "the vault remembers",
+    );
+}
+
+/// T46: a line that claims to be a later one must not hide what is wrong after it, nor keep the check busy.
+#[tokio::test]
+async fn a_forged_line_from_the_future_hides_nothing() {
+    let home = told(4).await;
+    let good = home.lines();
+    let mut bad = good.clone();
+    bad.insert(1, good[7].replace("\"set\"", "\"get\""));
+    bad.insert(
+        1,
+        good[0].replace("\"seq\":1,", "\"seq\":9007199254740993,"),
+    );
+    home.put(&bad);
+    let found = home.findings().await;
+    assert_found(&found, "audit.jsonl:2 ", "which was never written");
+    assert_found(&found, "audit.jsonl:3 ", "is not line 8 as it was written");
+    assert!(
+        found.iter().all(|found| found.line < 4 || found.line > 10),
+        "{found:?}"
     );
 }
 
