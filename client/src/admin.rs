@@ -3,13 +3,15 @@
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{
-    self, audit_client::AuditClient, control_client::ControlClient, records_client::RecordsClient,
+    self, audit_client::AuditClient, control_client::ControlClient, doctor_client::DoctorClient,
+    records_client::RecordsClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
-    Credential, CredentialChange, DaemonStatus, Error, NewRecord, Passphrase, Password, Places,
-    RecordName, RecordStatus, SecurityToken, connect, convert,
+    ConsumerSecret, CredentialChange, DaemonStatus, Error, Finding, NewRecord, Passphrase,
+    Password, Places, PrivateKey, RecordName, RecordStatus, RefreshToken, SecurityToken, connect,
+    convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
 };
 
@@ -20,6 +22,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct AdminClient {
     control: ControlClient<Channel>,
+    doctor: DoctorClient<Channel>,
     records: RecordsClient<Channel>,
     pub(crate) audit: AuditClient<Channel>,
 }
@@ -73,6 +76,7 @@ impl AdminClient {
         let channel = connect::channel(places.admin_socket()).await?;
         Ok(Self {
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
+            doctor: DoctorClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
             records: RecordsClient::new(channel.clone()),
             audit: AuditClient::new(channel),
         })
@@ -130,26 +134,52 @@ impl AdminClient {
         Ok(convert::daemon(answer))
     }
 
+    /// Examines the daemon, its directories, its sockets and its vault file.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn examine_daemon(&self) -> Result<Vec<Finding>, Error> {
+        let mut wire = self.doctor.clone();
+        let request = v1::ExamineDaemonRequest {};
+        let answer = call(DEADLINE, request, |r| wire.examine_daemon(r)).await?;
+        Ok(answer.findings.into_iter().map(convert::finding).collect())
+    }
+
+    /// Examines a record; with `reach`, also what its login host tells without a login; with `log_in`, also whether
+    /// it works, which may take a login.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn examine_record(
+        &self,
+        name: &RecordName,
+        reach: bool,
+        log_in: bool,
+    ) -> Result<Vec<Finding>, Error> {
+        let mut wire = self.doctor.clone();
+        let request = v1::ExamineRecordRequest {
+            name: name.as_str().to_owned(),
+            reach,
+            log_in,
+        };
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.examine_record(r)).await?;
+        Ok(answer.findings.into_iter().map(convert::finding).collect())
+    }
+
     /// Adds a record. Nothing is sent to Salesforce.
     ///
     /// # Errors
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
-        let Credential::SoapLogin {
-            password,
-            security_token,
-        } = new.credential;
         let request = v1::AddRecordRequest {
             name: new.name.as_str().to_owned(),
             username: new.username,
             login_url: new.login_url,
-            credential: Some(v1::add_record_request::Credential::SoapLogin(
-                v1::SoapLoginCredential {
-                    password: password.into_wire(),
-                    security_token: security_token
-                        .map_or_else(String::new, SecurityToken::into_wire),
-                },
-            )),
+            consumer_key: new.consumer_key,
+            audience: new.audience,
+            credential: Some(convert::credential(new.credential)),
+            environment: convert::environment(new.environment),
+            remind_after: new.remind_after.map(convert::duration).transpose()?,
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
@@ -173,6 +203,10 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             password: change.password.map(Password::into_wire),
             security_token: change.security_token.map(SecurityToken::into_wire),
+            consumer_secret: change.consumer_secret.map(ConsumerSecret::into_wire),
+            private_key: change.private_key.map(PrivateKey::into_wire),
+            refresh_token: change.refresh_token.map(RefreshToken::into_wire),
+            remind_after: change.remind_after.map(convert::duration).transpose()?,
         };
         let mut wire = self.records.clone();
         let answer = call(DEADLINE, request, |r| wire.set_credential(r)).await?;

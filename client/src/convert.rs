@@ -9,7 +9,8 @@ use std::{
 use sfvault_proto::v1;
 
 use crate::{
-    DaemonStatus, Error, Flow, Reason, RecordState, RecordStatus, Session, SessionId, VaultState,
+    ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, Grade, Reason,
+    RecordState, RecordStatus, Retirement, SecurityToken, Session, SessionId, VaultState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -52,7 +53,64 @@ pub(crate) fn session(mut wire: v1::GetSessionResponse) -> Result<Session, Error
         issued_at: at(wire.issued_at, "issued_at")?,
         guaranteed_until: at(wire.guaranteed_until, "guaranteed_until")?,
         expires_at: at(wire.expires_at, "expires_at")?,
+        warnings: wire.warnings,
     })
+}
+
+/// A credential for the wire; what is absent is empty there.
+pub(crate) fn credential(credential: Credential) -> v1::add_record_request::Credential {
+    use v1::add_record_request::Credential as Wire;
+    let token =
+        |token: Option<SecurityToken>| token.map_or_else(String::new, SecurityToken::into_wire);
+    let secret =
+        |secret: Option<ConsumerSecret>| secret.map_or_else(String::new, ConsumerSecret::into_wire);
+    match credential {
+        Credential::SoapLogin {
+            password,
+            security_token,
+        } => Wire::SoapLogin(v1::SoapLoginCredential {
+            password: password.into_wire(),
+            security_token: token(security_token),
+        }),
+        Credential::UsernamePassword {
+            password,
+            security_token,
+            consumer_secret,
+        } => Wire::UsernamePassword(v1::UsernamePasswordCredential {
+            password: password.into_wire(),
+            security_token: token(security_token),
+            consumer_secret: secret(consumer_secret),
+        }),
+        Credential::ClientCredentials { consumer_secret } => {
+            Wire::ClientCredentials(v1::ClientCredentialsCredential {
+                consumer_secret: consumer_secret.into_wire(),
+            })
+        }
+        Credential::JwtBearer {
+            private_key,
+            consumer_secret,
+        } => Wire::JwtBearer(v1::JwtBearerCredential {
+            private_key: private_key.into_wire(),
+            consumer_secret: secret(consumer_secret),
+        }),
+        Credential::RefreshToken {
+            refresh_token,
+            consumer_secret,
+        } => Wire::RefreshToken(v1::RefreshTokenCredential {
+            refresh_token: refresh_token.into_wire(),
+            consumer_secret: secret(consumer_secret),
+        }),
+    }
+}
+
+/// A kind of org for the wire.
+pub(crate) fn environment(environment: Option<Environment>) -> i32 {
+    let wire = match environment {
+        None => v1::Environment::Unspecified,
+        Some(Environment::Production) => v1::Environment::Production,
+        Some(Environment::Sandbox) => v1::Environment::Sandbox,
+    };
+    wire.into()
 }
 
 /// A record that the answer must hold.
@@ -65,6 +123,10 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
     RecordStatus {
         flow: match v1::Flow::try_from(wire.flow) {
             Ok(v1::Flow::SoapLogin) => Flow::SoapLogin,
+            Ok(v1::Flow::UsernamePassword) => Flow::UsernamePassword,
+            Ok(v1::Flow::ClientCredentials) => Flow::ClientCredentials,
+            Ok(v1::Flow::JwtBearer) => Flow::JwtBearer,
+            Ok(v1::Flow::RefreshToken) => Flow::RefreshToken,
             Ok(v1::Flow::Unspecified) | Err(_) => Flow::Unrecognised,
         },
         state: match v1::RecordState::try_from(wire.state) {
@@ -90,6 +152,39 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         session_issued_at: instant(wire.session_issued_at),
         guaranteed_until: instant(wire.guaranteed_until),
         logins: wire.logins,
+        consumer_key: filled(wire.consumer_key),
+        audience: filled(wire.audience),
+        remind_after: wire
+            .remind_after
+            .and_then(|span| Duration::try_from(span).ok()),
+        retirements: wire.retirements.into_iter().map(retirement).collect(),
+    }
+}
+
+fn retirement(wire: v1::Retirement) -> Retirement {
+    Retirement {
+        event: wire.event,
+        text: wire.text,
+        day: filled(wire.day),
+        certainty: wire.certainty,
+        source: wire.source,
+        advice: wire.advice,
+        over: wire.over,
+    }
+}
+
+pub(crate) fn finding(wire: v1::Finding) -> Finding {
+    Finding {
+        check: wire.check,
+        subject: wire.subject,
+        grade: match v1::Grade::try_from(wire.grade) {
+            Ok(v1::Grade::Good) => Grade::Good,
+            Ok(v1::Grade::Note) => Grade::Note,
+            Ok(v1::Grade::Warning) => Grade::Warning,
+            Ok(v1::Grade::Problem | v1::Grade::Unspecified) | Err(_) => Grade::Problem,
+        },
+        text: wire.text,
+        fix: filled(wire.fix),
     }
 }
 
@@ -150,6 +245,7 @@ mod tests {
             generation: 7,
             issued_at: at(1_000),
             guaranteed_until: at(2_000),
+            warnings: Vec::new(),
             expires_at: at(3_000),
         }
     }

@@ -20,10 +20,12 @@ mod admin;
 mod audit;
 mod connect;
 mod convert;
+mod doctor;
 mod error;
 mod places;
 mod reason;
 mod record;
+mod retirement;
 mod secret;
 mod session;
 mod sessions;
@@ -33,6 +35,7 @@ pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use audit::{
     AuditEntries, AuditEntry, AuditFilter, AuditFinding, AuditReport, Usage, UsageUser,
 };
+pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
@@ -40,7 +43,10 @@ pub use record::{
     Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
     RecordStatus,
 };
-pub use secret::{Passphrase, Password, SecurityToken, SessionId};
-pub use session::{Session, SessionRequest};
+pub use retirement::Retirement;
+pub use secret::{
+    ConsumerSecret, Passphrase, Password, PrivateKey, RefreshToken, SecurityToken, SessionId,
+};
+pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, VaultState};

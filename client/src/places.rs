@@ -1,6 +1,7 @@
 //! Where the daemon keeps its files and listens. The daemon follows the same rules.
 
 use std::{
+    cell::LazyCell,
     env,
     ffi::OsString,
     fmt, fs,
@@ -51,13 +52,13 @@ impl Places {
     /// # Errors
     /// If a variable holds a relative path, or if no rule names a runtime directory.
     pub fn discover() -> Result<Self, PlacesError> {
-        let home = || ProjectDirs::from("", "", "sfvault");
+        let home = LazyCell::new(|| ProjectDirs::from("", "", "sfvault"));
         Self::resolve(&Surroundings {
             variable: &|name| env::var_os(name),
             is_ours: &is_ours,
             euid: rustix::process::geteuid().as_raw(),
-            home_config: &|| absolute(home()?.config_dir()),
-            home_data: &|| absolute(home()?.data_dir()),
+            home_config: &|| absolute(home.as_ref()?.config_dir()),
+            home_data: &|| absolute(home.as_ref()?.data_dir()),
         })
     }
 

@@ -61,7 +61,7 @@ reasons! {
         RecordExists = "RECORD_EXISTS",
         /// This user may not make this call.
         Denied = "DENIED",
-        /// The record belongs to another org than the caller expects.
+        /// The record belongs to another org, or kind of org, than the caller expects.
         UnexpectedOrg = "UNEXPECTED_ORG",
         /// There is no vault yet.
         VaultMissing = "VAULT_MISSING",
@@ -99,6 +99,10 @@ reasons! {
         Protocol = "PROTOCOL",
         /// The login led to another org or user than the one this record is pinned to.
         PinnedElsewhere = "PINNED_ELSEWHERE",
+        /// The connected app or external client app is not set up for this login.
+        AppConfig = "APP_CONFIG",
+        /// The refresh token is spent, revoked or expired.
+        RefreshTokenDead = "REFRESH_TOKEN_DEAD",
         /// The user's login hours forbid it now.
         RestrictedHours = "RESTRICTED_HOURS",
         /// Salesforce limits the rate of logins or calls.
@@ -107,6 +111,8 @@ reasons! {
         SalesforceUnavailable = "SALESFORCE_UNAVAILABLE",
         /// The credential was sent, and no answer came.
         LoginUnanswered = "LOGIN_UNANSWERED",
+        /// Salesforce called a fresh assertion expired: the clock of the daemon's host is wrong.
+        ClockSkew = "CLOCK_SKEW",
         /// Too many failed logins lately: the daemon waits, so that Salesforce does not lock the user.
         LoginBudgetSpent = "LOGIN_BUDGET_SPENT",
         /// The session was refused, and Salesforce gives the same one again.

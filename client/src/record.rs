@@ -1,8 +1,14 @@
 //! What a record is, seen from outside: a named Salesforce login without its secrets.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-use crate::{Password, Reason, SecurityToken};
+use crate::{
+    ConsumerSecret, Environment, Password, PrivateKey, Reason, RefreshToken, Retirement,
+    SecurityToken,
+};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,12 +64,20 @@ impl fmt::Display for RecordName {
 pub struct NewRecord {
     /// Its name.
     pub name: RecordName,
-    /// The Salesforce user name.
+    /// The Salesforce user name; empty for the flows that send none.
     pub username: String,
     /// Where to log in: `https://` and a Salesforce login host.
     pub login_url: String,
+    /// The consumer key of the app; empty for [`Flow::SoapLogin`].
+    pub consumer_key: String,
+    /// The audience of the assertion for [`Flow::JwtBearer`]; empty for the usual one.
+    pub audience: String,
     /// What to log in with; it decides the flow.
     pub credential: Credential,
+    /// What the org is meant to be: a login host or an audience that says otherwise is refused.
+    pub environment: Option<Environment>,
+    /// How long after a change of the credential people are reminded to change it again.
+    pub remind_after: Option<Duration>,
 }
 
 /// The long-lived secrets of a record.
@@ -75,6 +89,34 @@ pub enum Credential {
         /// Absent where the org's trusted IP ranges make it needless.
         security_token: Option<SecurityToken>,
     },
+    /// For [`Flow::UsernamePassword`].
+    UsernamePassword {
+        /// The user's password.
+        password: Password,
+        /// Absent where the org's trusted IP ranges make it needless.
+        security_token: Option<SecurityToken>,
+        /// Absent where the app needs none.
+        consumer_secret: Option<ConsumerSecret>,
+    },
+    /// For [`Flow::ClientCredentials`].
+    ClientCredentials {
+        /// The app's secret.
+        consumer_secret: ConsumerSecret,
+    },
+    /// For [`Flow::JwtBearer`].
+    JwtBearer {
+        /// RSA, 2,048 bits or more, not encrypted.
+        private_key: PrivateKey,
+        /// The app's secret, to ask for a session's lifetime.
+        consumer_secret: Option<ConsumerSecret>,
+    },
+    /// For [`Flow::RefreshToken`].
+    RefreshToken {
+        /// The refresh token.
+        refresh_token: RefreshToken,
+        /// Absent where the app needs none.
+        consumer_secret: Option<ConsumerSecret>,
+    },
 }
 
 /// New secrets of a record; what is absent stays.
@@ -84,6 +126,15 @@ pub struct CredentialChange {
     pub password: Option<Password>,
     /// The new security token; an empty one means that none is needed any more.
     pub security_token: Option<SecurityToken>,
+    /// The new consumer secret; an empty one means that none is needed any more.
+    pub consumer_secret: Option<ConsumerSecret>,
+    /// The new private key.
+    pub private_key: Option<PrivateKey>,
+    /// The new refresh token.
+    pub refresh_token: Option<RefreshToken>,
+    /// How long after a change of the credential people are reminded to change it again; zero for never. Alone it
+    /// leaves credential and latch as they are.
+    pub remind_after: Option<Duration>,
 }
 
 /// How a record logs in.
@@ -91,6 +142,14 @@ pub struct CredentialChange {
 pub enum Flow {
     /// SOAP `login()` with username, password and security token.
     SoapLogin,
+    /// OAuth 2.0 username-password flow.
+    UsernamePassword,
+    /// OAuth 2.0 client credentials flow.
+    ClientCredentials,
+    /// OAuth 2.0 JWT bearer flow.
+    JwtBearer,
+    /// OAuth 2.0 refresh token flow.
+    RefreshToken,
     /// One that this client does not know: the daemon is newer.
     Unrecognised,
 }
@@ -117,7 +176,7 @@ pub enum RecordState {
 pub struct RecordStatus {
     /// Its name.
     pub name: String,
-    /// The Salesforce user name.
+    /// The Salesforce user name; empty until the first login where the flow sends none.
     pub username: String,
     /// Where it logs in.
     pub login_url: String,
@@ -149,6 +208,22 @@ pub struct RecordStatus {
     pub guaranteed_until: Option<SystemTime>,
     /// Logins counted since the record was added, those that failed included.
     pub logins: u64,
+    /// The consumer key of the app that logs in.
+    pub consumer_key: Option<String>,
+    /// The audience of the assertion.
+    pub audience: Option<String>,
+    /// How long after a change of its credential people are reminded to change it again.
+    pub remind_after: Option<Duration>,
+    /// What Salesforce is taking away from its way of logging in, by date.
+    pub retirements: Vec<Retirement>,
+}
+
+impl RecordStatus {
+    /// When its credential is due for a change, if somebody wants to be reminded.
+    #[must_use]
+    pub fn credential_due_at(&self) -> Option<SystemTime> {
+        self.credential_changed_at?.checked_add(self.remind_after?)
+    }
 }
 
 #[cfg(test)]

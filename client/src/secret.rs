@@ -35,6 +35,12 @@ secret_text! {
     Password;
     /// A Salesforce user's security token.
     SecurityToken;
+    /// The secret of a connected app or external client app.
+    ConsumerSecret;
+    /// The RSA private key that signs JWT assertions, as PEM.
+    PrivateKey;
+    /// An OAuth refresh token.
+    RefreshToken;
 }
 
 /// A Salesforce session id: whoever has it is the user.

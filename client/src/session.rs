@@ -19,8 +19,19 @@ pub struct SessionRequest {
     pub refused_generation: Option<NonZeroU64>,
     /// Fail unless the record belongs to this org (15 or 18 characters).
     pub expect_org: Option<String>,
+    /// Fail unless the org is of this kind.
+    pub expect_environment: Option<Environment>,
     /// How long to wait for a locked vault, a latched record or an outage to be mended. None: not at all.
     pub wait: Option<Duration>,
+}
+
+/// What kind of org a record belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// Production, Developer Edition or a trial.
+    Production,
+    /// A sandbox or a scratch org.
+    Sandbox,
 }
 
 impl SessionRequest {
@@ -32,6 +43,7 @@ impl SessionRequest {
             min_ttl: None,
             refused_generation: None,
             expect_org: None,
+            expect_environment: None,
             wait: None,
         }
     }
@@ -62,4 +74,6 @@ pub struct Session {
     pub guaranteed_until: SystemTime,
     /// When the session ends if nobody uses it and Salesforce counts its last use in full.
     pub expires_at: SystemTime,
+    /// What will end the record's way of logging in soon, in words. They may hold control characters.
+    pub warnings: Vec<String>,
 }

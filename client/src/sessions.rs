@@ -41,6 +41,7 @@ impl SessionsClient {
             min_ttl: request.min_ttl.map(convert::duration).transpose()?,
             refused_generation: request.refused_generation.map_or(0, Into::into),
             expect_org: request.expect_org.clone().unwrap_or_default(),
+            expect_environment: convert::environment(request.expect_environment),
             wait: request.wait.map(convert::duration).transpose()?,
         });
         call.set_timeout(deadline);

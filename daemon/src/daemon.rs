@@ -13,6 +13,7 @@ use crate::{
     descriptors::room,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths},
+    retirement::Retirements,
     salesforce::Login,
     seats::Seats,
     store::{KdfCost, StoreError},
@@ -33,6 +34,8 @@ pub struct Setup {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// What Salesforce is taking away.
+    pub retirements: Retirements,
     /// The API version that jobs are told to use.
     pub api_version: String,
     /// What could not be hardened, in words.
@@ -99,6 +102,7 @@ impl Daemon {
             clock,
             login,
             kdf,
+            retirements,
             api_version,
             warnings,
             audit,
@@ -112,12 +116,14 @@ impl Daemon {
             warnings,
             api_version: api_version.into(),
             audit: audit.clone(),
+            paths: Arc::new(paths.clone()),
         };
         let parts = Parts {
             clock,
             login,
             kdf,
             audit,
+            retirements: Arc::new(retirements),
         };
         let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
         let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{failure::Failure, record::RecordName, salesforce::HostRefused, store::StoreError};
+use crate::{
+    environment::Environment, failure::Failure, record::RecordName, salesforce::HostRefused,
+    store::StoreError,
+};
 
 /// Why a request failed.
 #[derive(Debug, Clone)]
@@ -56,6 +59,8 @@ pub enum Error {
     ShuttingDown,
     /// The vault file.
     Store(StoreError),
+    /// The record belongs to an org of another kind than the caller expects.
+    UnexpectedEnvironment { expected: Environment },
     /// The record belongs to another org than the caller expects.
     UnexpectedOrg { expected: String, actual: String },
     /// There is a vault.
@@ -87,6 +92,7 @@ impl Error {
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
             | Self::Store(_)
+            | Self::UnexpectedEnvironment { .. }
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)
             | Self::VaultMissing(_) => None,
@@ -133,6 +139,14 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::UnexpectedEnvironment { expected } => match expected {
+                Environment::Production => {
+                    f.write_str("the record belongs to a sandbox; a production org is expected")
+                }
+                Environment::Sandbox => {
+                    f.write_str("the record belongs to a production org; a sandbox is expected")
+                }
+            },
             Self::UnexpectedOrg { expected, actual } => {
                 write!(f, "the record belongs to org {actual}, not to {expected}")
             }

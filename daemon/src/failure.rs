@@ -7,10 +7,14 @@ use std::{fmt, time::Duration};
 pub enum Class {
     /// An IP range, domain, API or client policy forbids it.
     AccessPolicy,
+    /// The connected app or external client app is not set up for this login.
+    AppConfig,
     /// Salesforce does not offer this login in the API version asked for.
     ApiVersion,
     /// The user name, password or security token is wrong, or the user is locked, frozen or inactive.
     BadCredentials,
+    /// The assertion was expired when it came: this host's clock is wrong, or Salesforce was slow.
+    ClockSkew,
     /// The user is locked, or has probably been.
     LockedOut,
     /// This way of logging in is switched off.
@@ -25,6 +29,8 @@ pub enum Class {
     Protocol,
     /// The rate of logins or calls is limited.
     RateLimited,
+    /// The refresh token is spent, revoked or expired.
+    RefreshDead,
     /// The user's login hours forbid it now.
     RestrictedHours,
     /// The session is alive, but a policy bars it from this API: a new login would not help.
@@ -52,10 +58,12 @@ pub enum Next {
 
 impl Class {
     /// All classes, in the order of their names.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::AccessPolicy,
+        Self::AppConfig,
         Self::ApiVersion,
         Self::BadCredentials,
+        Self::ClockSkew,
         Self::LockedOut,
         Self::LoginDisabled,
         Self::OrgState,
@@ -63,6 +71,7 @@ impl Class {
         Self::PinnedElsewhere,
         Self::Protocol,
         Self::RateLimited,
+        Self::RefreshDead,
         Self::RestrictedHours,
         Self::SessionBarred,
         Self::SessionDead,
@@ -77,7 +86,9 @@ impl Class {
         match self {
             Self::AccessPolicy => "access-policy",
             Self::ApiVersion => "api-version",
+            Self::AppConfig => "app-config",
             Self::BadCredentials => "bad-credentials",
+            Self::ClockSkew => "clock-skew",
             Self::LockedOut => "locked-out",
             Self::LoginDisabled => "login-disabled",
             Self::OrgState => "org-state",
@@ -85,6 +96,7 @@ impl Class {
             Self::PinnedElsewhere => "pinned-elsewhere",
             Self::Protocol => "protocol",
             Self::RateLimited => "rate-limited",
+            Self::RefreshDead => "refresh-dead",
             Self::RestrictedHours => "restricted-hours",
             Self::SessionBarred => "session-barred",
             Self::SessionDead => "session-dead",
@@ -106,6 +118,7 @@ impl Class {
         match self {
             Self::AccessPolicy
             | Self::ApiVersion
+            | Self::AppConfig
             | Self::BadCredentials
             | Self::LockedOut
             | Self::LoginDisabled
@@ -113,12 +126,13 @@ impl Class {
             | Self::PasswordExpired
             | Self::PinnedElsewhere
             | Self::Protocol
+            | Self::RefreshDead
             | Self::SessionBarred
             | Self::WrongHost => Next::Latch,
             Self::RateLimited | Self::RestrictedHours | Self::SessionDead | Self::Unavailable => {
                 Next::BackOff
             }
-            Self::Unanswered => Next::CountAndBackOff,
+            Self::ClockSkew | Self::Unanswered => Next::CountAndBackOff,
         }
     }
 }

@@ -87,8 +87,13 @@ fn run() -> Result<(), String> {
     let setup = Setup {
         paths,
         clock: Arc::new(SystemClock),
-        login: Arc::new(SalesforceLogin::new(config.salesforce, Environment::read())),
+        login: Arc::new(SalesforceLogin::new(
+            config.salesforce,
+            Environment::read(),
+            Arc::new(SystemClock),
+        )),
         kdf: config.kdf,
+        retirements: config.retirements,
         api_version: config.api_version,
         warnings,
         audit: config.audit,

@@ -99,14 +99,22 @@ impl Paths {
         self.config.join("config.toml")
     }
 
+    /// Checks the data and runtime directories, as far as they exist.
+    ///
+    /// # Errors
+    /// If one is not ours, or could be changed by somebody else.
+    pub fn check(&self) -> Result<(), PathError> {
+        check_runtime(&self.runtime)?;
+        check_data(&self.data)
+    }
+
     /// Makes the data and runtime directories where they are missing and checks them.
     ///
     /// # Errors
     /// If one can't be made, is not ours, or could be changed by somebody else. What was wrong before is found before
     /// anything is made.
     pub fn prepare(&self) -> Result<(), PathError> {
-        check_runtime(&self.runtime)?;
-        check_data(&self.data)?;
+        self.check()?;
         make(&self.data)?;
         check_data(&self.data)?;
         prepare_runtime(&self.runtime)

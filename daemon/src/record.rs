@@ -1,11 +1,11 @@
 //! What a record is: a named way to log in, without its session.
 
-use std::{fmt, time::SystemTime};
-
-use crate::{
-    host::Host,
-    secret::{Password, SecurityToken},
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
 };
+
+use crate::{credential::Flow, host::Host};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 ///
@@ -95,57 +95,6 @@ pub fn check_username(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// How a record logs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// SOAP `login()` with username, password and security token.
-    SoapLogin,
-}
-
-/// The long-lived secrets of a record.
-#[derive(Debug, Clone)]
-pub enum Credential {
-    /// For [`Flow::SoapLogin`]. The token is absent where the org's trusted IP ranges make it needless.
-    SoapLogin {
-        password: Password,
-        security_token: Option<SecurityToken>,
-    },
-}
-
-impl Credential {
-    /// The flow that uses it.
-    #[must_use]
-    pub fn flow(&self) -> Flow {
-        match self {
-            Self::SoapLogin { .. } => Flow::SoapLogin,
-        }
-    }
-
-    /// Whether both hold the same secrets.
-    #[must_use]
-    pub fn matches(&self, other: &Self) -> bool {
-        match (self, other) {
-            (
-                Self::SoapLogin {
-                    password: a,
-                    security_token: t,
-                },
-                Self::SoapLogin {
-                    password: b,
-                    security_token: u,
-                },
-            ) => {
-                let same_token = match (t, u) {
-                    (Some(t), Some(u)) => t.matches(u),
-                    (None, None) => true,
-                    (Some(_), None) | (None, Some(_)) => false,
-                };
-                a.matches(b) && same_token
-            }
-        }
-    }
-}
-
 /// The org and user that a record's logins must lead to, learnt from the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
@@ -153,6 +102,8 @@ pub struct Pin {
     pub org_id: String,
     /// 18 characters.
     pub user_id: String,
+    /// The user's name, where the login told it; it may change at Salesforce and pins nothing.
+    pub username: Option<String>,
 }
 
 /// Whether two org ids name one org: the 18 characters are the 15 that count and a checksum of their case.
@@ -167,7 +118,6 @@ pub fn same_org(a: &str, b: &str) -> bool {
 pub struct Record {
     pub id: RecordId,
     pub name: RecordName,
-    pub username: String,
     pub login_host: Host,
     pub flow: Flow,
     /// Known after the first login.
@@ -176,6 +126,17 @@ pub struct Record {
     pub credential_version: u64,
     pub created_at: SystemTime,
     pub credential_changed_at: SystemTime,
+    /// How long after that people want to be reminded to change it again.
+    pub remind_after: Option<Duration>,
+}
+
+impl Record {
+    /// The Salesforce user name: the one that the login sends, else the one that the first login told.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        let learnt = || self.pin.as_ref()?.username.as_deref();
+        self.flow.username().or_else(learnt)
+    }
 }
 
 #[cfg(test)]
@@ -201,20 +162,5 @@ mod tests {
         ] {
             assert_eq!(RecordName::parse(name), Err(NotARecordName), "{name:?}");
         }
-    }
-
-    #[test]
-    fn a_credential_matches_only_the_same_secrets() {
-        let make = |password: &str, token: Option<&str>| Credential::SoapLogin {
-            password: Password::new(password.to_owned()),
-            security_token: token.map(|t| SecurityToken::new(t.to_owned())),
-        };
-        assert!(make("a", Some("t")).matches(&make("a", Some("t"))));
-        assert!(make("a", None).matches(&make("a", None)));
-        assert!(!make("a", Some("t")).matches(&make("a", None)));
-        assert!(!make("a", Some("t")).matches(&make("a", Some("u"))));
-        assert!(!make("a", Some("t")).matches(&make("b", Some("t"))));
-        // Joined they would be the same text; as a credential they are not.
-        assert!(!make("at", None).matches(&make("a", Some("t"))));
     }
 }

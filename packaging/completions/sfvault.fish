@@ -36,13 +36,14 @@ complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "status" -d 'Tell ho
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "add" -d 'Add a record: a named Salesforce login'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "list" -d 'List the records that this user may use'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "show" -d 'Show a record without its secrets'
-complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "set" -d 'Change the password or the security token of a record'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "set" -d 'Change secrets of a record'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "remove" -d 'Remove a record'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "check" -d 'Prove that a record works'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "get" -d 'Write a session to stdout'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "exec" -d 'Run a command with a session in its environment'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "log" -d 'Tell who asked for what, and what came of it'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "usage" -d 'Tell who used a record, how often and when last'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "doctor" -d 'Find what is wrong, and what will stop working and when'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "completions" -d 'Write a completion script for a shell'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "man" -d 'Write the manual pages'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -66,15 +67,26 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l json -d 'Writ
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l username -d 'The Salesforce user name' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l login-url -d 'Log in at this URL, best the org\'s My Domain: https://MYDOMAIN.my.salesforce.com' -r
-complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l flow -d 'How to log in' -r -f -a "soap-login\t'SOAP login() with password and security token'"
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l flow -d 'How to log in' -r -f -a "soap-login\t'SOAP login() with password and security token'
+username-password\t'OAuth with password and security token'
+client-credentials\t'OAuth as the app\'s run-as user, at the org\'s My Domain'
+jwt-bearer\t'OAuth with an assertion that a private key signs'
+refresh-token\t'OAuth with the refresh token of a user who approved the app'"
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l username -d 'The Salesforce user name; for the flows that send one' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l consumer-key -d 'The consumer key of the app that logs in; for the OAuth flows' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l audience -d 'The `aud` of the assertion [default: the login host of the org\'s environment]; for `jwt-bearer`' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l remind -d 'Remind people to change the credential this long after it was changed, such as `90d`' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l password-file -d 'Read the password from this file or pipe; one line end is taken off' -r -F
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l token-file -d 'Read the security token from this file or pipe; one line end is taken off' -r -F
-complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l production -d 'Log in at https://login.salesforce.com'
-complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l sandbox -d 'Log in at https://test.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l consumer-secret-file -d 'Read the app\'s consumer secret from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l private-key-file -d 'Read the private key from this file or pipe: PEM (PKCS#8 or PKCS#1), RSA, not encrypted' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l refresh-token-file -d 'Read the refresh token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l production -d 'Log in at https://login.salesforce.com; with --login-url, refuse the host of a sandbox'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l sandbox -d 'Log in at https://test.salesforce.com; with --login-url, refuse another host than a sandbox\'s'
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-token -d 'The user needs no security token here: the org trusts this host\'s IP address'
-complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l stdin -d 'Read one JSON object from stdin, with the keys `password` and `security_token` only'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-consumer-secret -d 'The app needs no consumer secret for this flow'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l stdin -d 'Read one JSON object from stdin, whose keys are the flow\'s secrets, such as `password`'
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-color -d 'Write without colours'
@@ -87,10 +99,16 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand show" -l json -d 'Write 
 complete -c sfvault -n "__fish_sfvault_using_subcommand show" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand show" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l remind -d 'Remind people to change the credential this long after it was changed, such as `90d`, or `never`; alone it changes no secret' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l password-file -d 'Read the password from this file or pipe; one line end is taken off' -r -F
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l token-file -d 'Read the security token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l consumer-secret-file -d 'Read the app\'s consumer secret from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l private-key-file -d 'Read the private key from this file or pipe: PEM (PKCS#8 or PKCS#1), RSA, not encrypted' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l refresh-token-file -d 'Read the refresh token from this file or pipe; one line end is taken off' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l open -d 'Open the page where the record\'s user resets the security token, and say what to know of it'
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-token -d 'The user needs no security token here: the org trusts this host\'s IP address'
-complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l stdin -d 'Read one JSON object from stdin, with the keys `password` and `security_token` only'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-consumer-secret -d 'The app needs no consumer secret for this flow'
+complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l stdin -d 'Read one JSON object from stdin, whose keys are the flow\'s secrets, such as `password`'
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand set" -l no-color -d 'Write without colours'
@@ -114,6 +132,8 @@ json\t'One JSON object'
 env\t'Lines of `KEY=\'value\'`, for `eval` and for systemd\'s `EnvironmentFile`'
 header\t'The HTTP header `Authorization`'
 url\t'The instance URL'"
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l expect-sandbox -d 'Fail unless the org is a sandbox or a scratch org'
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l expect-production -d 'Fail unless the org is neither'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-color -d 'Write without colours'
@@ -122,6 +142,8 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l min-ttl -d 'The
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-sandbox -d 'Fail unless the org is a sandbox or a scratch org'
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-production -d 'Fail unless the org is neither'
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-color -d 'Write without colours'
@@ -151,6 +173,13 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -l json -d 'Write
 complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -l login -d 'Also prove that each record works, with a login where there is no session'
+complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -l offline -d 'Ask no host of Salesforce anything'
+complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -s a -l all -d 'Show also what is as it should be'
+complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sfvault -n "__fish_sfvault_using_subcommand completions" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand completions" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand completions" -l no-color -d 'Write without colours'
@@ -160,21 +189,22 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l json -d 'Write d
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "init" -d 'Make the vault, and leave it unlocked'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "unlock" -d 'Unlock the vault'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "add" -d 'Add a record: a named Salesforce login'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "list" -d 'List the records that this user may use'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "show" -d 'Show a record without its secrets'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "set" -d 'Change the password or the security token of a record'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "remove" -d 'Remove a record'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "check" -d 'Prove that a record works'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "get" -d 'Write a session to stdout'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "exec" -d 'Run a command with a session in its environment'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "log" -d 'Tell who asked for what, and what came of it'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "usage" -d 'Tell who used a record, how often and when last'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "completions" -d 'Write a completion script for a shell'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "man" -d 'Write the manual pages'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "init" -d 'Make the vault, and leave it unlocked'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "unlock" -d 'Unlock the vault'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "add" -d 'Add a record: a named Salesforce login'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "list" -d 'List the records that this user may use'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "show" -d 'Show a record without its secrets'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "set" -d 'Change secrets of a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "remove" -d 'Remove a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "check" -d 'Prove that a record works'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "get" -d 'Write a session to stdout'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "exec" -d 'Run a command with a session in its environment'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "log" -d 'Tell who asked for what, and what came of it'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "usage" -d 'Tell who used a record, how often and when last'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "doctor" -d 'Find what is wrong, and what will stop working and when'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "completions" -d 'Write a completion script for a shell'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "man" -d 'Write the manual pages'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec log usage doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sfvault -n "__fish_sfvault_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "verify" -d 'Check that no line was changed, removed, reordered or cut off'

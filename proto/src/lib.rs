@@ -27,10 +27,14 @@ macro_rules! redacted_debug {
 
 redacted_debug!(
     AddRecordRequest,
+    ClientCredentialsCredential,
     GetSessionResponse,
     InitializeVaultRequest,
     ReadAuditRequest,
+    JwtBearerCredential,
+    RefreshTokenCredential,
     SetCredentialRequest,
     SoapLoginCredential,
     UnlockVaultRequest,
+    UsernamePasswordCredential,
 );

@@ -1,5 +1,6 @@
 //! Salesforce's answer → class → reason → gRPC code → exit status → hint: each step by what the next one sees of it,
-//! none of it by itself. The table is `tests/cases/soap_login.json`; the daemon's own tests hold its column `class`.
+//! none of it by itself. The tables are `tests/cases/soap_login.json` and `oauth_login.json`; the daemon's own tests hold
+//! their column `class`.
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
@@ -14,7 +15,7 @@ use sfvault_tests::{
 use sfvaultd::{
     failure::{Class, Failure, Next},
     host::Host,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::SessionId,
 };
 use tokio::net::UnixStream;
@@ -22,7 +23,10 @@ use tonic::{Code, Status, transport::Endpoint};
 use tonic_types::StatusExt as _;
 use tower::service_fn;
 
-use crate::inside::{Inside, way_through_the_proxy};
+use crate::{
+    inside::{Inside, way_through_the_proxy},
+    oauth::new_record,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +123,7 @@ fn due(reason: &str) -> Due {
         "LOGIN_DISABLED" => latched(&[
             "SOAP API login()",
             "Use Any API Auth",
+            "OAuth and OpenID Connect Settings",
             "`sfvault check @ --release`",
         ]),
         "ACCESS_POLICY" => latched(&[
@@ -133,6 +138,18 @@ fn due(reason: &str) -> Due {
         "API_VERSION" => latched(&["update sfvaultd", "`sfvault check @ --release`"]),
         "PROTOCOL" => latched(&["`sfvault show @`", "proxy", "`sfvault check @ --release`"]),
         "PINNED_ELSEWHERE" => latched(&["sandbox refresh", "`sfvault remove @`"]),
+        "APP_CONFIG" => latched(&[
+            "App Manager",
+            "External Client App Manager",
+            "consumer key",
+            "run-as user",
+            "certificate",
+            "audience",
+            "`sfvault set @`",
+            "`sfvault check @ --release`",
+        ]),
+        "REFRESH_TOKEN_DEAD" => latched(&["approve the app again", "30 days", "`sfvault set @`"]),
+        "CLOCK_SKEW" => later(Code::Unavailable, &["NTP", "timedatectl", "try again in"]),
         "RESTRICTED_HOURS" => later(Code::Unavailable, &["Login Hours", "try again in"]),
         "RATE_LIMITED" => later(Code::ResourceExhausted, &["who else", "try again in"]),
         "SALESFORCE_UNAVAILABLE" => later(
@@ -246,6 +263,67 @@ async fn every_known_answer_reaches_the_shell_as_what_it_is_and_the_password_goe
     simulator.finish().unwrap();
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OAuthCase {
+    name: String,
+    flows: Vec<String>,
+    status: u16,
+    headers: HashMap<String, String>,
+    body: String,
+    #[serde(default)]
+    pad: usize,
+    #[serde(rename = "class")]
+    _class: Option<String>,
+    #[serde(rename = "code")]
+    _code: Option<String>,
+    /// None for a grant.
+    reason: Option<String>,
+    exit: i32,
+}
+
+/// T36, T38, T39. Each row in one of its flows, one row in this and the next in that.
+#[tokio::test]
+async fn every_known_answer_of_oauth_reaches_the_shell_as_what_it_is_and_is_asked_for_once() {
+    let text = include_str!("../cases/oauth_login.json");
+    let cases: Vec<OAuthCase> = serde_json::from_str(text).unwrap();
+    let simulator = Simulator::start(Options::default()).await;
+    let inside = Inside::start(way_through_the_proxy(&simulator), ManualClock::new()).await;
+    for (number, case) in cases.iter().enumerate() {
+        let record = format!("case-{number}");
+        let flow = &case.flows[number % case.flows.len()];
+        let (place, url) = match flow.as_str() {
+            "client-credentials" => (Place::Instance, "https://acme.my.salesforce.com"),
+            _ => (Place::Login, "https://login.salesforce.com"),
+        };
+        let new = new_record(&record, flow, url, "5Aep861.never-approved");
+        inside.admin.add(new).await.unwrap();
+        let answer = Answer::Raw {
+            status: case.status,
+            headers: case.headers.clone().into_iter().collect(),
+            body: format!("{}{}", case.body, " ".repeat(case.pad)),
+        };
+        simulator.script(place, [answer]);
+        let name = format!("{} ({flow})", case.name);
+        match &case.reason {
+            Some(reason) => follow(&inside, &record, reason, case.exit, &name).await,
+            None => {
+                simulator.script(Place::Instance, [user_info()]);
+                let (ended, error) = inside.sfvault(&["get", &record]).await;
+                assert_eq!((ended.status, case.exit), (0, 0), "{name}: {error}");
+            }
+        }
+        let requests = simulator.requests();
+        let asked = requests
+            .iter()
+            .filter(|request| request.path == "/services/oauth2/token")
+            .count();
+        assert_eq!(asked, number + 1, "{name}");
+    }
+    inside.finish().await;
+    simulator.finish().unwrap();
+}
+
 /// A proof of the session that the table's grants give.
 fn user_info() -> Answer {
     Answer::Raw {
@@ -284,6 +362,10 @@ impl Login for Failing {
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         unreachable!("no login gave a session")
     }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async { unreachable!("nobody asks") })
+    }
 }
 
 #[tokio::test]
@@ -293,7 +375,9 @@ async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps(
         let reason = match class {
             Class::AccessPolicy | Class::SessionBarred => "ACCESS_POLICY",
             Class::ApiVersion => "API_VERSION",
+            Class::AppConfig => "APP_CONFIG",
             Class::BadCredentials => "CREDENTIAL_REJECTED",
+            Class::ClockSkew => "CLOCK_SKEW",
             Class::LockedOut => "USER_LOCKED_OUT",
             Class::LoginDisabled => "LOGIN_DISABLED",
             Class::OrgState => "ORG_STATE",
@@ -301,6 +385,7 @@ async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps(
             Class::PinnedElsewhere => "PINNED_ELSEWHERE",
             Class::Protocol => "PROTOCOL",
             Class::RateLimited => "RATE_LIMITED",
+            Class::RefreshDead => "REFRESH_TOKEN_DEAD",
             Class::RestrictedHours => "RESTRICTED_HOURS",
             Class::SessionDead | Class::Unavailable => "SALESFORCE_UNAVAILABLE",
             Class::Unanswered => "LOGIN_UNANSWERED",

@@ -7,7 +7,6 @@ use std::{env, time::Duration};
 
 use sfvault_tests::simulator::{PASSWORD, USERNAME};
 use sfvaultd::{
-    record::Credential,
     secret::Passphrase,
     store::{Store, StoredRecord},
 };
@@ -205,8 +204,9 @@ fn stored(scene: &Scene) -> Option<(StoredRecord, String)> {
     let mut found = store.load(&keys).unwrap();
     assert!(found.len() <= 1, "{found:?}");
     let stored = found.pop()?;
-    let Credential::SoapLogin { password, .. } = store.credential(&keys, &stored.record).unwrap();
-    Some((stored, password.expose().to_owned()))
+    let credential = store.credential(&keys, &stored.record).unwrap();
+    let password = credential.password().unwrap().expose().to_owned();
+    Some((stored, password))
 }
 
 fn is_latched(stored: Option<&(StoredRecord, String)>) -> bool {

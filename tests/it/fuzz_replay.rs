@@ -8,11 +8,13 @@ use crate::dice::Dice;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: [(&str, Target); 10] = [
     ("admin_service", fuzz::admin_service),
     ("audit_file", fuzz::audit_file),
     ("authority", fuzz::authority),
     ("config", fuzz::config),
+    ("oauth_answer", fuzz::oauth_answer),
+    ("private_key", fuzz::private_key),
     ("sessions_service", fuzz::sessions_service),
     ("soap_answer", fuzz::soap_answer),
     ("vault_envelope", fuzz::vault_envelope),

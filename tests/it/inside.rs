@@ -56,6 +56,7 @@ impl Inside {
                 iterations: 1,
                 lanes: 1,
             },
+            retirements: Default::default(),
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
             audit: AuditSettings::default(),
@@ -86,10 +87,14 @@ impl Inside {
             name: RecordName::parse(name).unwrap(),
             username: USERNAME.to_owned(),
             login_url: login_url.to_owned(),
+            consumer_key: String::new(),
+            audience: String::new(),
             credential: Credential::SoapLogin {
                 password: Password::new(PASSWORD.to_owned()),
                 security_token: Some(SecurityToken::new(SECURITY_TOKEN.to_owned())),
             },
+            environment: None,
+            remind_after: None,
         };
         self.admin.add(new).await.unwrap();
     }
@@ -124,6 +129,11 @@ impl Inside {
 
 /// The real way to Salesforce, with the simulator's two addresses among the permitted hosts.
 pub(crate) fn way_to(simulator: &Simulator) -> SalesforceLogin {
+    way_to_at(simulator, simulator.clock())
+}
+
+/// The same for a daemon whose clock is another than Salesforce's.
+pub(crate) fn way_to_at(simulator: &Simulator, clock: ManualClock) -> SalesforceLogin {
     let allowed = [simulator.login_url(), simulator.instance_url()];
     let settings = Settings {
         host_rules: HostRules {
@@ -134,7 +144,7 @@ pub(crate) fn way_to(simulator: &Simulator) -> SalesforceLogin {
         proxy: Proxy::None,
         ..Settings::default()
     };
-    SalesforceLogin::new(settings, Environment::default())
+    SalesforceLogin::new(settings, Environment::default(), Arc::new(clock))
 }
 
 /// The real way to Salesforce, with Salesforce's own host names, which the simulator's proxy leads to it.
@@ -144,5 +154,9 @@ pub(crate) fn way_through_the_proxy(simulator: &Simulator) -> SalesforceLogin {
         proxy: Proxy::Url(ProxyUrl::parse(&simulator.proxy_url()).unwrap()),
         ..Settings::default()
     };
-    SalesforceLogin::new(settings, Environment::default())
+    SalesforceLogin::new(
+        settings,
+        Environment::default(),
+        Arc::new(simulator.clock()),
+    )
 }

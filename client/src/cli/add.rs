@@ -1,11 +1,18 @@
 //! `sfvault add`: a new record.
 
-use clap::{Args, ValueEnum};
+use std::time::Duration;
+
+use clap::Args;
 use serde_json::json;
-use sfvault::{NewRecord, RecordName};
+use sfvault::{Environment, NewRecord, RecordName};
 
 use super::{
-    context::Context, credential::SecretSource, failure::Failure, record_view::RecordJson,
+    context::Context,
+    credential::SecretSource,
+    failure::Failure,
+    flow::{FlowName, FlowSettings},
+    record_view::RecordJson,
+    reminder,
 };
 
 #[derive(Debug, Args)]
@@ -13,10 +20,6 @@ pub(crate) struct Add {
     /// The new record's name
     #[arg(value_parser = RecordName::parse)]
     name: RecordName,
-
-    /// The Salesforce user name
-    #[arg(long)]
-    username: String,
 
     #[command(flatten)]
     login: LoginHost,
@@ -26,17 +29,24 @@ pub(crate) struct Add {
     flow: FlowName,
 
     #[command(flatten)]
+    settings: FlowSettings,
+
+    /// Remind people to change the credential this long after it was changed, such as `90d`
+    #[arg(long, value_name = "SPAN", value_parser = reminder::parse)]
+    remind: Option<Duration>,
+
+    #[command(flatten)]
     source: SecretSource,
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 struct LoginHost {
-    /// Log in at https://login.salesforce.com
-    #[arg(long)]
+    /// Log in at https://login.salesforce.com; with --login-url, refuse the host of a sandbox
+    #[arg(long, conflicts_with = "sandbox")]
     production: bool,
 
-    /// Log in at https://test.salesforce.com
+    /// Log in at https://test.salesforce.com; with --login-url, refuse another host than a sandbox's
     #[arg(long)]
     sandbox: bool,
 
@@ -45,24 +55,23 @@ struct LoginHost {
     login_url: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FlowName {
-    /// SOAP login() with password and security token
-    SoapLogin,
-}
-
 impl Add {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
-        let credential = match self.flow {
-            FlowName::SoapLogin => self.source.all(&self.name, output).await?,
-        };
+        let settings = self.settings.of_flow(self.flow, None)?;
+        let environment = self.login.environment();
+        let login_url = self.login.url(self.flow)?;
+        let credential = self.source.all(self.flow, &self.name, output).await?;
         let client = context.admin().await?;
         let new = NewRecord {
             name: self.name.clone(),
-            username: self.username,
-            login_url: self.login.url(),
+            username: settings.username,
+            login_url,
+            consumer_key: settings.consumer_key,
+            audience: settings.audience,
             credential,
+            environment,
+            remind_after: self.remind,
         };
         let stored = client
             .add(new)
@@ -88,11 +97,25 @@ impl Add {
 }
 
 impl LoginHost {
-    fn url(self) -> String {
+    fn environment(&self) -> Option<Environment> {
+        match (self.sandbox, self.production) {
+            (true, _) => Some(Environment::Sandbox),
+            (false, true) => Some(Environment::Production),
+            (false, false) => None,
+        }
+    }
+
+    fn url(self, flow: FlowName) -> Result<String, Failure> {
         match self.login_url {
-            Some(url) => url,
-            None if self.sandbox => "https://test.salesforce.com".to_owned(),
-            None => "https://login.salesforce.com".to_owned(),
+            Some(url) => Ok(url),
+            // Client credentials are not served there ("OAuth 2.0 Client Credentials Flow for Server-to-Server
+            // Integration", Salesforce Help).
+            None if flow == FlowName::ClientCredentials => Err(Failure::usage(
+                "the flow `client-credentials` logs in at the org's My Domain only",
+                "give `--login-url https://MYDOMAIN.my.salesforce.com`; Setup > Company Settings > My Domain shows it",
+            )),
+            None if self.sandbox => Ok("https://test.salesforce.com".to_owned()),
+            None => Ok("https://login.salesforce.com".to_owned()),
         }
     }
 }

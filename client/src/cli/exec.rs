@@ -8,7 +8,13 @@ use std::{ffi::OsString, io, os::unix::process::CommandExt as _, process::Comman
 
 use clap::Args;
 
-use super::{context::Context, failure::Failure, session_env::variables, want::Want};
+use super::{
+    context::Context,
+    failure::Failure,
+    session_env::variables,
+    want::Want,
+    words::{Doubtful, Words},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
@@ -21,6 +27,13 @@ pub(crate) struct Exec {
 }
 
 impl Exec {
+    pub(crate) fn read(words: Words<'_>, command: &[OsString]) -> Result<Self, Doubtful> {
+        Ok(Self {
+            want: Want::read(words)?,
+            command: command.to_vec(),
+        })
+    }
+
     /// Returns only if it fails.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let session = self.want.session(context).await?;

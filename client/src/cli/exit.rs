@@ -61,12 +61,15 @@ impl Exit {
             | Reason::WrongHost
             | Reason::ApiVersion
             | Reason::Protocol
-            | Reason::PinnedElsewhere => Self::HUMAN,
+            | Reason::PinnedElsewhere
+            | Reason::AppConfig
+            | Reason::RefreshTokenDead => Self::HUMAN,
 
             Reason::RestrictedHours
             | Reason::RateLimited
             | Reason::SalesforceUnavailable
             | Reason::LoginUnanswered
+            | Reason::ClockSkew
             | Reason::LoginBudgetSpent
             | Reason::SessionRefusedAgain
             | Reason::ShuttingDown

@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     CommandNotFound { message: String },
     /// `exec` could not run the command.
     CommandNotExecutable { message: String },
+    /// `doctor` found problems, and has told them.
+    ProblemsFound(Exit),
     /// A signal ended the waiting for a person.
     Signalled(u8),
     /// Whoever reads stdout went away. There is nobody to tell.
@@ -62,6 +64,7 @@ impl Failure {
             Self::Usage { .. } => Exit::USAGE,
             Self::Local { .. } | Self::ReaderGone => Exit::ELSE,
             Self::CommandNotFound { .. } => Exit::NOT_FOUND,
+            Self::ProblemsFound(exit) => *exit,
             Self::CommandNotExecutable { .. } => Exit::NOT_EXECUTABLE,
             Self::Signalled(signal) => Exit::signalled(*signal),
         }
@@ -75,6 +78,7 @@ impl Failure {
             Self::Usage { .. } => "USAGE",
             Self::Local { .. } | Self::ReaderGone => "LOCAL",
             Self::CommandNotFound { .. } => "COMMAND_NOT_FOUND",
+            Self::ProblemsFound(_) => "PROBLEMS_FOUND",
             Self::CommandNotExecutable { .. } => "COMMAND_NOT_EXECUTABLE",
             Self::Signalled(_) => "SIGNALLED",
         }
@@ -89,7 +93,7 @@ impl Failure {
             | Self::Local { message, .. }
             | Self::CommandNotFound { message }
             | Self::CommandNotExecutable { message } => Some(message),
-            Self::Signalled(_) | Self::ReaderGone => None,
+            Self::ProblemsFound(_) | Self::Signalled(_) | Self::ReaderGone => None,
         }
     }
 
@@ -109,7 +113,7 @@ impl Failure {
                 "no shell reads the command: give the program and its arguments as separate words"
                     .to_owned(),
             ),
-            Self::Signalled(_) | Self::ReaderGone => None,
+            Self::ProblemsFound(_) | Self::Signalled(_) | Self::ReaderGone => None,
         }
     }
 
@@ -121,6 +125,7 @@ impl Failure {
             | Self::Local { .. }
             | Self::CommandNotFound { .. }
             | Self::CommandNotExecutable { .. }
+            | Self::ProblemsFound(_)
             | Self::Signalled(_)
             | Self::ReaderGone => None,
         }

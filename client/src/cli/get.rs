@@ -6,7 +6,12 @@ use sfvault::Session;
 use zeroize::Zeroizing;
 
 use super::{
-    context::Context, failure::Failure, instant::rfc3339, session_env::variables, want::Want,
+    context::Context,
+    failure::Failure,
+    instant::rfc3339,
+    session_env::variables,
+    want::Want,
+    words::{Doubtful, Words},
 };
 
 #[derive(Debug, Args)]
@@ -34,6 +39,13 @@ enum Format {
 }
 
 impl Get {
+    pub(crate) fn read(mut words: Words<'_>) -> Result<Self, Doubtful> {
+        Ok(Self {
+            format: words.value("--format", |word| Format::from_str(word, false))?,
+            want: Want::read(words)?,
+        })
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
         let format = match (self.format, output.is_json()) {
@@ -155,6 +167,7 @@ mod tests {
             issued_at: at(0),
             guaranteed_until: at(3_600),
             expires_at: at(7_200),
+            warnings: Vec::new(),
         }
     }
 

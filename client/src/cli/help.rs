@@ -77,13 +77,29 @@ Examples:
       --sandbox --password-file pw --token-file tok
   sfvault add acme --username etl@acme.example \\
       --login-url https://acme.my.salesforce.com --stdin < acme.json
+  sfvault add acme-job --flow client-credentials --consumer-key 3MVG9… \\
+      --login-url https://acme.my.salesforce.com --consumer-secret-file secret
+  sfvault add acme-etl --flow jwt-bearer --username etl@acme.example --consumer-key 3MVG9… \\
+      --production --private-key-file key.pem --remind 365d
+  sfvault add me --flow refresh-token --consumer-key 3MVG9… \\
+      --production --refresh-token-file token --no-consumer-secret
 
-  Without --password-file, --token-file and --stdin, password and security token are asked for.
-  With a file, only a missing password is asked for, and no --token-file means that none is needed.
+  Each flow has settings and secrets of its own; others are refused:
+    soap-login          --username; password, security token
+    username-password   --username, --consumer-key; password, security token, consumer secret
+    client-credentials  --consumer-key, --login-url with the My Domain; consumer secret
+    jwt-bearer          --username, --consumer-key, --audience; private key, consumer secret
+    refresh-token       --consumer-key; refresh token, consumer secret
+
+  What is given neither in a file nor by --stdin is asked for, except a private key. With a file, no
+  --token-file means that no token is needed; a consumer secret is asked for unless
+  --no-consumer-secret says that the app needs none. A `jwt-bearer` login works without; the
+  secret only serves to ask Salesforce how long a session lives.
   Nothing is sent to Salesforce; `sfvault check` does that.
 
 JSON:
-  stdin:  {\"password\":\"…\",\"security_token\":\"…\"}; the token may be empty or left out
+  stdin:  {\"password\",\"security_token\",\"consumer_secret\",\"private_key\",\"refresh_token\"},
+          those of the flow; what a login can do without may be empty or left out
   stdout: {\"record\",\"warnings\"}; `record` is as in `sfvault show`
 ";
 
@@ -102,7 +118,9 @@ Example:
 JSON:
   {\"name\",\"username\",\"login_url\",\"flow\",\"state\",\"reason\",\"problem\",
    \"failed_at\",\"retry_at\",\"org_id\",\"user_id\",\"generation\",\"created_at\",
-   \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\"}
+   \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\",
+   \"consumer_key\",\"audience\",\"remind_after_seconds\",\"credential_due_at\",
+   \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}]}
   `state` is idle, logging-in, ready, backing-off or latched.
   Times are such as 2026-11-21T20:42:44Z.
 ";
@@ -111,12 +129,15 @@ pub(crate) const SET: &str = "\
 Examples:
   sfvault set acme-prod
   sfvault set acme-prod --token-file new-token
+  sfvault set acme-prod --open
+  sfvault set acme-prod --remind 90d
 
-  Only what is given changes. A new password in Salesforce makes a new security token, too.
+  Only what is given changes, and only secrets of the record's flow can be given.
   New secrets release a record whose old ones were rejected.
+  --remind makes `list`, `show` and `status` tell when the credential is due for a change.
 
 JSON:
-  stdin:  {\"password\":\"…\",\"security_token\":\"…\"}; what is left out stays, an empty token means none
+  stdin:  as for `sfvault add`; what is left out stays, an empty token or consumer secret means none
   stdout: {\"record\",\"changed\",\"warnings\"}; `changed` is false if the secrets are the stored ones
 ";
 
@@ -147,7 +168,7 @@ Examples:
   curl -H @<(sfvault get acme-prod --format header) \\
       \"$(sfvault get acme-prod --format url)/services/data/v64.0/limits\"
   set -a; eval \"$(sfvault get acme-prod --format env)\"; set +a
-  sfvault get acme-prod --json --min-ttl 30m
+  sfvault get acme-prod --json --min-ttl 30m --expect-production
 
   When Salesforce refuses a session (401 INVALID_SESSION_ID), ask again with --refused-generation
   and the generation from the JSON: the same session is not given again.
@@ -211,6 +232,23 @@ Examples:
 JSON:
   {\"users\":[{\"uid\",\"unit\",\"exe\",\"served\",\"refused\",\"denied\",\"flow\",\"first\",\"last\"}],
    \"others\",\"logins\",\"failed_logins\"}
+";
+
+pub(crate) const DOCTOR: &str = "\
+Examples:
+  sfvault doctor
+  sfvault doctor acme-prod --login
+  sfvault doctor --json | jq '.findings[] | select(.check == \"retirement\")'
+
+  Looks at the daemon, its directories and sockets, the vault and its key slots, each record, and
+  what its login host tells without a login: whether it is reached over verified TLS, how far the
+  clocks are apart, and which API versions it offers. No login is made without --login.
+  Retirements come from a table of dates in sfvaultd; `[retirement]` in config.toml changes them.
+  Ends with status 6 if there is a problem.
+
+JSON:
+  {\"problems\",\"warnings\",\"findings\":[{\"check\",\"subject\",\"grade\",\"text\",\"fix\"}]}
+  `grade` is good, note, warning or problem.
 ";
 
 pub(crate) const COMPLETIONS: &str = "\

@@ -22,7 +22,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         }
         Reason::Denied => "run this as the user that the daemon serves".to_owned(),
         Reason::UnexpectedOrg => {
-            format!("`sfvault show {name}` tells the record's org; correct `--expect-org` or take another record")
+            format!("`sfvault show {name}` tells the record's org; correct `--expect-…` or take another record")
         }
         Reason::VaultMissing => "make the vault with `sfvault init`".to_owned(),
         Reason::VaultExists => "unlock the vault with `sfvault unlock`".to_owned(),
@@ -42,20 +42,22 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             .to_owned(),
         Reason::CredentialRejected => format!(
             "Setup > Identity > Login History tells the cause: wrong password, security token reset, user locked, \
-             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`; if the stored ones are right: \
-             `sfvault check {name} --release`"
+             frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new security token: `sfvault set {name} --open`; \
+             if the stored ones are right: `sfvault check {name} --release`"
         ),
         Reason::UserLockedOut => format!(
             "let an administrator unlock the user (Unlock on its page under Setup > Users > Users), or wait for the lockout to end (15 min or more, as the \
-             password policy says); a wrong secret would lock it again: `sfvault set {name}` if they changed, else \
-             `sfvault check {name} --release`"
+             password policy says); a wrong secret would lock it again: `sfvault set {name}` if they changed (a new password \
+             makes a new security token, see `sfvault set --help`), else `sfvault check {name} --release`"
         ),
         Reason::PasswordExpired => format!(
-            "change the password in Salesforce, which mails a new security token; then `sfvault set {name}` with both"
+            "change the password in Salesforce, which mails a new security token (`sfvault set --help` says what to do if no \
+             mail comes); then `sfvault set {name}` with both"
         ),
         Reason::LoginDisabled => format!(
-            "an administrator must enable SOAP API login() for the org in Setup and give the user the permission \
-             Use Any API Auth (Setup > Users > Permission Sets); {release}"
+            "an administrator must enable this way of logging in: for SOAP API login() in Setup, with the permission \
+             Use Any API Auth for the user (Setup > Users > Permission Sets); for OAuth under Setup > Identity > OAuth and \
+             OpenID Connect Settings, and in the app; {release}"
         ),
         Reason::AccessPolicy => format!(
             "Setup > Identity > Login History tells which policy; then see Login IP Ranges and API Enabled in the \
@@ -78,6 +80,15 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::PinnedElsewhere => format!(
             "if that is right, as after a sandbox refresh: `sfvault remove {name}`, then `sfvault add {name}`"
         ),
+        Reason::AppConfig => format!(
+            "under Setup > Apps > App Manager (or External Client App Manager) compare the app with the record: consumer key and \
+             secret (a new app needs 10 min), the flow switched on, its run-as user, certificate and permitted users; \
+             audience and login URL: `sfvault show {name}`; new secrets: `sfvault set {name}`; {release}"
+        ),
+        Reason::RefreshTokenDead => format!(
+            "the user must approve the app again, for the refresh token was revoked, replaced, unused for 30 days, or ended by a new \
+             password or a sixth approval; then `sfvault set {name}` with the new one"
+        ),
         Reason::RestrictedHours => {
             "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()
         }
@@ -89,6 +100,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             .to_owned(),
         Reason::LoginUnanswered => "it may have been counted: Setup > Identity > Login History tells; see also \
             https://status.salesforce.com, and this host's network and proxy"
+            .to_owned(),
+        Reason::ClockSkew => "set the clock of sfvaultd's host, as with NTP; `timedatectl` shows whether it is kept right"
             .to_owned(),
         Reason::LoginBudgetSpent => format!(
             "sfvaultd waits, so that Salesforce does not lock the user; the daemon's log tells what failed; if the cause is mended, \

@@ -9,10 +9,14 @@ use std::{
 
 use rustix::{fd::AsFd, io::Errno};
 use serde::Deserialize;
-use sfvault::{Password, SecurityToken};
+use sfvault::CredentialChange;
 use zeroize::Zeroizing;
 
-use super::{failure::Failure, output::Output};
+use super::{
+    failure::Failure,
+    output::Output,
+    secret_kind::{SecretKind, put},
+};
 
 /// Reads a secret from a file, a pipe or a symbolic link to either; takes one line end off its end.
 pub(crate) fn file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -51,14 +55,8 @@ pub(crate) fn descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(without_line_end(secret))
 }
 
-/// The secrets that stdin tells as one JSON object.
-pub(crate) struct Secrets {
-    pub(crate) password: Option<Password>,
-    pub(crate) security_token: Option<SecurityToken>,
-}
-
-/// Reads `{"password": …, "security_token": …}` from stdin; other keys are refused.
-pub(crate) fn stdin() -> Result<Secrets, Failure> {
+/// Reads one JSON object from stdin, whose keys are of [`SecretKind`]; others are refused.
+pub(crate) fn stdin() -> Result<CredentialChange, Failure> {
     let text = read(rustix::stdio::stdin(), "stdin")?;
     parse(&text)
 }
@@ -120,27 +118,41 @@ fn without_line_end(mut secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
 struct Object {
     password: Option<Zeroizing<String>>,
     security_token: Option<Zeroizing<String>>,
+    consumer_secret: Option<Zeroizing<String>>,
+    private_key: Option<Zeroizing<String>>,
+    refresh_token: Option<Zeroizing<String>>,
 }
 
-fn parse(text: &[u8]) -> Result<Secrets, Failure> {
+fn parse(text: &[u8]) -> Result<CredentialChange, Failure> {
     let object: Object = serde_json::from_slice(text).map_err(|error| {
         // The parser's own message repeats what it read, which may be the secret.
+        let keys: Vec<_> = SecretKind::ALL
+            .iter()
+            .map(|kind| format!("`{}`", kind.key()))
+            .collect();
         Failure::usage(
             format!(
-                "stdin is not one JSON object with `password` and `security_token` only (line {}, column {})",
+                "stdin is not one JSON object with keys of {} only (line {}, column {})",
+                keys.join(", "),
                 error.line(),
                 error.column()
             ),
             r#"write such as `{"password": "…", "security_token": "…"}`"#,
         )
     })?;
-    let take = |mut text: Zeroizing<String>| std::mem::take(&mut *text);
-    Ok(Secrets {
-        password: object.password.map(|text| Password::new(take(text))),
-        security_token: object
-            .security_token
-            .map(|text| SecurityToken::new(take(text))),
-    })
+    let mut change = CredentialChange::default();
+    for (kind, told) in [
+        (SecretKind::Password, object.password),
+        (SecretKind::SecurityToken, object.security_token),
+        (SecretKind::ConsumerSecret, object.consumer_secret),
+        (SecretKind::PrivateKey, object.private_key),
+        (SecretKind::RefreshToken, object.refresh_token),
+    ] {
+        if let Some(mut text) = told {
+            put(&mut change, kind, std::mem::take(&mut *text));
+        }
+    }
+    Ok(change)
 }
 
 #[cfg(test)]
@@ -222,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn json_may_leave_out_either_secret() {
+    fn json_may_leave_out_any_secret() {
         let both = parse(br#" {"security_token": "t\u00e9", "password": "p\"w"} "#)
             .ok()
             .unwrap();

@@ -58,6 +58,8 @@ fn gives_secret(word: &str) -> bool {
             | "--secret"
             | "--client-secret"
             | "--consumer-secret"
+            | "--private-key"
+            | "--refresh-token"
     )
 }
 

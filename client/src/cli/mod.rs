@@ -10,9 +10,11 @@ mod clock;
 mod completions;
 mod context;
 mod credential;
+mod doctor;
 mod exec;
 mod exit;
 mod failure;
+mod flow;
 mod frequent;
 mod get;
 mod help;
@@ -25,11 +27,14 @@ mod lock;
 mod log;
 mod man;
 mod misread;
+mod open_page;
 mod output;
 mod passphrase;
 mod prompt;
 mod record_view;
+mod reminder;
 mod remove;
+mod secret_kind;
 mod session_env;
 mod set;
 mod show;
@@ -37,14 +42,17 @@ mod since;
 mod span;
 mod spinner;
 mod status;
+mod token_help;
 mod unlock;
 mod usage;
 mod want;
+mod words;
 
 use std::{
     env,
     ffi::OsString,
     panic::{self, AssertUnwindSafe},
+    pin::Pin,
     process::ExitCode,
 };
 
@@ -55,7 +63,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use self::{context::Context, exit::Exit, failure::Failure, output::Output};
+use self::{context::Context, exit::Exit, failure::Failure, output::Output, words::Words};
 
 /// A local credential vault for Salesforce.
 ///
@@ -111,8 +119,8 @@ enum Command {
     /// Show a record without its secrets
     #[command(after_long_help = help::SHOW)]
     Show(show::Show),
-    /// Change the password or the security token of a record
-    #[command(after_long_help = help::SET)]
+    /// Change secrets of a record
+    #[command(after_long_help = [help::SET, token_help::TEXT].concat())]
     Set(set::Set),
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
@@ -132,12 +140,25 @@ enum Command {
     /// Tell who used a record, how often and when last
     #[command(after_long_help = help::USAGE)]
     Usage(usage::Usage),
+    /// Find what is wrong, and what will stop working and when
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor(doctor::Doctor),
     /// Write a completion script for a shell
     #[command(after_long_help = help::COMPLETIONS)]
     Completions(completions::Completions),
     /// Write the manual pages
     #[command(after_long_help = help::MAN)]
     Man(man::ManPages),
+}
+
+impl Options {
+    fn read(words: &mut Words<'_>) -> Self {
+        Self {
+            json: words.flag("--json"),
+            no_autostart: words.flag("--no-autostart"),
+            no_color: words.flag("--no-color"),
+        }
+    }
 }
 
 /// Runs the command line of this process.
@@ -160,7 +181,7 @@ fn definition() -> clap::Command {
 }
 
 fn run(arguments: &[OsString]) -> Exit {
-    let cli = match frequent::parse(arguments).map_or_else(|| Cli::try_parse_from(arguments), Ok) {
+    let cli = match frequent::parse(arguments).or_else(|_| Cli::try_parse_from(arguments)) {
         Ok(cli) => cli,
         Err(error) => return misread::explain(&error, arguments),
     };
@@ -228,29 +249,32 @@ impl Command {
             | Self::Usage(_)
             | Self::Get(_)
             | Self::Exec(_)
+            | Self::Doctor(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
         }
     }
 
-    async fn act(self, context: &Context) -> Result<(), Failure> {
+    /// The work of a command has memory of its own: without the box, `get` would prepare as much as the largest needs.
+    fn act(self, context: &Context) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + '_>> {
         match self {
-            Self::Init(command) => command.run(context).await,
-            Self::Unlock(command) => command.run(context).await,
-            Self::Lock(command) => command.run(context).await,
-            Self::Status(command) => command.run(context).await,
-            Self::Add(command) => command.run(context).await,
-            Self::List(command) => command.run(context).await,
-            Self::Show(command) => command.run(context).await,
-            Self::Set(command) => command.run(context).await,
-            Self::Remove(command) => command.run(context).await,
-            Self::Check(command) => command.run(context).await,
-            Self::Get(command) => command.run(context).await,
-            Self::Exec(command) => command.run(context).await,
-            Self::Log(command) => command.run(context).await,
-            Self::Usage(command) => command.run(context).await,
-            Self::Completions(command) => command.run(context),
-            Self::Man(command) => command.run(context),
+            Self::Init(command) => Box::pin(command.run(context)),
+            Self::Unlock(command) => Box::pin(command.run(context)),
+            Self::Lock(command) => Box::pin(command.run(context)),
+            Self::Status(command) => Box::pin(command.run(context)),
+            Self::Add(command) => Box::pin(command.run(context)),
+            Self::List(command) => Box::pin(command.run(context)),
+            Self::Show(command) => Box::pin(command.run(context)),
+            Self::Set(command) => Box::pin(command.run(context)),
+            Self::Remove(command) => Box::pin(command.run(context)),
+            Self::Check(command) => Box::pin(command.run(context)),
+            Self::Get(command) => Box::pin(command.run(context)),
+            Self::Exec(command) => Box::pin(command.run(context)),
+            Self::Log(command) => Box::pin(command.run(context)),
+            Self::Usage(command) => Box::pin(command.run(context)),
+            Self::Doctor(command) => Box::pin(command.run(context)),
+            Self::Completions(command) => Box::pin(async { command.run(context) }),
+            Self::Man(command) => Box::pin(async { command.run(context) }),
         }
     }
 }

@@ -9,28 +9,21 @@ use std::{borrow::Cow, env, fmt::Write as _, io, panic};
 use rustix::{io::Errno, stdio};
 use serde::Serialize;
 use serde_json::{Serializer, json, ser::CompactFormatter};
+use sfvault::Finding;
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::{doctor::grade, failure::Failure};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
-    colour: bool,
+    no_colour: bool,
 }
 
 impl Output {
     pub(crate) fn new(json: bool, no_colour: bool) -> Self {
-        let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self {
-            json,
-            colour: !no_colour
-                && !set("NO_COLOR")
-                && !dumb
-                && rustix::termios::isatty(stdio::stderr()),
-        }
+        Self { json, no_colour }
     }
 
     /// Whether programs read the output.
@@ -75,6 +68,23 @@ impl Output {
     pub(crate) fn table(self, head: &[&str], mut rows: Vec<Vec<String>>) -> Result<(), Failure> {
         rows.insert(0, head.iter().map(|&cell| cell.to_owned()).collect());
         self.data(columns(&rows).as_bytes())
+    }
+
+    /// Writes one finding to stdout, with what to do below it.
+    pub(crate) fn finding(self, finding: &Finding) -> Result<(), Failure> {
+        let mut text = format!(
+            "{:<8} {}: {}: {}\n",
+            grade(finding.grade),
+            printable(&finding.check),
+            printable(&finding.subject),
+            printable(&finding.text)
+        );
+        if let Some(fix) = &finding.fix {
+            text.push_str("         fix: ");
+            text.push_str(&printable(fix));
+            text.push('\n');
+        }
+        self.data(text.as_bytes())
     }
 
     /// Tells people what was done. Programs get JSON on stdout instead.
@@ -141,11 +151,18 @@ impl Output {
     }
 
     fn label(self, text: &'static str, colour: &str) -> Cow<'static, str> {
-        if self.colour {
+        if self.has_colour() {
             Cow::Owned(format!("\x1b[1;{colour}m{text}\x1b[0m"))
         } else {
             Cow::Borrowed(text)
         }
+    }
+
+    /// Asked when there is something to colour: most runs say nothing.
+    fn has_colour(self) -> bool {
+        let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = || env::var_os("TERM").is_none_or(|term| term == "dumb");
+        !self.no_colour && !set("NO_COLOR") && !dumb() && rustix::termios::isatty(stdio::stderr())
     }
 
     fn json_to_stderr(self, value: &impl Serialize) {

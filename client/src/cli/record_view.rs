@@ -3,15 +3,19 @@
 use std::time::SystemTime;
 
 use serde::Serialize;
-use sfvault::{Flow, RecordState, RecordStatus};
+use sfvault::{Flow, RecordState, RecordStatus, Retirement};
 
-use super::instant::{distance, for_people, rfc3339};
+use super::{
+    flow::FlowName,
+    instant::{distance, for_people, rfc3339},
+    reminder::age,
+};
 
 /// A record as JSON; what is not known is `null`.
 #[derive(Serialize)]
 pub(crate) struct RecordJson<'a> {
     name: &'a str,
-    username: &'a str,
+    username: Option<&'a str>,
     login_url: &'a str,
     flow: &'static str,
     state: &'static str,
@@ -27,13 +31,44 @@ pub(crate) struct RecordJson<'a> {
     session_issued_at: Option<String>,
     guaranteed_until: Option<String>,
     logins: u64,
+    consumer_key: Option<&'a str>,
+    audience: Option<&'a str>,
+    remind_after_seconds: Option<u64>,
+    credential_due_at: Option<String>,
+    retirements: Vec<RetirementJson<'a>>,
+}
+
+/// Something that Salesforce takes away, as JSON.
+#[derive(Serialize)]
+struct RetirementJson<'a> {
+    event: &'a str,
+    text: &'a str,
+    day: Option<&'a str>,
+    certainty: &'a str,
+    source: &'a str,
+    advice: &'a str,
+    over: bool,
+}
+
+impl<'a> From<&'a Retirement> for RetirementJson<'a> {
+    fn from(retirement: &'a Retirement) -> Self {
+        Self {
+            event: &retirement.event,
+            text: &retirement.text,
+            day: retirement.day.as_deref(),
+            certainty: &retirement.certainty,
+            source: &retirement.source,
+            advice: &retirement.advice,
+            over: retirement.over,
+        }
+    }
 }
 
 impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
     fn from(record: &'a RecordStatus) -> Self {
         Self {
             name: &record.name,
-            username: &record.username,
+            username: Some(record.username.as_str()).filter(|username| !username.is_empty()),
             login_url: &record.login_url,
             flow: flow(record.flow),
             state: state(record.state),
@@ -49,6 +84,11 @@ impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
             session_issued_at: record.session_issued_at.map(rfc3339),
             guaranteed_until: record.guaranteed_until.map(rfc3339),
             logins: record.logins,
+            consumer_key: record.consumer_key.as_deref(),
+            audience: record.audience.as_deref(),
+            remind_after_seconds: record.remind_after.map(|span| span.as_secs()),
+            credential_due_at: record.credential_due_at().map(rfc3339),
+            retirements: record.retirements.iter().map(Into::into).collect(),
         }
     }
 }
@@ -59,7 +99,15 @@ pub(crate) fn records_json(records: &[RecordStatus]) -> Vec<RecordJson<'_>> {
 }
 
 /// The head of a table of records.
-pub(crate) const HEAD: [&str; 5] = ["NAME", "STATE", "USERNAME", "LOGIN", "SESSION"];
+pub(crate) const HEAD: [&str; 7] = [
+    "NAME",
+    "STATE",
+    "FLOW",
+    "USERNAME",
+    "LOGIN",
+    "SESSION",
+    "CREDENTIAL",
+];
 
 /// A record as a row of that table.
 pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
@@ -72,10 +120,34 @@ pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
     vec![
         record.name.clone(),
         state(record.state).to_owned(),
-        record.username.clone(),
+        flow(record.flow).to_owned(),
+        // Some flows send none: Salesforce tells it at the first login.
+        Some(record.username.clone())
+            .filter(|username| !username.is_empty())
+            .unwrap_or_else(|| "-".to_owned()),
         host.unwrap_or(&record.login_url).to_owned(),
         last,
+        age(record, now).unwrap_or_else(|| "-".to_owned()),
     ]
+}
+
+/// The head of a table of what stops working.
+pub(crate) const RETIREMENTS_HEAD: [&str; 4] = ["NAME", "DAY", "DATE IS", "WHAT STOPS WORKING"];
+
+/// What stops working for these records, as rows of that table.
+pub(crate) fn retirement_rows(records: &[RecordStatus]) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for record in records {
+        for retirement in &record.retirements {
+            rows.push(vec![
+                record.name.clone(),
+                retirement.day.clone().unwrap_or_else(|| "-".to_owned()),
+                retirement.certainty.clone(),
+                retirement.text.clone(),
+            ]);
+        }
+    }
+    rows
 }
 
 /// A record as lines of label and value, without what is not known.
@@ -83,9 +155,14 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
     let time = |time: Option<SystemTime>| time.map(|time| for_people(time, now));
     let known = [
         ("name", Some(record.name.clone())),
-        ("username", Some(record.username.clone())),
+        (
+            "username",
+            Some(record.username.clone()).filter(|username| !username.is_empty()),
+        ),
         ("login URL", Some(record.login_url.clone())),
         ("flow", Some(flow(record.flow).to_owned())),
+        ("consumer key", record.consumer_key.clone()),
+        ("audience", record.audience.clone()),
         ("state", Some(state(record.state).to_owned())),
         (
             "reason",
@@ -101,19 +178,22 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         ("generation", Some(record.generation.to_string())),
         ("logins", Some(record.logins.to_string())),
         ("secrets changed", time(record.credential_changed_at)),
+        ("change due", time(record.credential_due_at())),
         ("added", time(record.created_at)),
     ];
+    let retirements = record
+        .retirements
+        .iter()
+        .map(|retirement| ("retirement", Some(retirement.text.clone())));
     known
         .into_iter()
+        .chain(retirements)
         .filter_map(|(label, value)| Some((label, value?)))
         .collect()
 }
 
 fn flow(flow: Flow) -> &'static str {
-    match flow {
-        Flow::SoapLogin => "soap-login",
-        Flow::Unrecognised => "unrecognised",
-    }
+    FlowName::of(flow).map_or("unrecognised", FlowName::name)
 }
 
 fn state(state: RecordState) -> &'static str {

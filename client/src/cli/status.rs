@@ -11,7 +11,8 @@ use super::{
     failure::Failure,
     instant::{for_people, rfc3339},
     output::Output,
-    record_view::{HEAD, records_json, row},
+    record_view::{HEAD, RETIREMENTS_HEAD, records_json, retirement_rows, row},
+    reminder::overdue,
 };
 
 #[derive(Debug, Args)]
@@ -81,8 +82,18 @@ fn running(status: &DaemonStatus, output: Output) -> Result<(), Failure> {
                 .collect(),
         )?;
     }
+    let retirements = retirement_rows(&status.records);
+    if !retirements.is_empty() {
+        output.data(b"\n")?;
+        output.table(&RETIREMENTS_HEAD, retirements)?;
+    }
     for warning in &status.warnings {
         output.warning(warning);
+    }
+    for record in &status.records {
+        if let Some(due) = overdue(record, now) {
+            output.warning(&due);
+        }
     }
     Ok(())
 }

@@ -3,9 +3,14 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use clap::Args;
-use sfvault::{RecordName, Session, SessionRequest};
+use sfvault::{Environment, RecordName, Session, SessionRequest};
 
-use super::{context::Context, failure::Failure, span, spinner};
+use super::{
+    context::Context,
+    failure::Failure,
+    span, spinner,
+    words::{Doubtful, Words},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Want {
@@ -25,12 +30,38 @@ pub(crate) struct Want {
     #[arg(long, value_name = "00D…", value_parser = org_id)]
     expect_org: Option<String>,
 
+    /// Fail unless the org is a sandbox or a scratch org
+    #[arg(long)]
+    expect_sandbox: bool,
+
+    /// Fail unless the org is neither
+    #[arg(long, conflicts_with = "expect_sandbox")]
+    expect_production: bool,
+
     /// Wait so long for a locked vault, a rejected credential or an outage to be mended
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     wait: Option<Duration>,
 }
 
 impl Want {
+    /// The name is the word that nobody else took.
+    pub(crate) fn read(mut words: Words<'_>) -> Result<Self, Doubtful> {
+        let expect_sandbox = words.flag("--expect-sandbox");
+        let expect_production = words.flag("--expect-production");
+        if expect_sandbox && expect_production {
+            return Err(Doubtful);
+        }
+        Ok(Self {
+            expect_sandbox,
+            expect_production,
+            min_ttl: words.value("--min-ttl", span::parse)?,
+            refused_generation: words.value("--refused-generation", str::parse)?,
+            expect_org: words.value("--expect-org", org_id)?,
+            wait: words.value("--wait", span::parse)?,
+            name: RecordName::parse(words.last()?).map_err(|_| Doubtful)?,
+        })
+    }
+
     /// Takes a session from the daemon.
     pub(crate) async fn session(self, context: &Context) -> Result<Session, Failure> {
         let request = SessionRequest {
@@ -38,13 +69,28 @@ impl Want {
             min_ttl: self.min_ttl,
             refused_generation: self.refused_generation,
             expect_org: self.expect_org,
+            expect_environment: match (self.expect_sandbox, self.expect_production) {
+                (true, _) => Some(Environment::Sandbox),
+                (false, true) => Some(Environment::Production),
+                (false, false) => None,
+            },
             wait: self.wait,
         };
         let client = context.sessions().await?;
         let session = client.session(&request);
-        spinner::watch(context.output, "logging in to Salesforce", session)
+        let session = spinner::watch(context.output, "logging in to Salesforce", session)
             .await
-            .map_err(|error| Failure::call(error, &request.record))
+            .map_err(|error| Failure::call(error, &request.record))?;
+        // To a person only: a scheduler would mail it every night.
+        if !session.warnings.is_empty() && context.output.is_lively() {
+            let record = &request.record;
+            for warning in &session.warnings {
+                context
+                    .output
+                    .warning(&format!("{warning}; see `sfvault doctor {record}`"));
+            }
+        }
+        Ok(session)
     }
 }
 

@@ -24,6 +24,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// The session id of every record.
 pub(crate) const SESSION: &str = "00Dxx0000000001!AQ.canary_session";
+pub(crate) const CONSUMER_KEY: &str = "3MVG9.key";
 pub(crate) const INSTANCE: &str = "https://acme.my.salesforce.com";
 
 /// What the daemon was asked.
@@ -220,11 +221,27 @@ fn record(name: &str) -> Result<v1::RecordStatus, Status> {
     if name == "bare" {
         return Err(Status::unavailable("from elsewhere"));
     }
+    // `flow.jwt-bearer` is a record of that flow.
+    let flow = match name.strip_prefix("flow.") {
+        Some("username-password") => v1::Flow::UsernamePassword,
+        Some("client-credentials") => v1::Flow::ClientCredentials,
+        Some("jwt-bearer") => v1::Flow::JwtBearer,
+        Some("refresh-token") => v1::Flow::RefreshToken,
+        Some("newer") => v1::Flow::Unspecified,
+        Some(_) | None => v1::Flow::SoapLogin,
+    };
+    let has_app = flow != v1::Flow::SoapLogin;
     Ok(v1::RecordStatus {
+        consumer_key: if has_app { CONSUMER_KEY } else { "" }.to_owned(),
+        remind_after: name.starts_with("due").then_some(prost_types::Duration {
+            seconds: 90 * 86_400,
+            nanos: 0,
+        }),
+        credential_changed_at: at(1_700_000_000),
         name: name.to_owned(),
         username: "etl@acme.example\u{1b}[2J\u{9b}31m\u{202e}".to_owned(),
         login_url: "https://login.salesforce.com".to_owned(),
-        flow: v1::Flow::SoapLogin.into(),
+        flow: flow.into(),
         state: v1::RecordState::Latched.into(),
         reason: v1::Reason::CredentialRejected.into(),
         problem: "INVALID_LOGIN: no\n".to_owned(),
@@ -264,6 +281,7 @@ impl Sessions for Daemon {
             issued_at: at(1_795_293_764),
             guaranteed_until: at(1_795_297_364),
             expires_at: at(1_795_300_964),
+            warnings: Vec::new(),
         }))
     }
 
@@ -297,11 +315,20 @@ impl Records for Daemon {
         request: Request<v1::SetCredentialRequest>,
     ) -> Result<Response<v1::SetCredentialResponse>, Status> {
         let request = request.into_inner();
-        let record = record(&request.name)?;
+        let mut record = record(&request.name)?;
+        record.remind_after = request.remind_after.filter(|span| span.seconds > 0);
+        let secrets = [
+            &request.password,
+            &request.security_token,
+            &request.consumer_secret,
+            &request.private_key,
+            &request.refresh_token,
+        ];
+        let changed = secrets.iter().any(|secret| secret.is_some());
         self.note(|asked| asked.set = Some(request));
         Ok(Response::new(v1::SetCredentialResponse {
             record: Some(record),
-            changed: true,
+            changed,
             warnings: Vec::new(),
         }))
     }
@@ -385,7 +412,7 @@ impl Control for Daemon {
             started_at: at(1_795_293_764),
             vault_path: "/data/vault.redb".to_owned(),
             vault: v1::VaultState::Unlocked.into(),
-            records: vec![record("acme-prod")?],
+            records: vec![record("acme-prod")?, record("due-prod")?],
             warnings: vec!["memory is not locked".to_owned()],
         }))
     }

@@ -13,5 +13,6 @@ mod autostart;
 mod connect;
 mod exec;
 mod fake;
+mod flows;
 mod get;
 mod prompt;

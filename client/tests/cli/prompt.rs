@@ -170,6 +170,70 @@ fn secrets_of_records_are_asked_for() {
 }
 
 #[test]
+fn every_flow_asks_for_its_own_secrets() {
+    use sfvault_proto::v1::add_record_request::Credential;
+    let fake = Fake::start();
+    let key = ["--consumer-key", "k", "--login-url", "https://x"];
+    let add = |flow| [&["add", "x", "--flow", flow], &key[..]].concat();
+
+    let mut typist = Typist::run(&fake, &add("client-credentials"));
+    typist.answer("consumer secret for `x`: ", "canary\n");
+    let (status, shown) = typist.end();
+    assert!(status == Some(0) && !shown.contains("canary"), "{shown}");
+    let asked = fake.asked().add.unwrap();
+    assert!(
+        matches!(asked.credential, Some(Credential::ClientCredentials(c)) if c.consumer_secret == "canary")
+    );
+
+    let mut typist = Typist::run(&fake, &add("client-credentials"));
+    typist.answer("consumer secret for `x`: ", "\n");
+    let (status, shown) = typist.end();
+    assert!(
+        status == Some(2) && shown.contains("the consumer secret is empty"),
+        "{shown}"
+    );
+    assert!(fake.asked().add.is_none());
+
+    let mut typist = Typist::run(&fake, &add("refresh-token"));
+    typist.answer("refresh token for `x`: ", "r\n");
+    typist.answer("consumer secret for `x` (empty if none is needed): ", "\n");
+    assert_eq!(typist.end().0, Some(0));
+    let asked = fake.asked().add.unwrap();
+    assert!(
+        matches!(asked.credential, Some(Credential::RefreshToken(c)) if c.refresh_token == "r" && c.consumer_secret.is_empty())
+    );
+
+    let with_user = [&add("username-password")[..], &["--username", "u@x"]].concat();
+    let mut typist = Typist::run(&fake, &with_user);
+    typist.answer("Salesforce password for `x`: ", "p\n");
+    typist.answer("security token for `x` (empty if none is needed): ", "t\n");
+    typist.answer("consumer secret for `x` (empty if none is needed): ", "s\n");
+    assert_eq!(typist.end().0, Some(0));
+    assert!(
+        matches!(fake.asked().add.unwrap().credential, Some(Credential::UsernamePassword(c))
+        if (&*c.password, &*c.security_token, &*c.consumer_secret) == ("p", "t", "s"))
+    );
+
+    let with_user = [&add("jwt-bearer")[..], &["--username", "u@x"]].concat();
+    let (status, shown) = Typist::run(&fake, &with_user).end();
+    assert!(
+        status == Some(2) && shown.contains("--private-key-file"),
+        "{shown}"
+    );
+
+    let mut typist = Typist::run(&fake, &["set", "flow.client-credentials"]);
+    typist.answer(
+        "new consumer secret for `flow.client-credentials` (empty to keep the old one): ",
+        "n\n",
+    );
+    assert_eq!(typist.end().0, Some(0));
+    assert_eq!(
+        fake.asked().set.unwrap().consumer_secret.as_deref(),
+        Some("n")
+    );
+}
+
+#[test]
 fn whoever_interrupts_gets_a_terminal_that_shows_what_is_typed() {
     let fake = Fake::start();
     let mut typist = Typist::run(&fake, &["unlock"]);

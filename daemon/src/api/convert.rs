@@ -6,10 +6,14 @@ use sfvault_proto::v1;
 
 use super::status::failure_reason;
 use crate::{
+    credential::{Credential, Flow, FlowKind},
+    environment::Environment,
     error::Error,
     host::Host,
-    record::{Credential, Flow, RecordName},
-    secret::{Password, SecurityToken},
+    record::RecordName,
+    retirement::Nearness,
+    salesforce::hosts::default_audience,
+    secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
     session::{
         Session,
         decision::{Activity, Refusal, Want},
@@ -42,11 +46,16 @@ pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<Session
             fresh_proof: false,
         },
         expect_org: expect_org.cloned(),
+        expect_environment: environment("expect_environment", request.expect_environment)?,
         wait: duration("wait", request.wait)?,
     })
 }
 
-pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionResponse {
+pub(super) fn session(
+    session: &Session,
+    api_version: &str,
+    warnings: Vec<String>,
+) -> v1::GetSessionResponse {
     v1::GetSessionResponse {
         // EXPOSE: to the peer, who was let in for this.
         session_id: session.session_id.expose().to_owned(),
@@ -60,11 +69,11 @@ pub(super) fn session(session: &Session, api_version: &str) -> v1::GetSessionRes
         issued_at: Some(session.issued_at.into()),
         guaranteed_until: Some(session.guaranteed_until().into()),
         expires_at: Some(session.expires_at().into()),
+        warnings,
     }
 }
 
 pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Error> {
-    use v1::add_record_request::Credential as Sent;
     let name = record_name(&request.name)?;
     let login_host = Host::parse(&request.login_url).map_err(|problem| {
         invalid(
@@ -72,26 +81,120 @@ pub(super) fn new_record(request: v1::AddRecordRequest) -> Result<NewRecord, Err
             format!("`{}`: {problem}", request.login_url.escape_debug()),
         )
     })?;
-    let credential = match request.credential {
-        Some(Sent::SoapLogin(sent)) => Credential::SoapLogin {
-            password: Password::new(sent.password),
-            security_token: token(sent.security_token),
+    let sent = request
+        .credential
+        .ok_or_else(|| invalid("credential", "is missing"))?;
+    let said = environment("environment", request.environment)?;
+    let remind_after = reminder(request.remind_after)?.flatten();
+    let (flow, credential) = login_of(
+        sent,
+        &login_host,
+        Settings {
+            username: request.username,
+            consumer_key: request.consumer_key,
+            audience: request.audience,
         },
-        None => return Err(invalid("credential", "is missing")),
-    };
+    )?;
     Ok(NewRecord {
         name,
-        username: request.username,
         login_host,
+        flow,
         credential,
+        environment: said,
+        remind_after,
     })
 }
 
-pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> NewSecrets {
-    NewSecrets {
+/// What a request says about a flow beside its secrets.
+struct Settings {
+    username: String,
+    consumer_key: String,
+    audience: String,
+}
+
+/// The flow and the credential that a request means. What the flow does not use must not be there.
+fn login_of(
+    sent: v1::add_record_request::Credential,
+    login_host: &Host,
+    settings: Settings,
+) -> Result<(Flow, Credential), Error> {
+    use v1::add_record_request::Credential as Sent;
+    let Settings {
+        username,
+        consumer_key,
+        audience,
+    } = settings;
+    let none = |field, text: &str| match text {
+        "" => Ok(()),
+        _ => Err(invalid(field, "is not used by this flow: leave it out")),
+    };
+    if !matches!(sent, Sent::JwtBearer(_)) {
+        none("audience", &audience)?;
+    }
+    Ok(match sent {
+        Sent::SoapLogin(sent) => {
+            none("consumer_key", &consumer_key)?;
+            let credential = Credential::SoapLogin {
+                password: Password::new(sent.password),
+                security_token: token(sent.security_token),
+            };
+            (Flow::SoapLogin { username }, credential)
+        }
+        Sent::UsernamePassword(sent) => {
+            let credential = Credential::UsernamePassword {
+                password: Password::new(sent.password),
+                security_token: token(sent.security_token),
+                consumer_secret: consumer_secret(sent.consumer_secret),
+            };
+            let flow = Flow::UsernamePassword {
+                username,
+                consumer_key,
+            };
+            (flow, credential)
+        }
+        Sent::ClientCredentials(sent) => {
+            none("username", &username)?;
+            let credential = Credential::ClientCredentials {
+                consumer_secret: ConsumerSecret::new(sent.consumer_secret),
+            };
+            (Flow::ClientCredentials { consumer_key }, credential)
+        }
+        Sent::JwtBearer(sent) => {
+            let credential = Credential::JwtBearer {
+                private_key: PrivateKey::new(sent.private_key),
+                consumer_secret: consumer_secret(sent.consumer_secret),
+            };
+            let audience = match audience.as_str() {
+                "" => default_audience(login_host).to_owned(),
+                _ => audience,
+            };
+            let flow = Flow::JwtBearer {
+                username,
+                consumer_key,
+                audience,
+            };
+            (flow, credential)
+        }
+        Sent::RefreshToken(sent) => {
+            none("username", &username)?;
+            let credential = Credential::RefreshToken {
+                refresh_token: RefreshToken::new(sent.refresh_token),
+                consumer_secret: consumer_secret(sent.consumer_secret),
+            };
+            (Flow::RefreshToken { consumer_key }, credential)
+        }
+    })
+}
+
+pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> Result<NewSecrets, Error> {
+    Ok(NewSecrets {
+        remind_after: reminder(request.remind_after)?,
         password: request.password.map(Password::new),
         security_token: request.security_token.map(token),
-    }
+        consumer_secret: request.consumer_secret.map(consumer_secret),
+        private_key: request.private_key.map(PrivateKey::new),
+        refresh_token: request.refresh_token.map(RefreshToken::new),
+    })
 }
 
 pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
@@ -101,9 +204,9 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
     let (org_id, user_id) = pin.map_or_else(Default::default, |pin| (pin.org_id, pin.user_id));
     v1::RecordStatus {
         name: record.name.to_string(),
-        username: record.username.clone(),
+        username: record.username().unwrap_or_default().to_owned(),
         login_url: record.login_host.url(),
-        flow: flow(record.flow).into(),
+        flow: flow(record.flow.kind()).into(),
         state: record_state(&view.activity).into(),
         reason: problem.reason.into(),
         problem: problem.text,
@@ -123,6 +226,31 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             .as_ref()
             .map(|session| session.guaranteed_until().into()),
         logins: view.logins,
+        consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
+        audience: match &record.flow {
+            Flow::JwtBearer { audience, .. } => audience.clone(),
+            Flow::SoapLogin { .. }
+            | Flow::UsernamePassword { .. }
+            | Flow::ClientCredentials { .. }
+            | Flow::RefreshToken { .. } => String::new(),
+        },
+        remind_after: record.remind_after.and_then(|span| span.try_into().ok()),
+        retirements: view
+            .retirements
+            .iter()
+            .map(|(retirement, nearness)| v1::Retirement {
+                event: retirement.event.name().to_owned(),
+                text: retirement.text.to_string(),
+                day: retirement
+                    .day
+                    .map(|day| day.to_string())
+                    .unwrap_or_default(),
+                certainty: retirement.certainty.name().to_owned(),
+                source: retirement.source().to_owned(),
+                advice: retirement.event.advice(record.name.as_str()),
+                over: *nearness == Nearness::Over,
+            })
+            .collect(),
     }
 }
 
@@ -200,14 +328,47 @@ fn record_state(activity: &Activity) -> v1::RecordState {
     }
 }
 
-fn flow(flow: Flow) -> v1::Flow {
+fn flow(flow: FlowKind) -> v1::Flow {
     match flow {
-        Flow::SoapLogin => v1::Flow::SoapLogin,
+        FlowKind::SoapLogin => v1::Flow::SoapLogin,
+        FlowKind::UsernamePassword => v1::Flow::UsernamePassword,
+        FlowKind::ClientCredentials => v1::Flow::ClientCredentials,
+        FlowKind::JwtBearer => v1::Flow::JwtBearer,
+        FlowKind::RefreshToken => v1::Flow::RefreshToken,
     }
 }
 
+fn environment(field: &'static str, sent: i32) -> Result<Option<Environment>, Error> {
+    match v1::Environment::try_from(sent) {
+        Ok(v1::Environment::Unspecified) => Ok(None),
+        Ok(v1::Environment::Production) => Ok(Some(Environment::Production)),
+        Ok(v1::Environment::Sandbox) => Ok(Some(Environment::Sandbox)),
+        // To serve a caller who expects what is not understood would be to ignore the expectation.
+        Err(_) => Err(invalid(field, "is no kind of org that this sfvaultd knows")),
+    }
+}
+
+/// What a request says of the reminder; zero takes it away.
+fn reminder(sent: Option<prost_types::Duration>) -> Result<Option<Option<Duration>>, Error> {
+    if sent.is_none() {
+        return Ok(None);
+    }
+    let span = duration("remind_after", sent)?;
+    if span > LONGEST_REMINDER {
+        return Err(invalid("remind_after", "is longer than 3,660 days"));
+    }
+    Ok(Some((!span.is_zero()).then_some(span)))
+}
+
+/// Ten years: whoever means "never" says so.
+const LONGEST_REMINDER: Duration = Duration::from_hours(3_660 * 24);
+
 fn token(text: String) -> Option<SecurityToken> {
     (!text.is_empty()).then(|| SecurityToken::new(text))
+}
+
+fn consumer_secret(text: String) -> Option<ConsumerSecret> {
+    (!text.is_empty()).then(|| ConsumerSecret::new(text))
 }
 
 fn duration(field: &'static str, sent: Option<prost_types::Duration>) -> Result<Duration, Error> {
@@ -297,12 +458,52 @@ mod tests {
     }
 
     #[test]
+    fn an_expectation_that_is_not_understood_is_refused_not_ignored() {
+        for (sent, wanted) in [
+            (0, None),
+            (1, Some(Environment::Production)),
+            (2, Some(Environment::Sandbox)),
+        ] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            let read = session_request(&request).unwrap();
+            assert_eq!(read.expect_environment, wanted);
+        }
+        for sent in [3, -1, i32::MAX] {
+            let request = v1::GetSessionRequest {
+                expect_environment: sent,
+                ..request()
+            };
+            assert!(session_request(&request).is_err(), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_reminder_is_absent_never_or_within_ten_years() {
+        let days = |days: i64| {
+            reminder(Some(prost_types::Duration {
+                seconds: days * 86_400,
+                nanos: 0,
+            }))
+        };
+        assert_eq!(reminder(None).unwrap(), None);
+        assert_eq!(days(0).unwrap(), Some(None));
+        assert_eq!(days(3_660).unwrap(), Some(Some(LONGEST_REMINDER)));
+        for wrong in [days(-1), days(3_661), days(i64::MAX / 86_400)] {
+            let problem = wrong.unwrap_err().to_string();
+            assert!(problem.starts_with("`remind_after`"), "{problem}");
+        }
+    }
+
+    #[test]
     fn a_record_needs_a_credential_and_a_host() {
         let request = |login_url: &str| v1::AddRecordRequest {
             name: "prod".to_owned(),
             username: "u@example.com".to_owned(),
             login_url: login_url.to_owned(),
-            credential: None,
+            ..Default::default()
         };
         let error = new_record(request("https://login.salesforce.com")).unwrap_err();
         assert!(matches!(

@@ -9,6 +9,7 @@ pub mod authority;
 mod calls;
 mod control;
 mod convert;
+mod doctor;
 pub mod peer;
 mod records;
 mod sessions;
@@ -18,7 +19,7 @@ use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
     FILE_DESCRIPTOR_SET, audit_server::AuditServer, control_server::ControlServer,
-    records_server::RecordsServer, sessions_server::SessionsServer,
+    doctor_server::DoctorServer, records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -29,7 +30,7 @@ use tower::layer::util::{Identity, Stack};
 use self::{calls::CallsLayer, peer::Connection};
 use crate::{
     audit::Audit,
-    paths::own_uid,
+    paths::{Paths, own_uid},
     seats::Seats,
     vault::{LockState, Vault},
 };
@@ -60,6 +61,7 @@ pub struct About {
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
     pub audit: Audit,
+    pub paths: Arc<Paths>,
 }
 
 /// Serves `sfvault.sock` until `shutdown` ends and its last call is answered.
@@ -116,11 +118,16 @@ pub async fn serve_admin(
         vault: Arc::clone(&vault),
     });
     let mut server = server(&about.audit);
+    let doctor = DoctorServer::new(doctor::Service {
+        vault: Arc::clone(&vault),
+        about: about.clone(),
+    });
     let control = ControlServer::new(control::Service { vault, about });
     server
         .add_service(audit.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
+        .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST))
         .serve_with_incoming_shutdown(incoming(connections, seats), shutdown)
         .await
 }

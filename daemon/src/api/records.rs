@@ -33,7 +33,7 @@ impl Service {
     async fn set(&self, request: SetCredentialRequest) -> Result<SetCredentialResponse, Error> {
         let name = convert::record_name(&request.name)?;
         let (record, changed, warnings) =
-            self.vault.set(name, convert::new_secrets(request)).await?;
+            self.vault.set(name, convert::new_secrets(request)?).await?;
         Ok(SetCredentialResponse {
             record: Some(convert::record_status(&record)),
             changed,

@@ -44,7 +44,10 @@ impl Sessions for Service {
         let (who, request) = (audited::who(&request), request.into_inner());
         let result = self.session(caller, &request).await;
         audited::session(&self.about.audit, &who, &request.record, &result);
-        status::answer(result.map(|session| convert::session(&session, &self.about.api_version)))
+        status::answer(result.map(|session| {
+            let warnings = self.vault.warnings(&request.record);
+            convert::session(&session, &self.about.api_version, warnings)
+        }))
     }
 
     async fn list_records(

@@ -35,7 +35,9 @@ pub(super) fn failure_reason(class: Class) -> Reason {
     match class {
         Class::AccessPolicy | Class::SessionBarred => Reason::AccessPolicy,
         Class::ApiVersion => Reason::ApiVersion,
+        Class::AppConfig => Reason::AppConfig,
         Class::BadCredentials => Reason::CredentialRejected,
+        Class::ClockSkew => Reason::ClockSkew,
         Class::LockedOut => Reason::UserLockedOut,
         Class::LoginDisabled => Reason::LoginDisabled,
         Class::OrgState => Reason::OrgState,
@@ -43,6 +45,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
         Class::PinnedElsewhere => Reason::PinnedElsewhere,
         Class::Protocol => Reason::Protocol,
         Class::RateLimited => Reason::RateLimited,
+        Class::RefreshDead => Reason::RefreshTokenDead,
         Class::RestrictedHours => Reason::RestrictedHours,
         Class::SessionDead | Class::Unavailable => Reason::SalesforceUnavailable,
         Class::Unanswered => Reason::LoginUnanswered,
@@ -67,7 +70,7 @@ fn reason(error: &Error) -> Reason {
         Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
         Error::ShuttingDown => Reason::ShuttingDown,
         Error::Store(error) => store_reason(error),
-        Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
+        Error::UnexpectedEnvironment { .. } | Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,
         Error::VaultLocked => Reason::VaultLocked,
         Error::VaultMissing(_) => Reason::VaultMissing,
@@ -106,19 +109,22 @@ fn code(reason: Reason) -> Code {
         Reason::VaultDamaged | Reason::VaultForeign => Code::DataLoss,
         Reason::AccessPolicy
         | Reason::ApiVersion
+        | Reason::AppConfig
         | Reason::CredentialRejected
         | Reason::LoginDisabled
         | Reason::OrgState
         | Reason::PasswordExpired
         | Reason::PinnedElsewhere
         | Reason::Protocol
+        | Reason::RefreshTokenDead
         | Reason::UnexpectedOrg
         | Reason::UserLockedOut
         | Reason::VaultLocked
         | Reason::VaultMissing
         | Reason::WrongHost => Code::FailedPrecondition,
         Reason::LoginBudgetSpent | Reason::RateLimited => Code::ResourceExhausted,
-        Reason::LoginUnanswered
+        Reason::ClockSkew
+        | Reason::LoginUnanswered
         | Reason::RestrictedHours
         | Reason::SalesforceUnavailable
         | Reason::SessionRefusedAgain

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::who::Who;
-use crate::{failure::Class, record::Flow, secret::SessionId};
+use crate::{credential::FlowKind, failure::Class, secret::SessionId};
 
 /// What was asked for or done, by its name in the file: it never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,7 +99,7 @@ pub struct Event<'a> {
     pub session: Traced<'a>,
     /// Salesforce's answer.
     pub class: Option<Class>,
-    pub flow: Option<Flow>,
+    pub flow: Option<FlowKind>,
     /// What else there is to say: no secret.
     pub note: Option<Cow<'a, str>>,
 }

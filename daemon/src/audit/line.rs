@@ -10,7 +10,6 @@ use super::{
     event::{Event, Traced},
     instant,
 };
-use crate::record::Flow;
 
 /// The longest line, in bytes, without its line feed. All that is in one is bounded far below it.
 pub const LONGEST: usize = 16 << 10;
@@ -97,7 +96,7 @@ impl Entry {
             reason: event.reason.map(str::to_owned),
             rule: short(event.rule.as_deref(), 256),
             class: event.class.map(|class| class.name().to_owned()),
-            flow: event.flow.map(|flow| flow_name(flow).to_owned()),
+            flow: event.flow.map(|flow| flow.name().to_owned()),
             generation: event.generation,
             fingerprint: match event.session {
                 Traced::Fingerprint(fingerprint) => Some(fingerprint.to_string()),
@@ -150,14 +149,6 @@ impl<'t> Line<'t> {
 #[must_use]
 pub fn finished(body: &str, code: &Code) -> String {
     format!("{body}{CODE_KEY}{}\"}}\n", to_hex(code))
-}
-
-/// The name of a flow in the file: it never changes.
-#[must_use]
-pub fn flow_name(flow: Flow) -> &'static str {
-    match flow {
-        Flow::SoapLogin => "soap-login",
-    }
 }
 
 pub(super) fn to_hex(bytes: &[u8]) -> String {

@@ -19,8 +19,10 @@ use table::Table;
 
 use crate::{
     audit::settings::Settings as AuditSettings,
+    day::Day,
     host::Host,
     paths::{PathError, check_way, own_uid},
+    retirement::{Event, Retirements},
     salesforce::{
         proxy::{Proxy, ProxyUrl},
         settings::Settings,
@@ -42,6 +44,8 @@ pub struct Config {
     pub kdf: KdfCost,
     /// How the audit is kept.
     pub audit: AuditSettings,
+    /// What Salesforce is taking away, with the operator's dates.
+    pub retirements: Retirements,
 }
 
 impl Default for Config {
@@ -51,6 +55,7 @@ impl Default for Config {
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
             audit: AuditSettings::default(),
+            retirements: Retirements::default(),
         }
     }
 }
@@ -181,6 +186,9 @@ impl Config {
         root.section("audit", &mut problems, |section, problems| {
             config.audit_section(section, problems)
         });
+        root.section("retirement", &mut problems, |section, problems| {
+            config.retirement_section(section, problems)
+        });
         root.finish(&mut problems);
         problems.sort_by_key(|problem| (problem.line, problem.column));
         if problems.is_empty() {
@@ -241,6 +249,25 @@ impl Config {
         }
     }
 
+    fn retirement_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        let set: Vec<_> = Event::ALL
+            .into_iter()
+            .filter_map(|event| {
+                let day = section.string(event.name(), problems, |text| match text {
+                    "never" => Ok(None),
+                    day => Day::parse(day).map(Some).ok_or_else(|| {
+                        "must be a day like \"2027-06-01\", or \"never\"".to_owned()
+                    }),
+                })?;
+                Some((event, day))
+            })
+            .collect();
+        self.retirements = Retirements::with(|event| {
+            let found = set.iter().find(|(named, _)| *named == event);
+            found.map(|(_, day)| *day)
+        });
+    }
+
     fn vault_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
         if let Some(mib) = section.integer("kdf_memory_mib", 8..=1024, problems) {
             self.kdf.memory_kib = u32::try_from(mib * 1024).unwrap_or(u32::MAX);
@@ -266,6 +293,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::FlowKind;
 
     #[test]
     fn an_empty_file_means_the_defaults() {
@@ -294,6 +322,9 @@ mod tests {
             file_kib = 64
             keep_files = 3
             journald = false
+            [retirement]
+            soap_login = "2028-01-31"
+            permission_gate = "never"
             "#,
         )
         .unwrap();
@@ -321,6 +352,13 @@ mod tests {
             journald: false,
         };
         assert_eq!(config.audit, audit);
+        let host = Host::parse("login.salesforce.com").unwrap();
+        let soap: Vec<_> = config
+            .retirements
+            .of(FlowKind::SoapLogin, &host)
+            .map(|retirement| (retirement.event, retirement.day))
+            .collect();
+        assert_eq!(soap, [(Event::SoapLogin, Day::parse("2028-01-31"))]);
     }
 
     /// T50
@@ -328,7 +366,7 @@ mod tests {
     fn all_problems_are_reported_at_once_with_their_places() {
         let text = "[salesforce]\nallowed_hosts = [\"localhost:8443\", \"http://x\", 7]\nproxi = \"none\"\n\
                     proxy = \"http://user:hunter2@[\"\nconnect_timeout_seconds = 0\n[vault]\nkdf_memory_mib = \"64\"\n\
-                    [valut]\n";
+                    [valut]\n[retirement]\nsoap_login = \"soon\"\nsoap_logout = \"never\"\n";
         let problems = Config::parse(text).unwrap_err();
         let shown: Vec<_> = problems
             .iter()
@@ -344,6 +382,8 @@ mod tests {
                 "5:27: `connect_timeout_seconds` must be a whole number from 1 to 120",
                 "7:18: `kdf_memory_mib` must be a whole number from 8 to 1024",
                 "8:2: unknown key `valut`",
+                "10:14: `soap_login` must be a day like \"2027-06-01\", or \"never\"",
+                "11:1: unknown key `soap_logout`",
             ],
             "{shown:#?}"
         );

@@ -44,6 +44,22 @@ pub fn audit_file(bytes: &[u8]) {
     audit::fuzz::file(bytes);
 }
 
+/// The answers of Salesforce's OAuth endpoints: two bytes make the HTTP status, the rest is the body.
+///
+/// # Panics
+/// As [`soap_answer`]; or if a session has ended before it began.
+pub fn oauth_answer(bytes: &[u8]) {
+    salesforce::fuzz::oauth_answer(bytes);
+}
+
+/// A private key as an operator enters it.
+///
+/// # Panics
+/// If a key is taken that is too short or too long to sign with.
+pub fn private_key(bytes: &[u8]) {
+    salesforce::fuzz::key(bytes);
+}
+
 /// The configuration's text.
 ///
 /// # Panics

@@ -103,6 +103,11 @@ async fn converse(input: &[u8], admin: bool) {
         warnings: Vec::new(),
         api_version: "64.0".into(),
         audit: Audit::nowhere(),
+        paths: Arc::new(crate::paths::Paths {
+            config: "/nowhere".into(),
+            data: "/nowhere".into(),
+            runtime: "/nowhere".into(),
+        }),
     };
     let (sender, connections) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -146,6 +151,7 @@ fn vault() -> Option<Arc<Vault>> {
         login: Arc::new(Nowhere),
         kdf: cost,
         audit: Audit::nowhere(),
+        retirements: Arc::default(),
     };
     let (store, keys) = template.open().ok()?;
     Vault::unlocked(Path::new("(memory)"), store, keys, parts).ok()
@@ -165,6 +171,10 @@ impl Login for Nowhere {
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
+        Box::pin(async { Err(unavailable()) })
+    }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
         Box::pin(async { Err(unavailable()) })
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Grant, HostRefused, Proof,
     hosts::HostRules,
     http::{Answer, HttpError},
+    oauth,
     redact::redact,
     soap::{self, Body, NoGrant},
     xml::Element,
@@ -19,27 +20,67 @@ pub(super) fn login(
     rules: &HostRules,
     secrets: &[&str],
 ) -> Result<Grant, Failure> {
-    let content = content(answer, secrets).map_err(|mut failure| {
-        // No session was sent, so none can be dead: whatever this is, it is not understood.
-        if matches!(failure.class, Class::SessionBarred | Class::SessionDead) {
-            failure.class = Class::Protocol;
-        }
-        failure
-    })?;
+    let content = content(answer, secrets).map_err(of_login)?;
     soap::grant(&content, username, rules).map_err(refused)
 }
 
 /// What the answer to a session's proof means, or that there was none.
 pub(super) fn proof(answer: Result<Answer, Failure>, secrets: &[&str]) -> Result<Proof, Failure> {
     let content = answer.and_then(|answer| content(&answer, secrets));
-    let content = content.map_err(|mut failure| {
-        // No credential was sent, so none can have been counted.
-        if failure.class == Class::Unanswered {
-            failure.class = Class::Unavailable;
-        }
-        failure
-    })?;
-    soap::proof(&content).map_err(refused)
+    soap::proof(&content.map_err(of_proof)?).map_err(refused)
+}
+
+/// The same by `userinfo`, which says in plain words that a session is dead ("User Info Endpoint", Salesforce Help).
+pub(super) fn user_info(
+    answer: Result<Answer, Failure>,
+    secrets: &[&str],
+) -> Result<Proof, Failure> {
+    let answer = answer.map_err(of_proof)?;
+    if answer.status == 200 && !answer.is_html() {
+        return oauth::proof(answer.body.as_ref()).map_err(refused);
+    }
+    let text = str::from_utf8(answer.body.as_ref())
+        .unwrap_or_default()
+        .trim();
+    let failure = match answer.status {
+        300..400 => by_status(&answer, USER_INFO),
+        403 if text == "Bad_OAuth_Token" => Failure {
+            code: Some(text.to_owned()),
+            ..failure(
+                Class::SessionDead,
+                "the session is not, or no longer, valid",
+            )
+        },
+        403 if is_word(text) => failure(
+            Class::Protocol,
+            &redact(
+                &format!("`userinfo` refused the session: {text}"),
+                secrets,
+                &[],
+            ),
+        ),
+        _ => match oauth::rest_fault(text) {
+            Some(fault) => fault.into_failure(secrets),
+            None => by_status(&answer, USER_INFO),
+        },
+    };
+    Err(of_proof(failure))
+}
+
+/// What a failure of a login is: no session was sent, so none can be dead, and whatever this is, it is not understood.
+pub(super) fn of_login(mut failure: Failure) -> Failure {
+    if matches!(failure.class, Class::SessionBarred | Class::SessionDead) {
+        failure.class = Class::Protocol;
+    }
+    failure
+}
+
+/// What a failure of a proof is: no credential was sent, so none can have been counted.
+fn of_proof(mut failure: Failure) -> Failure {
+    if failure.class == Class::Unanswered {
+        failure.class = Class::Unavailable;
+    }
+    failure
 }
 
 /// What a request without an answer means. The texts are the system's and the TLS and HTTP libraries', who
@@ -77,19 +118,22 @@ pub(super) fn failure(class: Class, message: &str) -> Failure {
 fn content(answer: &Answer, secrets: &[&str]) -> Result<Element, Failure> {
     // A redirect first: whatever else it says, the host is not the one to ask.
     if (300..400).contains(&answer.status) {
-        return Err(by_status(answer));
+        return Err(by_status(answer, SOAP));
     }
     match Body::parse(answer.body.as_ref()) {
         Ok(Body::Fault(fault)) => Err(fault.into_failure(secrets)),
         Ok(Body::Content(content)) if answer.status == 200 => Ok(content),
-        Ok(Body::Content(_)) => Err(by_status(answer)),
+        Ok(Body::Content(_)) => Err(by_status(answer, SOAP)),
         Err(problem) if answer.status == 200 && !answer.is_html() => Err(unreadable(problem.0)),
-        Err(_) => Err(by_status(answer)),
+        Err(_) => Err(by_status(answer, SOAP)),
     }
 }
 
-/// What an answer without SOAP in it means. A page's text is for people in browsers and is not quoted.
-fn by_status(answer: &Answer) -> Failure {
+const SOAP: &str = "SOAP API";
+const USER_INFO: &str = "endpoint `userinfo`";
+
+/// What an answer that `api` would not give means. A page's text is for people in browsers and is not quoted.
+pub(super) fn by_status(answer: &Answer, api: &str) -> Failure {
     let status = answer.status;
     let (class, message) = match status {
         200 => (
@@ -109,7 +153,7 @@ fn by_status(answer: &Answer) -> Failure {
         ),
         404 | 405 => (
             Class::WrongHost,
-            format!("the host does not serve the SOAP API (HTTP {status})"),
+            format!("the host does not serve the {api} (HTTP {status})"),
         ),
         406 | 420 | 503 => (
             Class::Unavailable,
@@ -130,7 +174,7 @@ fn by_status(answer: &Answer) -> Failure {
         ),
         _ => (
             Class::Protocol,
-            format!("Salesforce answered HTTP {status} without a SOAP fault"),
+            format!("Salesforce answered HTTP {status}, as the {api} does not"),
         ),
     };
     let pause = match status {
@@ -144,7 +188,7 @@ fn by_status(answer: &Answer) -> Failure {
     }
 }
 
-fn refused(problem: NoGrant) -> Failure {
+pub(super) fn refused(problem: NoGrant) -> Failure {
     match problem {
         NoGrant::HostRefused(refused) => wrong_host(&refused),
         NoGrant::OtherVersion => failure(
@@ -159,7 +203,12 @@ fn refused(problem: NoGrant) -> Failure {
     }
 }
 
-fn unreadable(problem: &str) -> Failure {
+/// One word, as plain answers have it.
+fn is_word(text: &str) -> bool {
+    (1..=60).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+pub(super) fn unreadable(problem: &str) -> Failure {
     failure(
         Class::Protocol,
         &format!("Salesforce's answer is not understood: {problem}"),

@@ -1,22 +1,26 @@
 //! The way to Salesforce, put together: host rules, envelope, exchange, classification.
 
+use std::{future::Future, sync::Arc};
+
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    Exchange, Grant, HostRefused, Login, LoginRequest, Proof,
+    Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey,
     buffer::WipedBuffer,
     classify,
     envelope::{self, Unsendable},
     environment::Environment,
     hosts::HostRules,
-    http::{Answer, HttpClient, Post},
+    http::{Answer, Get, HttpClient, HttpError, Post},
     settings::Settings,
+    survey,
 };
 use crate::{
+    clock::Clock,
+    credential::{Credential, Flow},
     failure::{Class, Failure},
     host::Host,
-    record::Credential,
     secret::{Password, SecurityToken, SessionId},
 };
 
@@ -25,13 +29,15 @@ use crate::{
 pub struct SalesforceLogin {
     rules: HostRules,
     http: HttpClient,
+    clock: Arc<dyn Clock>,
 }
 
 impl SalesforceLogin {
-    /// Opens nothing: certificates are read when the first login needs them.
+    /// Opens nothing: certificates are read when the first login needs them. The clock dates assertions.
     #[must_use]
-    pub fn new(settings: Settings, environment: Environment) -> Self {
+    pub fn new(settings: Settings, environment: Environment, clock: Arc<dyn Clock>) -> Self {
         Self {
+            clock,
             rules: settings.host_rules.clone(),
             http: HttpClient::new(settings, environment),
         }
@@ -39,21 +45,22 @@ impl SalesforceLogin {
 
     async fn soap_login(
         &self,
-        request: &LoginRequest,
+        host: &Host,
+        username: &str,
         password: &Password,
         token: Option<&SecurityToken>,
     ) -> Result<Grant, Failure> {
         self.rules
-            .permit(&request.login_host)
+            .permit(host)
             .map_err(|refused| classify::wrong_host(&refused))?;
-        let body = envelope::login(&request.username, password, token).map_err(unsendable)?;
-        let answer = self.post(&request.login_host, body).await?;
+        let body = envelope::login(username, password, token).map_err(unsendable)?;
+        let answer = self.post(host, body).await?;
         // EXPOSE: `redact`, which keeps them out of what is told about a failure. Joined as well, as they
         // are sent: a piece quoted from the seam is a piece of neither.
         let (password, token) = (password.expose(), token.map_or("", SecurityToken::expose));
         let joined = Zeroizing::new([password, token].concat());
         let secrets = [joined.as_str(), password, token];
-        classify::login(&answer, &request.username, &self.rules, &secrets)
+        classify::login(&answer, username, &self.rules, &secrets)
     }
 
     async fn get_user_info(&self, session_id: &SessionId, host: &Host) -> Result<Proof, Failure> {
@@ -78,8 +85,17 @@ impl SalesforceLogin {
             ],
             body,
         };
+        self.answered(host, self.http.post(post)).await
+    }
+
+    /// Waits for the answer to a request and logs that it came.
+    async fn answered(
+        &self,
+        host: &Host,
+        request: impl Future<Output = Result<Answer, HttpError>>,
+    ) -> Result<Answer, Failure> {
         let started = Instant::now();
-        let result = self.http.post(post).await;
+        let result = request.await;
         let elapsed = started.elapsed();
         match result {
             Ok(answer) => {
@@ -103,13 +119,20 @@ impl Login for SalesforceLogin {
 
     fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
         Box::pin(async move {
-            let Credential::SoapLogin {
-                password,
-                security_token,
-            } = &request.credential;
-            let result = self
-                .soap_login(request, password, security_token.as_ref())
-                .await;
+            let host = &request.login_host;
+            let result = match (&request.flow, &request.credential) {
+                (
+                    Flow::SoapLogin { username },
+                    Credential::SoapLogin {
+                        password,
+                        security_token,
+                    },
+                ) => {
+                    self.soap_login(host, username, password, security_token.as_ref())
+                        .await
+                }
+                _ => self.oauth_login(request).await,
+            };
             log("login", &request.login_host, &result);
             result
         })
@@ -117,9 +140,28 @@ impl Login for SalesforceLogin {
 
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
-            let result = self.get_user_info(session_id, instance).await;
+            let result = if oauth::is_for_soap(session_id) {
+                self.get_user_info(session_id, instance).await
+            } else {
+                self.user_info(session_id, instance).await
+            };
             log("proof", instance, &result);
             result
+        })
+    }
+
+    fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async move {
+            self.rules
+                .permit(host)
+                .map_err(|refused| classify::wrong_host(&refused))?;
+            let get = Get {
+                host,
+                path: survey::PATH,
+                authorization: None,
+            };
+            let answer = self.http.get(get).await.map_err(classify::unanswered)?;
+            survey::read(&answer)
         })
     }
 }
@@ -136,6 +178,8 @@ fn log<T>(what: &'static str, host: &Host, result: &Result<T, Failure>) {
     };
     tracing::debug!(%host, class, what, "exchange with Salesforce");
 }
+
+mod oauth;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,19 @@
 //! The reader of Salesforce's answers, for `crate::fuzz`.
 
-use super::{classify, hosts::HostRules, http::Answer};
-use crate::failure::Failure;
+use std::time::{Duration, SystemTime};
+
+use super::{
+    classify,
+    hosts::HostRules,
+    http::Answer,
+    oauth::{self, Expected},
+    private_key,
+};
+use crate::{
+    credential::FlowKind,
+    failure::Failure,
+    secret::{ConsumerSecret, RefreshToken},
+};
 
 /// What the request held: nothing that is told may repeat it.
 const SECRETS: [&str; 3] = [
@@ -20,6 +32,7 @@ pub(crate) fn answer(bytes: &[u8]) {
             status: u16::from_be_bytes(status),
             content_type: content_type.map(str::to_owned),
             retry_after: None,
+            date: None,
             redirects_to: None,
             body: body.into(),
         };
@@ -30,6 +43,62 @@ pub(crate) fn answer(bytes: &[u8]) {
         if let Err(failure) = classify::proof(Ok(answer), &SECRETS) {
             check(&failure);
         }
+    }
+}
+
+pub(crate) fn oauth_answer(bytes: &[u8]) {
+    let Some((&status, body)) = bytes.split_first_chunk::<2>() else {
+        return;
+    };
+    let rules = HostRules::default();
+    let sent_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
+    let [_, secret, token] = SECRETS;
+    let (secret, token) = (
+        ConsumerSecret::new(secret.to_owned()),
+        RefreshToken::new(token.to_owned()),
+    );
+    for (flow, consumer_secret) in [
+        (FlowKind::UsernamePassword, None),
+        (FlowKind::ClientCredentials, Some(&secret)),
+        (FlowKind::JwtBearer, None),
+        (FlowKind::RefreshToken, None),
+    ] {
+        let answer = Answer {
+            status: u16::from_be_bytes(status),
+            content_type: None,
+            retry_after: None,
+            date: None,
+            redirects_to: None,
+            body: body.into(),
+        };
+        let expected = Expected {
+            rules: &rules,
+            username: None,
+            consumer_secret,
+            refresh_token: (flow == FlowKind::RefreshToken).then_some(&token),
+            sent_at,
+        };
+        match oauth::login(&answer, flow, &expected, &SECRETS, sent_at) {
+            Ok(grant) => {
+                assert!(rules.permit(&grant.instance).is_ok());
+                assert!(grant.hard_expiry.is_none_or(|end| end > sent_at));
+            }
+            Err(failure) => check(&failure),
+        }
+        if let Err(failure) = classify::user_info(Ok(answer), &SECRETS) {
+            check(&failure);
+        }
+    }
+    let _ = oauth::timeout(body);
+}
+
+pub(crate) fn key(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(key) = private_key::parse(text) {
+        let bits = key.public().modulus_len() * 8;
+        assert!((2048..=4096).contains(&bits), "{bits} bits");
     }
 }
 

@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::HostRefused;
-use crate::host::Host;
+use crate::{environment::Environment, host::Host};
 
 /// The operator's part of the rules; the rest is fixed. No RPC can change it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +68,38 @@ impl HostKind {
             }
         } else {
             Self::Other
+        }
+    }
+
+    /// Whether that is a sandbox, where the name tells.
+    #[must_use]
+    pub fn environment(self) -> Option<Environment> {
+        match self {
+            Self::Production => Some(Environment::Production),
+            Self::Sandbox => Some(Environment::Sandbox),
+            Self::MyDomain { sandbox } => Some(Environment::of_flag(sandbox)),
+            Self::Other => None,
+        }
+    }
+}
+
+/// The audience of an assertion for this login host, unless the operator says another: the login host shared by all
+/// orgs of its kind ("OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration", Salesforce Help).
+#[must_use]
+pub fn default_audience(host: &Host) -> &'static str {
+    let china = host.name().ends_with(".sfcrmproducts.cn");
+    match (HostKind::of(host), china) {
+        (HostKind::Sandbox | HostKind::MyDomain { sandbox: true }, false) => {
+            "https://test.salesforce.com"
+        }
+        (HostKind::Sandbox | HostKind::MyDomain { sandbox: true }, true) => {
+            "https://test.sfcrmproducts.cn"
+        }
+        (HostKind::Production | HostKind::MyDomain { .. } | HostKind::Other, true) => {
+            "https://login.sfcrmproducts.cn"
+        }
+        (HostKind::Production | HostKind::MyDomain { .. } | HostKind::Other, false) => {
+            "https://login.salesforce.com"
         }
     }
 }
@@ -136,7 +168,7 @@ fn is_punycode(name: &str) -> bool {
 }
 
 /// `na15`, `usa2s`: a region, up to four digits, and `s` on some sandbox instances.
-fn is_instanced(name: &str) -> bool {
+pub fn is_instanced(name: &str) -> bool {
     let Some(instance) = name.strip_suffix(".salesforce.com") else {
         return false;
     };

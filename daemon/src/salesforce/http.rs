@@ -1,4 +1,4 @@
-//! The only HTTP client: one POST over one TLS connection, then nothing stays open.
+//! The only HTTP client: one request over one TLS connection, then nothing stays open.
 //!
 //! It follows no redirect, keeps no cookie, decodes no compression and tries nothing twice. What it
 //! tells above all is whether a byte of the request may have left before something went wrong.
@@ -9,12 +9,18 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming, client::conn::http1, header};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    client::conn::http1,
+    header,
+    http::{self, HeaderValue, request::Builder},
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,7 +33,7 @@ use super::{
 };
 use crate::host::Host;
 
-/// Posts requests to permitted hosts; whoever calls it has asked the host rules.
+/// Sends requests to permitted hosts; whoever calls it has asked the host rules.
 #[derive(Debug)]
 pub(super) struct HttpClient {
     connector: Connector,
@@ -43,12 +49,22 @@ pub(super) struct Post<'a> {
     pub(super) body: WipedBuffer,
 }
 
+/// What is asked for.
+pub(super) struct Get<'a> {
+    pub(super) host: &'a Host,
+    pub(super) path: &'static str,
+    /// The value of the header `Authorization`, if any.
+    pub(super) authorization: Option<WipedBuffer>,
+}
+
 /// What came back, read to its end.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: Option<String>,
     /// From `Retry-After`, if it is a number of seconds; six hours at most.
     pub(super) retry_after: Option<Duration>,
+    /// The server's clock, from `Date`.
+    pub(super) date: Option<SystemTime>,
     /// The host in `Location`.
     pub(super) redirects_to: Option<Host>,
     pub(super) body: WipedBuffer,
@@ -87,15 +103,36 @@ impl HttpClient {
             .await
     }
 
+    /// Sends the request once and reads the whole answer.
+    pub(super) async fn get(&self, get: Get<'_>) -> Result<Answer, HttpError> {
+        let host = get.host;
+        let request = request_for(get)?;
+        let stream = self.connector.connect(host).await;
+        self.send_over(stream.map_err(HttpError::NotSent)?, host, request)
+            .await
+    }
+
     async fn post_over<S>(&self, stream: S, post: Post<'_>) -> Result<Answer, HttpError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let host = post.host;
+        self.send_over(stream, host, request(post)?).await
+    }
+
+    async fn send_over<S>(
+        &self,
+        stream: S,
+        host: &Host,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, HttpError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let sent = Arc::new(AtomicBool::new(false));
         let stream = Watched::new(stream, Arc::clone(&sent));
         let limit = self.answer_timeout;
-        let result = timeout(limit, exchange(stream, post, self.answer_limit))
+        let result = timeout(limit, exchange(stream, request, self.answer_limit))
             .await
             .unwrap_or_else(|_| {
                 Err(HttpError::NoAnswer(format!(
@@ -130,11 +167,14 @@ impl Answer {
 }
 
 /// One request and its answer. The connection is driven from here, so that it ends with this future.
-async fn exchange<S>(stream: S, post: Post<'_>, limit: usize) -> Result<Answer, HttpError>
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    limit: usize,
+) -> Result<Answer, HttpError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let request = request(post)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(HEADERS)
         .max_buf_size(HEADER_BYTES)
@@ -158,20 +198,40 @@ where
 }
 
 fn request(post: Post<'_>) -> Result<Request<Full<Bytes>>, HttpError> {
-    let mut request = Request::post(post.path)
-        .header(header::HOST, post.host.as_str())
-        .header(
-            header::USER_AGENT,
-            concat!("sfvault/", env!("CARGO_PKG_VERSION")),
-        )
-        .header(header::CONNECTION, "close");
+    let mut request = with_common_headers(Request::post(post.path), post.host);
     for (name, value) in post.headers {
         request = request.header(*name, *value);
     }
     // The bytes are wiped when the last reference to them goes.
     request
         .body(Full::new(Bytes::from_owner(post.body)))
-        .map_err(|error| HttpError::NotSent(format!("the request can't be built: {error}")))
+        .map_err(unbuilt)
+}
+
+fn request_for(get: Get<'_>) -> Result<Request<Full<Bytes>>, HttpError> {
+    let mut request = with_common_headers(Request::get(get.path), get.host);
+    if let Some(authorization) = get.authorization {
+        // The same bytes, not a copy: they are wiped when the last reference to them goes.
+        let mut session = HeaderValue::from_maybe_shared(Bytes::from_owner(authorization))
+            .map_err(|error| unbuilt(error.into()))?;
+        session.set_sensitive(true);
+        request = request.header(header::AUTHORIZATION, session);
+    }
+    request.body(Full::default()).map_err(unbuilt)
+}
+
+fn with_common_headers(request: Builder, host: &Host) -> Builder {
+    request
+        .header(header::HOST, host.as_str())
+        .header(
+            header::USER_AGENT,
+            concat!("sfvault/", env!("CARGO_PKG_VERSION")),
+        )
+        .header(header::CONNECTION, "close")
+}
+
+fn unbuilt(error: http::Error) -> HttpError {
+    HttpError::NotSent(format!("the request can't be built: {error}"))
 }
 
 async fn read(response: Response<Incoming>, limit: usize) -> Result<Answer, HttpError> {
@@ -206,6 +266,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Answer, Http
         retry_after: text(header::RETRY_AFTER)
             .and_then(|seconds| seconds.trim().parse::<u64>().ok())
             .map(|seconds| Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER))),
+        date: text(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok()),
         redirects_to: text(header::LOCATION).and_then(host_of_url),
         body,
     })

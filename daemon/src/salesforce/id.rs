@@ -1,5 +1,10 @@
 //! Salesforce record ids: 15 characters where case matters, or 18 where the last three tell the case.
 
+/// What the id of an org starts with.
+pub(super) const ORG: &str = "00D";
+/// What the id of a user starts with.
+pub(super) const USER: &str = "005";
+
 /// An id in its long form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SalesforceId(String);

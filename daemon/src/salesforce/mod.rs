@@ -2,8 +2,10 @@
 //!
 //! [`SalesforceLogin`] is the real one: `hosts` says where anything may be sent, `envelope` what is sent,
 //! `http` sends it over `connector`'s stream, `soap` reads what comes back, `classify` and `fault` say what
-//! it means, and `redact` what of it may be shown. Nothing here retries.
+//! it means, and `redact` what of it may be shown. `oauth` does all that for the flows of OAuth, with `form`,
+//! `assertion` and `private_key`. Nothing here retries.
 
+mod assertion;
 mod buffer;
 mod classify;
 mod client;
@@ -11,16 +13,21 @@ mod connector;
 mod envelope;
 pub mod environment;
 mod fault;
+mod form;
 pub(crate) mod fuzz;
 pub mod hosts;
 mod http;
 mod id;
 #[cfg(test)]
 mod loopback;
+mod oauth;
+pub(crate) mod private_key;
 pub mod proxy;
 mod redact;
+mod session_format;
 pub mod settings;
 mod soap;
+mod survey;
 mod trust;
 mod tunnel;
 mod watched;
@@ -29,9 +36,19 @@ mod xml;
 pub use client::SalesforceLogin;
 pub use envelope::API_VERSION;
 
-use std::{fmt, future::Future, pin::Pin as Boxed, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin as Boxed,
+    time::{Duration, SystemTime},
+};
 
-use crate::{failure::Failure, host::Host, record::Credential, secret::SessionId};
+use crate::{
+    credential::{Credential, Flow},
+    failure::Failure,
+    host::Host,
+    secret::{RefreshToken, SessionId},
+};
 
 /// One exchange with Salesforce, running.
 pub type Exchange<'a, T> = Boxed<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
@@ -49,6 +66,9 @@ pub trait Login: fmt::Debug + Send + Sync + 'static {
 
     /// Makes one cheap call with a session: is it alive, and whose is it?
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof>;
+
+    /// Asks a host for its list of API versions, which needs no credential and counts as nothing.
+    fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey>;
 }
 
 /// Why no credential goes to a host.
@@ -62,8 +82,9 @@ pub struct HostRefused {
 /// What a login needs.
 #[derive(Debug, Clone)]
 pub struct LoginRequest {
-    pub username: String,
     pub login_host: Host,
+    pub flow: Flow,
+    /// Of that flow.
     pub credential: Credential,
 }
 
@@ -77,10 +98,25 @@ pub struct Grant {
     pub org_id: String,
     /// 18 characters.
     pub user_id: String,
-    pub username: String,
+    /// If the login told it; else the proof does.
+    pub username: Option<String>,
     pub sandbox: bool,
     /// The session's idle timeout, if Salesforce told it.
     pub timeout: Option<Duration>,
+    /// When the session ends whatever is done with it, if Salesforce told that.
+    pub hard_expiry: Option<SystemTime>,
+    /// The refresh token that replaces the one that was sent. It is the only valid one from now on: it must be
+    /// durable before the session is used.
+    pub rotated: Option<RefreshToken>,
+}
+
+/// What a host tells to anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The server's clock, if it told it.
+    pub server_time: Option<SystemTime>,
+    /// The API versions that it offers, such as `64.0`, oldest first.
+    pub versions: Vec<String>,
 }
 
 /// What a session that was just used told about itself.
@@ -90,6 +126,8 @@ pub struct Proof {
     pub org_id: String,
     /// 18 characters.
     pub user_id: String,
+    /// If Salesforce told it.
+    pub username: Option<String>,
     /// The session's idle timeout, if Salesforce told it.
     pub timeout: Option<Duration>,
 }

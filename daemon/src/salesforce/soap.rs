@@ -9,7 +9,8 @@ use super::{
     Grant, HostRefused, Proof,
     envelope::API_VERSION,
     hosts::HostRules,
-    id::SalesforceId,
+    id::{ORG, SalesforceId, USER},
+    session_format::SessionFormat,
     xml::{Element, Malformed},
 };
 use crate::{host::Host, secret::SessionId};
@@ -126,9 +127,11 @@ pub(super) fn grant(
         instance,
         org_id: org.into_string(),
         user_id: user_id.into_string(),
-        username: of_info("userName")?.unwrap_or(username).to_owned(),
+        username: Some(of_info("userName")?.unwrap_or(username).to_owned()),
         sandbox: flag(result, "sandbox")?.unwrap_or_default(),
         timeout: info.map_or(Ok(None), timeout)?,
+        hard_expiry: None,
+        rotated: None,
     })
 }
 
@@ -139,15 +142,13 @@ pub(super) fn proof(content: &Element) -> Result<Proof, NoGrant> {
     Ok(Proof {
         org_id: id(text("organizationId")?, ORG)?.into_string(),
         user_id: id(text("userId")?, USER)?.into_string(),
+        username: result.text_of("userName")?.map(str::to_owned),
         timeout: timeout(result)?,
     })
 }
 
-const ORG: &str = "00D";
-const USER: &str = "005";
-
 /// A whole day: the longest session timeout on offer ("Modify Session Security Settings", Salesforce Help).
-const LONGEST_TIMEOUT: u64 = 24 * 60 * 60;
+pub(super) const LONGEST_TIMEOUT: u64 = 24 * 60 * 60;
 
 fn result_of<'a>(content: &'a Element, name: &str) -> Result<&'a Element, NoGrant> {
     if content.name != name {
@@ -197,24 +198,13 @@ fn timeout(info: &Element) -> Result<Option<Duration>, NoGrant> {
 
 /// The org that a session id names in its first 15 characters; `None` for a JWT, which names none so.
 fn org_of_session(session: &str) -> Result<Option<SalesforceId>, NoGrant> {
-    let bad = NoGrant::Unreadable("its `sessionId` does not look like one");
-    if let Some((org, rest)) = session.split_once('!') {
-        let opaque = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_');
-        return match SalesforceId::parse(org, ORG) {
-            Some(id) if org.len() == 15 && !rest.is_empty() && rest.bytes().all(opaque) => {
-                Ok(Some(id))
-            }
-            Some(_) | None => Err(bad),
-        };
+    match SessionFormat::of(session) {
+        Some(SessionFormat::Own { org }) => Ok(Some(org)),
+        Some(SessionFormat::Jwt) => Ok(None),
+        None => Err(NoGrant::Unreadable(
+            "its `sessionId` does not look like one",
+        )),
     }
-    let base64url = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    let parts: Vec<&str> = session.split('.').collect();
-    let jwt = session.starts_with("eyJ")
-        && parts.len() == 3
-        && parts
-            .iter()
-            .all(|part| !part.is_empty() && part.bytes().all(base64url));
-    if jwt { Ok(None) } else { Err(bad) }
 }
 
 /// The host of `https://HOST/services/Soap/u/64.0/ORG[/..]`.
@@ -243,7 +233,7 @@ fn instance(server_url: &str, org: &SalesforceId) -> Result<Host, NoGrant> {
 }
 
 /// A code without its namespace prefix: capitals, digits and underscores.
-fn as_code(text: &str) -> Option<&str> {
+pub(super) fn as_code(text: &str) -> Option<&str> {
     let code = text.rsplit(':').next().unwrap_or(text).trim();
     let plausible = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     ((3..=80).contains(&code.len()) && code.bytes().all(plausible)).then_some(code)

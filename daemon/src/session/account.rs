@@ -31,7 +31,7 @@ pub(super) fn tell(audit: &Audit, entry: &Entry, outcome: &Outcome) {
         generation,
         session: grant.map_or(Traced::None, |grant| Traced::Id(&grant.session_id)),
         class: failure.map(|failure| failure.class),
-        flow: Some(record.flow),
+        flow: Some(record.flow.kind()),
         ..Event::new(Action::LOGIN, verdict)
     });
 }

@@ -5,16 +5,17 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{sync::watch, task};
 
 use super::machine::Machine;
 use crate::{
+    credential::Credential,
     error::Error,
     ledger::Ledger,
-    record::{Credential, Record, RecordId},
+    record::{Record, RecordId},
     store::{Keys, Revision, Store, StoreError, StoredRecord},
 };
 
@@ -35,6 +36,15 @@ struct Row {
     revision: Revision,
     /// A write failed in a way that does not tell whether it was made.
     in_doubt: bool,
+}
+
+/// What [`Entry::amend`] does besides changing the credential.
+#[derive(Debug, Clone, Copy)]
+pub struct Amendment {
+    /// When a changed credential was changed.
+    pub now: SystemTime,
+    /// The new reminder; `Some(None)`: none from now on.
+    pub remind_after: Option<Option<Duration>>,
 }
 
 /// What [`Entry::lock`] gives access to.
@@ -112,11 +122,10 @@ impl Entry {
             .map_err(|_| Error::Internal("a write to the vault broke off"))??)
     }
 
-    /// Replaces the credential by what `change` makes of the present one: first in the store, then in memory.
-    /// Returns false, and changes nothing, if the secrets stay the same. Blocks; callers run it on a blocking thread.
+    /// [`Entry::amend`] that changes the credential only.
     ///
     /// # Errors
-    /// Those of `change`, or if the store can't read or write; then nothing changed.
+    /// Those of [`Entry::amend`].
     pub fn set_credential(
         &self,
         store: &Store,
@@ -124,16 +133,43 @@ impl Entry {
         now: SystemTime,
         change: impl FnOnce(&Credential) -> Result<Credential, Error>,
     ) -> Result<bool, Error> {
+        let amendment = Amendment {
+            now,
+            remind_after: None,
+        };
+        self.amend(store, keys, amendment, change)
+    }
+
+    /// Replaces the credential by what `change` makes of the present one, and the reminder: first in the store, then in
+    /// memory, both at once.
+    /// Returns false if the secrets stay the same. Blocks; callers run it on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the store can't read or write; then nothing changed.
+    pub fn amend(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        amendment: Amendment,
+        change: impl FnOnce(&Credential) -> Result<Credential, Error>,
+    ) -> Result<bool, Error> {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let mut record = Record::clone(&self.lock().record);
         let old = store.credential(keys, &record)?;
         let new = change(&old)?;
+        let reminder = record.remind_after;
+        if let Some(remind_after) = amendment.remind_after {
+            record.remind_after = remind_after;
+        }
         if new.matches(&old) {
+            if record.remind_after != reminder {
+                self.commit(store, keys, row, record, None, |_| ())?;
+            }
             return Ok(false);
         }
         record.credential_version += 1;
-        record.credential_changed_at = now;
+        record.credential_changed_at = amendment.now;
         let version = record.credential_version;
         self.commit(store, keys, row, record, Some(&new), |machine| {
             machine.credential_changed(version)

@@ -63,7 +63,7 @@ impl Machine {
     /// What to do for a caller now.
     pub fn acquire(&mut self, want: Want, now: SystemTime) -> Decision {
         if let Some(session) = self.session.clone() {
-            let possible = session.timeout / 2;
+            let possible = session.longest_guarantee();
             let refused = want
                 .refused
                 .is_some_and(|generation| session.is_refused_by(generation));
@@ -86,6 +86,12 @@ impl Machine {
                 }
                 self.refusals.doubt();
             } else if now >= session.expires_at() {
+                self.lose_session();
+            } else if session.ends_within(want.min_ttl, now) {
+                // No proof makes it last. Who asks for less may still have it while no other can be got.
+                if let Err(refusal) = self.may_log_in(now) {
+                    return Decision::Refuse(refusal);
+                }
                 self.lose_session();
             }
         }
@@ -375,6 +381,16 @@ impl Machine {
             }
             Next::CountAndBackOff => {
                 self.ledger.count_failure(now);
+                let again = self
+                    .back_off
+                    .as_ref()
+                    .is_some_and(|last| last.failure.class == Class::ClockSkew);
+                if failure.class == Class::ClockSkew && again {
+                    // A fresh assertion fared no better: a clock does not mend itself.
+                    failure.class = Class::AppConfig;
+                    self.set_latch(failure, now);
+                    return;
+                }
                 self.pause(failure, now, jitter);
             }
             Next::BackOff => self.pause(failure, now, jitter),

@@ -29,6 +29,7 @@ mod tests {
         let pin = Pin {
             org_id: "00Dxx0000001gPLEAY".to_owned(),
             user_id: "005xx000001Sv6AAAS".to_owned(),
+            username: None,
         };
         assert_eq!(leads_elsewhere(None, "x", "y"), None);
         assert_eq!(leads_elsewhere(Some(&pin), &pin.org_id, &pin.user_id), None);

@@ -236,10 +236,9 @@ impl Flight {
         );
         let opened = task::spawn_blocking(move || {
             let credential = store.credential(&keys, &record)?;
-            let (username, login_host) = (record.username.clone(), record.login_host.clone());
             Ok::<_, Error>(LoginRequest {
-                username,
-                login_host,
+                login_host: record.login_host.clone(),
+                flow: record.flow.clone(),
                 credential,
             })
         });
@@ -294,9 +293,10 @@ impl Flight {
             Outcome::Proven(_) | Outcome::NotSent => {}
         }
         let pin = match &outcome {
-            Outcome::LoggedIn { grant, .. } => Some(Pin {
+            Outcome::LoggedIn { grant, proof, .. } => Some(Pin {
                 org_id: grant.org_id.clone(),
                 user_id: grant.user_id.clone(),
+                username: grant.username.clone().or_else(|| proof.username.clone()),
             }),
             Outcome::LoginFailed(_)
             | Outcome::NotSent

@@ -10,11 +10,12 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::seal::Field;
 use crate::{
+    credential::{Credential, Flow, FlowKind},
     failure::{Class, Failure},
     host::Host,
     ledger::{Latch, Ledger, Pending},
-    record::{Credential, Flow, Pin, Record, RecordId, RecordName},
-    secret::{Password, SecurityToken},
+    record::{Pin, Record, RecordId, RecordName},
+    secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
 };
 
 /// What is wrong with an opened value: words without its content.
@@ -35,57 +36,143 @@ pub(super) fn record_to_bytes(
 pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, Ledger), Malformed> {
     let stored: StoredRecord =
         serde_json::from_slice(bytes).map_err(|_| "it is not a record of format 1")?;
+    let flow = stored.flow()?;
     let ledger = Ledger::try_from(stored.ledger)?;
     let record = Record {
         id,
         name: RecordName::parse(&stored.name).map_err(|_| "its name is not a record name")?,
-        username: stored.username,
         login_host: Host::parse(&stored.login_host).map_err(|_| "its host is not a host name")?,
-        flow: stored.flow.into(),
+        flow,
         pin: stored.pin.map(|pin| Pin {
             org_id: pin.org_id,
             user_id: pin.user_id,
+            username: pin.username,
         }),
         credential_version: stored.credential_version,
         created_at: from_ms(stored.created_ms)?,
         credential_changed_at: from_ms(stored.credential_changed_ms)?,
+        remind_after: stored.remind_after_ms.map(Duration::from_millis),
     };
     Ok((record, ledger))
 }
 
-/// The secrets of a credential, each with its field.
-pub(super) fn credential_fields(credential: &Credential) -> [(Field, &[u8]); 2] {
-    match credential {
+/// The secrets of a credential, each with its field. An optional one that is absent is a field of its own.
+pub(super) fn credential_fields(credential: &Credential) -> Vec<(Field, &[u8])> {
+    let security_token = |token: &'_ Option<SecurityToken>| match token {
+        Some(_) => Field::SecurityToken,
+        None => Field::NoSecurityToken,
+    };
+    let consumer_secret = |secret: &'_ Option<ConsumerSecret>| match secret {
+        Some(_) => Field::ConsumerSecret,
+        None => Field::NoConsumerSecret,
+    };
+    let fields = match credential {
         Credential::SoapLogin {
-            password,
-            security_token,
-        } => [
-            // EXPOSE: the cipher, through `Keys::seal`
-            (Field::Password, password.expose().as_bytes()),
-            security_token
-                .as_ref()
-                .map_or((Field::NoSecurityToken, &[][..]), |token| {
-                    // EXPOSE: the cipher, through `Keys::seal`
-                    (Field::SecurityToken, token.expose().as_bytes())
-                }),
+            security_token: token,
+            ..
+        } => vec![Field::Password, security_token(token)],
+        Credential::UsernamePassword {
+            security_token: token,
+            consumer_secret: secret,
+            ..
+        } => vec![
+            Field::Password,
+            security_token(token),
+            consumer_secret(secret),
         ],
+        Credential::ClientCredentials { .. } => vec![Field::ConsumerSecret],
+        Credential::JwtBearer {
+            consumer_secret: secret,
+            ..
+        } => vec![Field::PrivateKey, consumer_secret(secret)],
+        Credential::RefreshToken {
+            consumer_secret: secret,
+            ..
+        } => vec![Field::RefreshToken, consumer_secret(secret)],
+    };
+    fields
+        .into_iter()
+        .map(|field| (field, secret_of(credential, field).unwrap_or_default()))
+        .collect()
+}
+
+/// A credential from its opened fields, which must be just those of its flow; their memory moves into it.
+pub(super) fn credential_from_fields(
+    flow: FlowKind,
+    fields: Vec<(Field, Zeroizing<Vec<u8>>)>,
+) -> Result<Credential, Malformed> {
+    let mut fields = OpenedFields(fields);
+    let credential = match flow {
+        FlowKind::SoapLogin => Credential::SoapLogin {
+            password: Password::new(fields.take(Field::Password)?),
+            security_token: fields.security_token()?,
+        },
+        FlowKind::UsernamePassword => Credential::UsernamePassword {
+            password: Password::new(fields.take(Field::Password)?),
+            security_token: fields.security_token()?,
+            consumer_secret: fields.consumer_secret()?,
+        },
+        FlowKind::ClientCredentials => Credential::ClientCredentials {
+            consumer_secret: ConsumerSecret::new(fields.take(Field::ConsumerSecret)?),
+        },
+        FlowKind::JwtBearer => Credential::JwtBearer {
+            private_key: PrivateKey::new(fields.take(Field::PrivateKey)?),
+            consumer_secret: fields.consumer_secret()?,
+        },
+        FlowKind::RefreshToken => Credential::RefreshToken {
+            refresh_token: RefreshToken::new(fields.take(Field::RefreshToken)?),
+            consumer_secret: fields.consumer_secret()?,
+        },
+    };
+    if fields.0.is_empty() {
+        Ok(credential)
+    } else {
+        Err("it has a part that its flow does not have")
     }
 }
 
-/// A credential from its opened fields; their memory moves into it.
-pub(super) fn credential_from_fields(
-    flow: Flow,
-    password: Zeroizing<Vec<u8>>,
-    security_token: Option<Zeroizing<Vec<u8>>>,
-) -> Result<Credential, Malformed> {
-    match flow {
-        Flow::SoapLogin => Ok(Credential::SoapLogin {
-            password: Password::new(into_text(password)?),
-            security_token: security_token
-                .map(|token| into_text(token).map(SecurityToken::new))
-                .transpose()?,
-        }),
+/// What of a credential is still to be put together.
+struct OpenedFields(Vec<(Field, Zeroizing<Vec<u8>>)>);
+
+impl OpenedFields {
+    fn take(&mut self, field: Field) -> Result<String, Malformed> {
+        let at = self.0.iter().position(|(found, _)| *found == field);
+        let at = at.ok_or("a part is missing")?;
+        into_text(self.0.swap_remove(at).1)
     }
+
+    /// The secret, or its absence, which must be stated: a row that was only dropped is not absent.
+    fn take_or(&mut self, field: Field, absent: Field) -> Result<Option<String>, Malformed> {
+        if self.0.iter().any(|(found, _)| *found == field) {
+            return self.take(field).map(Some);
+        }
+        self.take(absent).map(|_| None)
+    }
+
+    fn security_token(&mut self) -> Result<Option<SecurityToken>, Malformed> {
+        let token = self.take_or(Field::SecurityToken, Field::NoSecurityToken)?;
+        Ok(token.map(SecurityToken::new))
+    }
+
+    fn consumer_secret(&mut self) -> Result<Option<ConsumerSecret>, Malformed> {
+        let secret = self.take_or(Field::ConsumerSecret, Field::NoConsumerSecret)?;
+        Ok(secret.map(ConsumerSecret::new))
+    }
+}
+
+fn secret_of(credential: &Credential, field: Field) -> Option<&[u8]> {
+    // EXPOSE: the cipher, through `Keys::seal`
+    let text = match field {
+        Field::Password => credential.password()?.expose(),
+        Field::SecurityToken => credential.security_token()?.expose(),
+        Field::ConsumerSecret => credential.consumer_secret()?.expose(),
+        Field::PrivateKey => credential.private_key()?.expose(),
+        Field::RefreshToken => credential.refresh_token()?.expose(),
+        Field::Audit | Field::Record | Field::NoSecurityToken | Field::NoConsumerSecret => {
+            return None;
+        }
+    };
+    Some(text.as_bytes())
 }
 
 /// Longer records make the buffer grow, which leaves a copy that is not wiped. They hold no secret.
@@ -96,20 +183,21 @@ const TYPICAL_RECORD_LEN: usize = 2048;
 #[serde(deny_unknown_fields)]
 struct StoredRecord {
     name: String,
+    /// Empty where the flow sends none.
     username: String,
     login_host: String,
-    flow: StoredFlow,
+    flow: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    consumer_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audience: Option<String>,
     pin: Option<StoredPin>,
     credential_version: u64,
     created_ms: u64,
     credential_changed_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remind_after_ms: Option<u64>,
     ledger: StoredLedger,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum StoredFlow {
-    SoapLogin,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,6 +205,8 @@ enum StoredFlow {
 struct StoredPin {
     org_id: String,
     user_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,28 +242,57 @@ impl StoredRecord {
     fn new(record: &Record, ledger: &Ledger) -> Self {
         Self {
             name: record.name.as_str().to_owned(),
-            username: record.username.clone(),
+            username: record.flow.username().unwrap_or_default().to_owned(),
             login_host: record.login_host.as_str().to_owned(),
-            flow: match record.flow {
-                Flow::SoapLogin => StoredFlow::SoapLogin,
+            flow: record.flow.kind().name().to_owned(),
+            consumer_key: record.flow.consumer_key().map(str::to_owned),
+            audience: match &record.flow {
+                Flow::JwtBearer { audience, .. } => Some(audience.clone()),
+                Flow::SoapLogin { .. }
+                | Flow::UsernamePassword { .. }
+                | Flow::ClientCredentials { .. }
+                | Flow::RefreshToken { .. } => None,
             },
             pin: record.pin.as_ref().map(|pin| StoredPin {
                 org_id: pin.org_id.clone(),
                 user_id: pin.user_id.clone(),
+                username: pin.username.clone(),
             }),
             credential_version: record.credential_version,
             created_ms: to_ms(record.created_at),
             credential_changed_ms: to_ms(record.credential_changed_at),
+            remind_after_ms: record.remind_after.map(duration_ms),
             ledger: StoredLedger::from(ledger),
         }
     }
-}
 
-impl From<StoredFlow> for Flow {
-    fn from(flow: StoredFlow) -> Self {
-        match flow {
-            StoredFlow::SoapLogin => Self::SoapLogin,
-        }
+    /// The flow with what belongs to it, and nothing else.
+    fn flow(&self) -> Result<Flow, Malformed> {
+        let kind = FlowKind::from_name(&self.flow).ok_or("its flow is unknown")?;
+        let username = self.username.clone();
+        let no_key = "it has no consumer key";
+        Ok(
+            match (kind, self.consumer_key.clone(), self.audience.clone()) {
+                (FlowKind::SoapLogin, None, None) => Flow::SoapLogin { username },
+                (FlowKind::UsernamePassword, Some(consumer_key), None) => Flow::UsernamePassword {
+                    username,
+                    consumer_key,
+                },
+                (FlowKind::ClientCredentials, Some(consumer_key), None) => {
+                    Flow::ClientCredentials { consumer_key }
+                }
+                (FlowKind::JwtBearer, Some(consumer_key), Some(audience)) => Flow::JwtBearer {
+                    username,
+                    consumer_key,
+                    audience,
+                },
+                (FlowKind::RefreshToken, Some(consumer_key), None) => {
+                    Flow::RefreshToken { consumer_key }
+                }
+                (_, None, _) => return Err(no_key),
+                (_, Some(_), _) => return Err("it has settings that its flow does not have"),
+            },
+        )
     }
 }
 

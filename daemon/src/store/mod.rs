@@ -20,8 +20,9 @@ use std::{
 use redb::{ReadableTable, StorageBackend};
 
 use crate::{
+    credential::Credential,
     ledger::Ledger,
-    record::{Credential, Record, RecordId},
+    record::{Record, RecordId},
     secret::Passphrase,
 };
 
@@ -150,6 +151,12 @@ impl Store {
         &self.path
     }
 
+    /// What each key slot costs to try, in the order of the slots.
+    #[must_use]
+    pub fn slot_costs(&self) -> Vec<KdfCost> {
+        self.header.slots.iter().map(|slot| slot.cost).collect()
+    }
+
     /// Unwraps the vault key. Slow by design: call it where blocking is allowed.
     ///
     /// # Errors
@@ -234,7 +241,7 @@ impl Store {
         credential: Option<&Credential>,
     ) -> Result<Revision, StoreError> {
         self.check_owner(keys)?;
-        if credential.is_some_and(|credential| credential.flow() != record.flow) {
+        if credential.is_some_and(|credential| credential.flow() != record.flow.kind()) {
             return Err(StoreError::Refused {
                 problem: "a credential would be stored with a record of another flow",
             });

@@ -1,7 +1,6 @@
 //! The vault's tables and what their rows hold.
 
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, TableError};
-use zeroize::Zeroizing;
 
 use super::{
     Revision, StoredRecord, encode,
@@ -9,8 +8,9 @@ use super::{
     seal::{self, Field, Keys, Place},
 };
 use crate::{
+    credential::Credential,
     ledger::Ledger,
-    record::{Credential, Record, RecordId},
+    record::{Record, RecordId},
 };
 
 /// [`HEADER_ROW`] and [`CODE_ROW`]. This table keeps its name and shape in every format.
@@ -41,13 +41,12 @@ pub(super) struct BadRow {
 /// The rows of one record, still sealed.
 pub(super) struct SealedRecord {
     record: Vec<u8>,
-    password: Option<Vec<u8>>,
-    security_token: Option<Vec<u8>>,
-    no_security_token: Option<Vec<u8>>,
+    /// Each with the number of its field.
+    secrets: Vec<(u8, Vec<u8>)>,
 }
 
 /// A credential's rows, sealed for one record and version.
-pub(super) struct SealedCredential([(Field, Vec<u8>); 2]);
+pub(super) struct SealedCredential(Vec<(Field, Vec<u8>)>);
 
 impl SealedRecord {
     /// `None` if there is no such record.
@@ -55,19 +54,21 @@ impl SealedRecord {
         transaction: &ReadTransaction,
         id: RecordId,
     ) -> Result<Option<Self>, redb::Error> {
-        let secrets = transaction.open_table(SECRETS)?;
-        let field = |field| -> Result<Option<Vec<u8>>, redb::Error> {
-            let row = secrets.get(&secret_key(id, field))?;
-            Ok(row.map(|row| row.value().to_vec()))
-        };
         let Some(record) = transaction.open_table(RECORDS)?.get(&id.0)? else {
             return Ok(None);
         };
+        let mut secrets = Vec::new();
+        let [first, last] = &secret_keys(id);
+        for row in transaction
+            .open_table(SECRETS)?
+            .range::<&[u8; 17]>(first..=last)?
+        {
+            let (key, sealed) = row?;
+            secrets.push((key.value()[16], sealed.value().to_vec()));
+        }
         Ok(Some(Self {
             record: record.value().to_vec(),
-            password: field(Field::Password)?,
-            security_token: field(Field::SecurityToken)?,
-            no_security_token: field(Field::NoSecurityToken)?,
+            secrets,
         }))
     }
 
@@ -81,25 +82,18 @@ impl SealedRecord {
             what,
             place: format!("the credential of record `{}`", record.name),
         };
-        let open = |field, sealed: &Option<Vec<u8>>| -> Result<Zeroizing<Vec<u8>>, BadRow> {
+        let mut fields = Vec::with_capacity(self.secrets.len());
+        for (number, sealed) in &self.secrets {
+            let field = Field::of_secret(*number).ok_or_else(|| bad(NOT_AUTHENTIC))?;
             let place = Place {
                 record: record.id,
                 field,
                 version: record.credential_version,
             };
-            let sealed = sealed.as_ref().ok_or_else(|| bad("a part is missing"))?;
-            keys.open(place, sealed).map_err(|_| bad(NOT_AUTHENTIC))
-        };
-        let password = open(Field::Password, &self.password)?;
-        let token = match (&self.security_token, &self.no_security_token) {
-            (token @ Some(_), None) => Some(open(Field::SecurityToken, token)?),
-            (None, none) => {
-                open(Field::NoSecurityToken, none)?;
-                None
-            }
-            (Some(_), Some(_)) => return Err(bad("it has a token and has none")),
-        };
-        encode::credential_from_fields(record.flow, password, token).map_err(bad)
+            let opened = keys.open(place, sealed).map_err(|_| bad(NOT_AUTHENTIC))?;
+            fields.push((field, opened));
+        }
+        encode::credential_from_fields(record.flow.kind(), fields).map_err(bad)
     }
 }
 
@@ -117,8 +111,10 @@ impl SealedCredential {
             };
             keys.seal(place, secret).map(|sealed| (field, sealed))
         };
-        let [first, second] = encode::credential_fields(credential);
-        Ok(Self([seal(first)?, seal(second)?]))
+        let fields = encode::credential_fields(credential);
+        Ok(Self(
+            fields.into_iter().map(seal).collect::<Result<_, _>>()?,
+        ))
     }
 
     /// Writes it in place of the one before.
@@ -189,21 +185,20 @@ pub(super) fn credential_version(
     secrets: &SecretRows<'_>,
     id: RecordId,
 ) -> Result<Option<u64>, redb::Error> {
-    let row = secrets.get(&secret_key(id, Field::Password))?;
-    Ok(row.and_then(|row| seal::claimed_version(row.value())))
+    // All rows of a credential are written at once, under one version.
+    let [first, last] = &secret_keys(id);
+    let Some(row) = secrets.range::<&[u8; 17]>(first..=last)?.next() else {
+        return Ok(None);
+    };
+    Ok(seal::claimed_version(row?.1.value()))
 }
 
 pub(super) fn remove_credential(
     secrets: &mut SecretRows<'_>,
     id: RecordId,
 ) -> Result<(), redb::Error> {
-    for field in [
-        Field::Password,
-        Field::SecurityToken,
-        Field::NoSecurityToken,
-    ] {
-        secrets.remove(&secret_key(id, field))?;
-    }
+    let [first, last] = &secret_keys(id);
+    secrets.retain_in::<&[u8; 17], _>(first..=last, |_, _| false)?;
     Ok(())
 }
 
@@ -222,6 +217,16 @@ pub(super) fn read_header(transaction: &ReadTransaction) -> Outcome<Option<(Vec<
 }
 
 const NOT_AUTHENTIC: &str = "it was altered, or put here from elsewhere";
+
+/// The first and the last key that a secret of this record can have.
+fn secret_keys(RecordId(id): RecordId) -> [[u8; 17]; 2] {
+    let key = |field| {
+        let mut key = [field; 17];
+        key[..16].copy_from_slice(&id);
+        key
+    };
+    [key(0), key(u8::MAX)]
+}
 
 fn secret_key(id: RecordId, field: Field) -> [u8; 17] {
     let mut key = [0; 17];

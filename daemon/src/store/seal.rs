@@ -66,6 +66,28 @@ pub(super) enum Field {
     NoSecurityToken = 4,
     /// What is kept for the audit, of no record.
     Audit = 64,
+    ConsumerSecret = 5,
+    /// As [`Field::NoSecurityToken`], for an app that needs no secret.
+    NoConsumerSecret = 6,
+    PrivateKey = 7,
+    RefreshToken = 8,
+}
+
+impl Field {
+    /// The part of a credential that has this number.
+    pub(super) fn of_secret(number: u8) -> Option<Self> {
+        [
+            Self::Password,
+            Self::SecurityToken,
+            Self::NoSecurityToken,
+            Self::ConsumerSecret,
+            Self::NoConsumerSecret,
+            Self::PrivateKey,
+            Self::RefreshToken,
+        ]
+        .into_iter()
+        .find(|field| *field as u8 == number)
+    }
 }
 
 /// Where a sealed value belongs.

@@ -1,22 +1,28 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::task;
 use tracing::info;
 
-use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential};
+use super::{NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind};
 use crate::{
+    credential::{Credential, Flow},
+    environment::Environment,
     error::Error,
     host::Host,
     ledger::Ledger,
-    record::{Credential, Record, RecordName, check_username},
+    record::{Record, RecordName},
     salesforce::hosts::doubt,
     secret::Passphrase,
     session::{
         Session,
         decision::Want,
-        entry::{Entry, is_in_doubt},
+        entry::{Amendment, Entry, is_in_doubt},
         refresh::Refresher,
     },
     store::{Keys, Store, StoredRecord, new_record_id},
@@ -26,9 +32,14 @@ use crate::{
 #[derive(Debug)]
 pub struct NewRecord {
     pub name: RecordName,
-    pub username: String,
     pub login_host: Host,
+    pub flow: Flow,
+    /// Of that flow.
     pub credential: Credential,
+    /// What the operator says that the org is.
+    pub environment: Option<Environment>,
+    /// See [`Record::remind_after`].
+    pub remind_after: Option<Duration>,
 }
 
 /// What a check found.
@@ -119,16 +130,17 @@ impl Vault {
     /// # Errors
     /// If the name is taken, a field is wrong, the host may see no credential, or it can't be written.
     pub async fn add(self: &Arc<Self>, new: NewRecord) -> Result<(RecordView, Vec<String>), Error> {
-        check_username(&new.username).map_err(|problem| Error::InvalidArgument {
-            field: "username",
-            problem: problem.to_owned(),
-        })?;
+        credential::check_flow(&new.flow)?;
+        credential::check_login_host(&new.flow, &new.login_host)?;
         credential::check(&new.credential)?;
+        kind::check(new.environment, &new.login_host, &new.flow)?;
         self.parts
             .login
             .permit(&new.login_host)
             .map_err(Error::HostNotAllowed)?;
-        let warnings = doubt(&new.username, &new.login_host)
+        let username = new.flow.username();
+        let warnings = username
+            .and_then(|username| doubt(username, &new.login_host))
             .into_iter()
             .chain(credential::doubts(&new.credential))
             .collect();
@@ -145,8 +157,8 @@ impl Vault {
         name: RecordName,
         new: NewSecrets,
     ) -> Result<(RecordView, bool, Vec<String>), Error> {
-        if new.password.is_none() && new.security_token.is_none() {
-            let problem = "give a password, a security token, or both".to_owned();
+        if !new.has_secrets() && new.remind_after.is_none() {
+            let problem = "give a secret to change".to_owned();
             return Err(Error::InvalidArgument {
                 field: "password",
                 problem,
@@ -156,15 +168,26 @@ impl Vault {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
             let mut warnings = Vec::new();
-            let changed = entry.set_credential(&refresher.store, &refresher.keys, now, |old| {
-                let merged = credential::merge(old, new);
+            let amendment = Amendment {
+                now,
+                remind_after: new.remind_after,
+            };
+            let changed = entry.amend(&refresher.store, &refresher.keys, amendment, |old| {
+                if !new.has_secrets() {
+                    return Ok(old.clone());
+                }
+                let merged = credential::merge(old, new)?;
                 credential::check(&merged)?;
                 warnings = credential::doubts(&merged);
                 Ok(merged)
             })?;
             vault.changed.send_replace(());
             info!(record = %name, changed, "set the credential");
-            Ok((RecordView::of(&entry, now), changed, warnings))
+            Ok((
+                RecordView::of(&entry, &vault.parts.retirements, now),
+                changed,
+                warnings,
+            ))
         })
         .await
     }
@@ -291,13 +314,13 @@ impl Vault {
         let record = Record {
             id: new_record_id()?,
             name: new.name.clone(),
-            username: new.username,
             login_host: new.login_host,
-            flow: new.credential.flow(),
+            flow: new.flow,
             pin: None,
             credential_version: 1,
             created_at: now,
             credential_changed_at: now,
+            remind_after: new.remind_after,
         };
         let ledger = Ledger::default();
         let put = refresher.store.put(
@@ -318,7 +341,7 @@ impl Vault {
             ledger,
             revision,
         }));
-        let view = RecordView::of(&entry, now);
+        let view = RecordView::of(&entry, &self.parts.retirements, now);
         info!(record = %new.name, "added the record");
         if let Phase::Unlocked(open) = &mut *self.write() {
             open.records.insert(new.name, entry);

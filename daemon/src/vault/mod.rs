@@ -5,6 +5,8 @@
 
 mod administration;
 mod credential;
+pub mod doctor;
+mod kind;
 mod view;
 
 pub use administration::{Checked, NewRecord};
@@ -15,7 +17,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -26,9 +28,13 @@ use tokio::{
 use crate::{
     audit::{Audit, event::Fingerprint},
     clock::Clock,
+    environment::Environment,
     error::Error,
+    failure::Failure,
+    host::Host,
     record::{RecordId, RecordName, same_org},
-    salesforce::Login,
+    retirement::{Nearness, Retirements},
+    salesforce::{Login, Survey},
     secret::SessionId,
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
     store::{KdfCost, Keys, Store, StoreError},
@@ -48,6 +54,8 @@ pub struct Parts {
     pub kdf: KdfCost,
     /// Told about logins, and when the vault is unlocked and locked.
     pub audit: Audit,
+    /// What Salesforce is taking away.
+    pub retirements: Arc<Retirements>,
 }
 
 /// The vault of this daemon.
@@ -92,6 +100,8 @@ pub struct SessionRequest {
     pub want: Want,
     /// The org that the record must belong to, as 15 or 18 characters.
     pub expect_org: Option<String>,
+    /// The kind of org that the record must belong to.
+    pub expect_environment: Option<Environment>,
     /// How long to wait for a record to become usable, at most [`LONGEST_WAIT`].
     pub wait: Duration,
 }
@@ -201,10 +211,13 @@ impl Vault {
             // Before anything is sent: a job that names the wrong org must not cost a login.
             is_expected(expected, &pin.org_id)?;
         }
+        let environment = request.expect_environment;
+        kind::is_expected(environment, kind::known(&entry))?;
         let session = refresher.session(&entry, request.want).await?;
         if let Some(expected) = expected {
             is_expected(expected, &session.org_id)?;
         }
+        kind::is_expected(environment, Some(Environment::of_flag(session.sandbox)))?;
         Ok(session)
     }
 
@@ -219,7 +232,7 @@ impl Vault {
             .opened(&phase)?
             .records
             .values()
-            .map(|entry| RecordView::of(entry, now))
+            .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
             .collect())
     }
 
@@ -229,7 +242,43 @@ impl Vault {
     /// If there is none of this name, or the vault is missing or locked.
     pub fn record(&self, name: &str) -> Result<RecordView, Error> {
         let (_, entry) = self.find(name)?;
-        Ok(RecordView::of(&entry, self.parts.clock.now()))
+        Ok(RecordView::of(
+            &entry,
+            &self.parts.retirements,
+            self.parts.clock.now(),
+        ))
+    }
+
+    /// What a job that was just given a session of this record should know, if anything.
+    #[must_use]
+    pub fn warnings(&self, name: &str) -> Vec<String> {
+        let Ok((_, entry)) = self.find(name) else {
+            return Vec::new();
+        };
+        let record = Arc::clone(&entry.lock().record);
+        let now = self.parts.clock.now();
+        let retirements = &self.parts.retirements;
+        retirements
+            .of(record.flow.kind(), &record.login_host)
+            .filter(|retirement| retirement.nearness(now) > Nearness::Ahead)
+            .map(|retirement| retirement.text.to_string())
+            .collect()
+    }
+
+    /// What a login host tells without a login, and the time here when it told it.
+    pub async fn survey(&self, host: &Host) -> (Result<Survey, Failure>, SystemTime) {
+        let survey = self.parts.login.survey(host).await;
+        (survey, self.parts.clock.now())
+    }
+
+    /// What each key slot costs to try; none if there is no vault.
+    #[must_use]
+    pub fn slot_costs(&self) -> Vec<KdfCost> {
+        match &*self.read() {
+            Phase::Missing => Vec::new(),
+            Phase::Locked(store) => store.slot_costs(),
+            Phase::Unlocked(open) => open.refresher.store.slot_costs(),
+        }
     }
 
     /// How the audit names a session of this vault, whether it is known here or not.

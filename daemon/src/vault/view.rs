@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     record::Record,
+    retirement::{Nearness, Retirement, Retirements},
     session::{Session, decision::Activity, entry::Entry},
 };
 
@@ -21,6 +22,8 @@ pub struct RecordView {
     pub generation: u64,
     /// Logins sent or about to be, those that failed included.
     pub logins: u64,
+    /// What Salesforce is taking away from its way of logging in, by date.
+    pub retirements: Vec<(Retirement, Nearness)>,
     /// The moment.
     pub at: SystemTime,
 }
@@ -28,7 +31,7 @@ pub struct RecordView {
 impl RecordView {
     /// The record as it is now.
     #[must_use]
-    pub fn of(entry: &Entry, now: SystemTime) -> Self {
+    pub fn of(entry: &Entry, retirements: &Retirements, now: SystemTime) -> Self {
         let state = entry.lock();
         Self {
             record: Arc::clone(&state.record),
@@ -36,6 +39,10 @@ impl RecordView {
             session: state.machine.session().cloned(),
             generation: state.machine.ledger().generation,
             logins: state.machine.logins(),
+            retirements: retirements
+                .of(state.record.flow.kind(), &state.record.login_host)
+                .map(|retirement| (retirement.clone(), retirement.nearness(now)))
+                .collect(),
             at: now,
         }
     }

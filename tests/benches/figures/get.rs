@@ -21,12 +21,8 @@ pub(crate) async fn run() -> Result<(), Failed> {
     let programs = Programs::build()?;
     let stage = Stage::with_records(1).await?;
     let socket = stage.socket().display().to_string();
-    let ours = || {
-        stage
-            .sfvault
-            .environment(command(&programs.sfvault, &["get", RECORD]))
-    };
-    let bare = || command(&programs.bare, &[&socket, RECORD]);
+    let ours = || alike(&stage, command(&programs.sfvault, &["get", RECORD]));
+    let bare = || alike(&stage, command(&programs.bare, &[&socket, RECORD]));
 
     head("`sfvault get` as packaged, a whole process, microseconds");
     let line = |what, reference: &dyn Fn() -> Command, goal| -> Result<(), Failed> {
@@ -109,6 +105,13 @@ fn command(program: &Path, arguments: &[&str]) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
+}
+
+/// Both get the same few variables: what the standard library does to put together another environment than its own
+/// would count as the program's.
+fn alike(stage: &Stage, mut command: Command) -> Command {
+    command.env_clear();
+    stage.sfvault.environment(command)
 }
 
 /// Microseconds from before it starts until it has ended.

@@ -12,9 +12,10 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use sfvaultd::{
     audit::Audit,
     clock::SystemClock,
+    credential::{Credential, Flow},
     host::Host,
     ledger::Ledger,
-    record::{Credential, Flow, Record, RecordName},
+    record::{Record, RecordName},
     salesforce::{SalesforceLogin, environment::Environment, settings::Settings},
     secret::{Passphrase, Password, SecurityToken},
     store::{KdfCost, Store, new_record_id},
@@ -156,9 +157,14 @@ impl Filled {
         let settings = Settings::default();
         let parts = Parts {
             clock: Arc::new(SystemClock),
-            login: Arc::new(SalesforceLogin::new(settings, Environment::default())),
+            login: Arc::new(SalesforceLogin::new(
+                settings,
+                Environment::default(),
+                Arc::new(SystemClock),
+            )),
             kdf: KdfCost::default(),
             audit: Audit::nowhere(),
+            retirements: Arc::default(),
         };
         Ok(Vault::open(&self.path(), parts)?)
     }
@@ -200,13 +206,15 @@ fn record(name: &str) -> Result<Record, Failed> {
     Ok(Record {
         id: new_record_id()?,
         name: name_of(name)?,
-        username: format!("{name}@acme.example"),
         login_host: host()?,
-        flow: Flow::SoapLogin,
+        flow: Flow::SoapLogin {
+            username: format!("{name}@acme.example"),
+        },
         pin: None,
         credential_version: 1,
         created_at: SystemTime::UNIX_EPOCH,
         credential_changed_at: SystemTime::UNIX_EPOCH,
+        remind_after: None,
     })
 }
 
@@ -214,9 +222,13 @@ fn new_record(number: u32) -> Result<NewRecord, Failed> {
     let name = format!("added-{number}");
     Ok(NewRecord {
         name: name_of(&name)?,
-        username: format!("{name}@acme.example"),
         login_host: host()?,
+        flow: Flow::SoapLogin {
+            username: format!("{name}@acme.example"),
+        },
         credential: credential(),
+        environment: None,
+        remind_after: None,
     })
 }
 

@@ -76,6 +76,7 @@ fn answer(status: u16, content_type: Option<&str>, body: &[u8]) -> Answer {
         status,
         content_type: content_type.map(str::to_owned),
         retry_after: None,
+        date: None,
         redirects_to: None,
         body: WipedBuffer::from(body),
     }
@@ -219,6 +220,52 @@ fn a_dead_session_and_a_barred_one_are_told_apart() {
         proof(Ok(expired), &[]).unwrap_err().class,
         Class::PasswordExpired
     );
+}
+
+/// "User Info Endpoint": plain words with status 403.
+#[test]
+fn userinfo_calls_a_session_dead_in_one_way_only() {
+    const DEAD: &str =
+        r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
+    const BARRED: &str = r#"[{"message":"This session is not valid for use with the REST API",
+        "errorCode":"INVALID_SESSION_ID"}]"#;
+    for (status, text, class) in [
+        (403, "Bad_OAuth_Token", Class::SessionDead),
+        (403, " Bad_OAuth_Token\n", Class::SessionDead),
+        (401, DEAD, Class::SessionDead),
+        (401, BARRED, Class::SessionBarred),
+        (403, "Missing_OAuth_Token", Class::Protocol),
+        (403, "Wrong_Org", Class::Protocol),
+        (
+            403,
+            "Your Bad_OAuth_Token is blocked by a proxy",
+            Class::Protocol,
+        ),
+        (403, "", Class::Protocol),
+        (400, "Bad_OAuth_Token", Class::Protocol),
+        (200, "Bad_OAuth_Token", Class::Protocol),
+        (200, "{}", Class::Protocol),
+        (302, DEAD, Class::WrongHost),
+        (404, "", Class::WrongHost),
+        (503, "<html>", Class::Unavailable),
+        (504, "<html>", Class::Unavailable),
+    ] {
+        let failure = user_info(Ok(answer(status, None, text.as_bytes())), &[]).unwrap_err();
+        assert_eq!(failure.class, class, "{status} {text}: {failure}");
+    }
+    let page = answer(200, Some("text/html"), b"<html>");
+    assert_eq!(
+        user_info(Ok(page), &[]).unwrap_err().class,
+        Class::WrongHost
+    );
+}
+
+/// T43.
+#[test]
+fn userinfo_quotes_no_session() {
+    let word = answer(403, None, b"Bad_eyJhbGciOi");
+    let failure = user_info(Ok(word), &["eyJhbGciOi.e30.c2ln"]).unwrap_err();
+    assert!(!failure.to_string().contains("JhbG"), "{failure}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_grant_has_what_the_answer_says() {
     assert_eq!(grant.instance.as_str(), "acme.my.salesforce.com");
     assert_eq!(grant.org_id, "00Dxx0000001gPLEAY");
     assert_eq!(grant.user_id, "005xx000001Sv6AAAS");
-    assert_eq!(grant.username, "ETL@acme.com");
+    assert_eq!(grant.username.as_deref(), Some("ETL@acme.com"));
     assert!(grant.sandbox);
     assert_eq!(grant.timeout, Some(Duration::from_secs(7200)));
 }
@@ -48,7 +48,7 @@ fn what_the_answer_leaves_out_is_known_from_elsewhere() {
     assert_eq!(
         (
             grant.org_id.as_str(),
-            grant.username.as_str(),
+            grant.username.as_deref().unwrap(),
             grant.timeout
         ),
         ("00Dxx0000001gPLEAY", "etl@acme.com", None)
@@ -145,6 +145,7 @@ fn a_proof_tells_whose_session_it_is() {
     let expected = Proof {
         org_id: "00Dxx0000001gPLEAY".to_owned(),
         user_id: "005xx000001Sv6AAAS".to_owned(),
+        username: Some("ETL@acme.com".to_owned()),
         timeout: Some(Duration::from_secs(7200)),
     };
     assert_eq!(proof(&content(&xml)), Ok(expected));

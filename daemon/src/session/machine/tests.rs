@@ -21,9 +21,11 @@ fn grant(id: &str) -> Box<Grant> {
         instance: Host::parse("acme.my.salesforce.com").unwrap(),
         org_id: "00Dxx0000001gPLEAY".to_owned(),
         user_id: "005xx000001Sv6AAAS".to_owned(),
-        username: "etl@acme.example".to_owned(),
+        username: Some("etl@acme.example".to_owned()),
         sandbox: false,
         timeout: Some(TIMEOUT),
+        rotated: None,
+        hard_expiry: None,
     })
 }
 
@@ -37,6 +39,7 @@ fn proof() -> Proof {
     Proof {
         org_id,
         user_id,
+        username: None,
         timeout,
     }
 }
@@ -735,5 +738,102 @@ proptest! {
             }
             prop_assert!(machine.ledger().failed_at.len() <= Ledger::BUDGET);
         }
+    }
+}
+
+fn until(end: u64) -> Box<Grant> {
+    Box::new(Grant {
+        hard_expiry: Some(at(end)),
+        ..*grant("eyJ.e30.c2ln")
+    })
+}
+
+fn wanting(min_ttl: u64) -> Want {
+    Want {
+        min_ttl: Duration::from_secs(min_ttl),
+        ..Want::default()
+    }
+}
+
+/// A login at this second whose session ends at that one.
+fn logged_in_until(machine: &mut Machine, now: u64, end: u64, want: Want) {
+    let Decision::Start(stamp) = machine.acquire(want, at(now)) else {
+        panic!("no flight");
+    };
+    assert!(matches!(machine.step(stamp, at(now)), Some(Step::LogIn)));
+    let generation = machine.enter_login(stamp, at(now)).unwrap();
+    let outcome = Outcome::LoggedIn {
+        grant: until(end),
+        proof: proof(),
+        generation,
+    };
+    assert!(machine.complete(stamp, outcome, at(now), 0));
+}
+
+#[test]
+fn a_session_that_ends_too_soon_is_replaced_and_not_proved_for_ever() {
+    let mut machine = machine();
+    logged_in_until(&mut machine, 0, 7200, wanting(0));
+    // Too little is left for one who asks for ten minutes, though a proof would succeed.
+    logged_in_until(&mut machine, 6900, 14_100, wanting(600));
+    assert!(matches!(
+        machine.acquire(wanting(600), at(6900)),
+        Decision::Serve(_)
+    ));
+    assert_eq!(machine.logins(), 2);
+}
+
+#[test]
+fn a_session_that_ends_too_soon_is_kept_while_no_other_can_be_got() {
+    let mut machine = machine();
+    logged_in_until(&mut machine, 0, 7200, wanting(0));
+    machine.ledger.count_failure(at(6800));
+    machine.ledger.count_failure(at(6801));
+    assert!(matches!(
+        machine.acquire(wanting(600), at(6900)),
+        Decision::Refuse(Refusal::BudgetSpent { .. })
+    ));
+    assert!(matches!(
+        machine.acquire(wanting(0), at(6900)),
+        Decision::Start(_)
+    ));
+    assert!(machine.session().is_some());
+}
+
+#[test]
+fn what_no_new_session_lasts_for_costs_no_login() {
+    let mut machine = machine();
+    logged_in_until(&mut machine, 0, 60, wanting(0));
+    assert!(matches!(
+        machine.acquire(wanting(60), at(1)),
+        Decision::Refuse(Refusal::MinTtlTooLong { possible }) if possible == Duration::from_secs(60)
+    ));
+    assert_eq!(machine.logins(), 1);
+}
+
+#[test]
+fn an_assertion_that_expired_is_tried_once_more_and_never_again() {
+    let mut machine = machine();
+    for (now, class) in [(0, Class::ClockSkew), (60, Class::AppConfig)] {
+        let Decision::Start(stamp) = machine.acquire(Want::default(), at(now)) else {
+            panic!("no flight at {now}");
+        };
+        machine.step(stamp, at(now));
+        machine.enter_login(stamp, at(now)).unwrap();
+        let failed = Outcome::LoginFailed(failure(Class::ClockSkew));
+        assert!(machine.complete(stamp, failed, at(now), 0));
+        let Decision::Refuse(
+            Refusal::BackingOff { failure, .. } | Refusal::Latched { failure, .. },
+        ) = machine.acquire(Want::default(), at(now + 1))
+        else {
+            panic!("neither back-off nor latch at {now}");
+        };
+        assert_eq!(failure.class, class);
+    }
+    for now in [1000, 100_000] {
+        assert!(matches!(
+            machine.acquire(Want::default(), at(now)),
+            Decision::Refuse(Refusal::Latched { .. })
+        ));
     }
 }

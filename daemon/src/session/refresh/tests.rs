@@ -11,10 +11,11 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::{
     clock::SystemClock,
+    credential::{Credential, Flow},
     failure::Failure,
     host::Host,
     ledger::Ledger,
-    record::{Credential, Flow, RecordId},
+    record::RecordId,
     salesforce::{Exchange, HostRefused, Proof},
     secret::{Passphrase, Password, SessionId},
     store::{KdfCost, StoredRecord},
@@ -66,9 +67,11 @@ impl Login for Fake {
                         instance: Host::parse("acme.my.salesforce.com").unwrap(),
                         org_id: "00Dxx0000001gPLEAY".to_owned(),
                         user_id: "005xx000001Sv6AAAS".to_owned(),
-                        username: request.username.clone(),
+                        username: request.flow.username().map(str::to_owned),
                         sandbox: false,
                         timeout: Some(Duration::from_hours(2)),
+                        rotated: None,
+                        hard_expiry: None,
                     })
                 }
                 Script::Fail(class) => Err(failure(class)),
@@ -88,12 +91,17 @@ impl Login for Fake {
                 Ok(Proof {
                     org_id,
                     user_id,
+                    username: None,
                     timeout: None,
                 })
             } else {
                 Err(failure(Class::SessionDead))
             }
         })
+    }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
+        Box::pin(async { unreachable!("nobody asks") })
     }
 }
 
@@ -127,13 +135,15 @@ fn bench(script: Script) -> Bench {
     let record = Record {
         id: RecordId([7; 16]),
         name: RecordName::parse("prod").unwrap(),
-        username: "etl@acme.example".to_owned(),
         login_host: Host::parse("login.salesforce.com").unwrap(),
-        flow: Flow::SoapLogin,
+        flow: Flow::SoapLogin {
+            username: "etl@acme.example".to_owned(),
+        },
         pin: None,
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
+        remind_after: None,
     };
     let credential = Credential::SoapLogin {
         password: Password::new("hunter2".to_owned()),
@@ -327,6 +337,7 @@ async fn a_login_that_leads_to_another_org_is_an_error_and_gives_no_session() {
         let pin = Pin {
             org_id: "00Dxx0000009999EAY".to_owned(),
             user_id: "005xx000001Sv6AAAS".to_owned(),
+            username: None,
         };
         state.record = Arc::new(Record {
             pin: Some(pin),

@@ -10,16 +10,19 @@ fn full() -> (Record, Ledger) {
     let record = Record {
         id: RecordId([9; 16]),
         name: RecordName::parse("acme.prod").unwrap(),
-        username: "etl@acme.example \u{202e}\"\\\n\0".to_owned(),
         login_host: Host::parse("localhost:8443").unwrap(),
-        flow: Flow::SoapLogin,
+        flow: Flow::SoapLogin {
+            username: "etl@acme.example \u{202e}\"\\\n\0".to_owned(),
+        },
         pin: Some(Pin {
             org_id: "00D000000000001AAA".to_owned(),
             user_id: "005000000000001AAA".to_owned(),
+            username: None,
         }),
         credential_version: u64::MAX,
         created_at: at(0),
         credential_changed_at: at(1_700_000_000_123),
+        remind_after: Some(Duration::from_hours(90 * 24)),
     };
     let ledger = Ledger {
         generation: 42,
@@ -126,11 +129,110 @@ fn a_missing_token_is_a_field_of_its_own() {
     );
 }
 
+fn opened(fields: &[(Field, &[u8])]) -> Vec<(Field, Zeroizing<Vec<u8>>)> {
+    let own = |(field, secret): &(Field, &[u8])| (*field, Zeroizing::new(secret.to_vec()));
+    fields.iter().map(own).collect()
+}
+
 #[test]
 fn a_secret_that_is_no_text_is_refused() {
-    let secret = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
-    assert!(credential_from_fields(Flow::SoapLogin, secret(b"\xff"), None).is_err());
-    assert!(credential_from_fields(Flow::SoapLogin, secret(b"p"), Some(secret(b"\xff"))).is_err());
+    for (password, token) in [(&b"\xff"[..], &b"t"[..]), (b"p", b"\xff")] {
+        let fields = opened(&[(Field::Password, password), (Field::SecurityToken, token)]);
+        assert!(credential_from_fields(FlowKind::SoapLogin, fields).is_err());
+    }
+}
+
+/// One credential of each flow, with its optional secrets and without.
+fn credentials() -> Vec<Credential> {
+    let mut credentials = Vec::new();
+    for optional in [true, false] {
+        let password = Password::new("p".to_owned());
+        let security_token = optional.then(|| SecurityToken::new("t".to_owned()));
+        let consumer_secret = optional.then(|| ConsumerSecret::new("c".to_owned()));
+        credentials.extend([
+            Credential::SoapLogin {
+                password: password.clone(),
+                security_token: security_token.clone(),
+            },
+            Credential::UsernamePassword {
+                password,
+                security_token,
+                consumer_secret: consumer_secret.clone(),
+            },
+            Credential::ClientCredentials {
+                consumer_secret: ConsumerSecret::new("c".to_owned()),
+            },
+            Credential::JwtBearer {
+                private_key: PrivateKey::new("k".to_owned()),
+                consumer_secret: consumer_secret.clone(),
+            },
+            Credential::RefreshToken {
+                refresh_token: RefreshToken::new("r".to_owned()),
+                consumer_secret,
+            },
+        ]);
+    }
+    credentials
+}
+
+#[test]
+fn every_credential_comes_back_from_its_own_fields_only() {
+    for credential in credentials() {
+        let fields = opened(&credential_fields(&credential));
+        let back = credential_from_fields(credential.flow(), fields.clone()).unwrap();
+        assert!(back.matches(&credential), "{credential:?}");
+        for missing in 0..fields.len() {
+            let mut fields = fields.clone();
+            fields.remove(missing);
+            assert!(credential_from_fields(credential.flow(), fields).is_err());
+        }
+        let mut more = fields;
+        let foreign = match credential.flow() {
+            FlowKind::RefreshToken => Field::Password,
+            FlowKind::SoapLogin
+            | FlowKind::UsernamePassword
+            | FlowKind::ClientCredentials
+            | FlowKind::JwtBearer => Field::RefreshToken,
+        };
+        more.push((foreign, Zeroizing::new(b"x".to_vec())));
+        assert!(credential_from_fields(credential.flow(), more).is_err());
+    }
+}
+
+#[test]
+fn every_flow_comes_back_with_what_belongs_to_it() {
+    let username = || "etl@acme.example".to_owned();
+    let consumer_key = || "3MVG9".to_owned();
+    for flow in [
+        Flow::UsernamePassword {
+            username: username(),
+            consumer_key: consumer_key(),
+        },
+        Flow::ClientCredentials {
+            consumer_key: consumer_key(),
+        },
+        Flow::JwtBearer {
+            username: username(),
+            consumer_key: consumer_key(),
+            audience: "https://login.salesforce.com".to_owned(),
+        },
+        Flow::RefreshToken {
+            consumer_key: consumer_key(),
+        },
+    ] {
+        let (mut record, ledger) = full();
+        record.flow = flow;
+        let bytes = record_to_bytes(&record, &ledger).unwrap();
+        assert_eq!(
+            record_from_bytes(record.id, &bytes),
+            Ok((record.clone(), ledger))
+        );
+        let text = std::str::from_utf8(&bytes).unwrap();
+        let keyless = text.replace("\"consumer_key\":\"3MVG9\",", "");
+        assert!(record_from_bytes(record.id, keyless.as_bytes()).is_err());
+        let soap = text.replace(record.flow.kind().name(), "soap-login");
+        assert!(record_from_bytes(record.id, soap.as_bytes()).is_err());
+    }
 }
 
 proptest! {
@@ -142,7 +244,7 @@ proptest! {
     #[test]
     fn any_username_and_message_come_back(username in ".*", message in ".*") {
         let (mut record, mut ledger) = full();
-        record.username = username;
+        record.flow = Flow::SoapLogin { username };
         ledger.latch.as_mut().unwrap().failure.message = message;
         let bytes = record_to_bytes(&record, &ledger).unwrap();
         prop_assert_eq!(record_from_bytes(record.id, &bytes), Ok((record, ledger)));

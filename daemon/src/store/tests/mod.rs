@@ -17,8 +17,9 @@ use disk::Disk;
 
 use super::*;
 use crate::{
+    credential::Flow,
     host::Host,
-    record::{Flow, RecordName},
+    record::RecordName,
     secret::{Password, SecurityToken},
 };
 
@@ -49,13 +50,15 @@ fn record(number: u16) -> Record {
     Record {
         id: RecordId(id),
         name: RecordName::parse(&format!("record-{number}")).unwrap(),
-        username: format!("canary-user-{number}@acme.example"),
         login_host: Host::parse("canary.my.salesforce.com").unwrap(),
-        flow: Flow::SoapLogin,
+        flow: Flow::SoapLogin {
+            username: format!("canary-user-{number}@acme.example"),
+        },
         pin: None,
         credential_version: 1,
         created_at: at(0),
         credential_changed_at: at(1),
+        remind_after: None,
     }
 }
 

@@ -25,16 +25,19 @@ fn vector() -> [(StoredRecord, Credential); 2] {
         record: Record {
             id: RecordId(*b"vector-record-1!"),
             name: RecordName::parse("acme.prod").unwrap(),
-            username: "etl@acme.example".to_owned(),
             login_host: Host::parse("login.salesforce.com").unwrap(),
-            flow: Flow::SoapLogin,
+            flow: Flow::SoapLogin {
+                username: "etl@acme.example".to_owned(),
+            },
             pin: Some(Pin {
                 org_id: "00D000000000001EAA".to_owned(),
                 user_id: "005000000000001AAA".to_owned(),
+                username: None,
             }),
             credential_version: 3,
             created_at: ms(1_700_000_000_001),
             credential_changed_at: ms(1_700_000_600_999),
+            remind_after: None,
         },
         ledger: Ledger {
             generation: 41,
@@ -53,13 +56,15 @@ fn vector() -> [(StoredRecord, Credential); 2] {
         record: Record {
             id: RecordId(*b"vector-record-2!"),
             name: RecordName::parse("acme.uat@2").unwrap(),
-            username: "etl@acme.example.uat\u{20ac}\"\\".to_owned(),
             login_host: Host::parse("acme--uat.sandbox.my.salesforce.com:8443").unwrap(),
-            flow: Flow::SoapLogin,
+            flow: Flow::SoapLogin {
+                username: "etl@acme.example.uat\u{20ac}\"\\".to_owned(),
+            },
             pin: None,
             credential_version: 1,
             created_at: ms(0),
             credential_changed_at: ms(0),
+            remind_after: None,
         },
         ledger: Ledger {
             generation: 1,

@@ -13,8 +13,7 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    record::Credential,
-    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
     secret::SessionId,
 };
 
@@ -186,9 +185,10 @@ impl Login for Org {
 
     fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
         Box::pin(async move {
-            let Credential::SoapLogin { password, .. } = &request.credential;
+            let password = request.credential.password().unwrap();
+            let username = request.flow.username().unwrap();
             let gone = self.gone.notified();
-            let Some(judgement) = self.judge(&request.username, password.expose()) else {
+            let Some(judgement) = self.judge(username, password.expose()) else {
                 self.hangs.notify_one();
                 gone.await;
                 return Err(failure(Class::Unanswered));
@@ -198,9 +198,11 @@ impl Login for Org {
                 instance: Host::parse("acme.my.salesforce.com").unwrap(),
                 org_id: ORG.to_owned(),
                 user_id: USER.to_owned(),
-                username: request.username.clone(),
+                username: Some(username.to_owned()),
                 sandbox: false,
                 timeout: Some(Duration::from_hours(2)),
+                rotated: None,
+                hard_expiry: None,
             })
         })
     }
@@ -217,9 +219,14 @@ impl Login for Org {
             Ok(Proof {
                 org_id: ORG.to_owned(),
                 user_id: USER.to_owned(),
+                username: None,
                 timeout: None,
             })
         })
+    }
+
+    fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
+        Box::pin(async { unreachable!("nobody asks") })
     }
 }
 

@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     audit::Audit,
+    credential::{Credential, Flow},
     error::Error,
     host::Host,
-    record::{Credential, RecordName},
+    record::RecordName,
     secret::{Passphrase, Password, SecurityToken},
     session::decision::Want,
     store::{KdfCost, Store, StoreError, tests::disk::Disk},
@@ -183,12 +184,16 @@ impl World {
         let (username, password) = (self.new_username(name), self.new_password());
         let new = NewRecord {
             name: RecordName::parse(name).unwrap(),
-            username: username.clone(),
             login_host: Host::parse("login.salesforce.com").unwrap(),
+            flow: Flow::SoapLogin {
+                username: username.clone(),
+            },
             credential: Credential::SoapLogin {
                 password: Password::new(password.clone()),
                 security_token: Some(SecurityToken::new(TOKEN.to_owned())),
             },
+            environment: None,
+            remind_after: None,
         };
         let result = self.vault.add(new).await;
         self.changed(name, Some((username, password)), result.map(drop))
@@ -199,7 +204,7 @@ impl World {
         let known = self.known(name).map(|(username, _)| username);
         let new = NewSecrets {
             password: Some(Password::new(password.clone())),
-            security_token: None,
+            ..NewSecrets::default()
         };
         let result = self.vault.set(RecordName::parse(name).unwrap(), new).await;
         match known {
@@ -314,6 +319,7 @@ impl World {
             | Error::MinTtlTooLong { .. }
             | Error::ShuttingDown
             | Error::Store(_)
+            | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
@@ -346,19 +352,17 @@ impl World {
             return (None, 0);
         };
         let credential = store.credential(keys, &stored.record).unwrap();
-        let Credential::SoapLogin {
-            password,
-            security_token,
-        } = credential;
-        assert!(security_token.is_some_and(|token| token.expose() == TOKEN));
-        let known = (stored.record.username, password.expose().to_owned());
+        let (password, token) = (credential.password().unwrap(), credential.security_token());
+        assert!(token.is_some_and(|token| token.expose() == TOKEN));
+        let username = stored.record.username().unwrap().to_owned();
+        let known = (username, password.expose().to_owned());
         (Some(known), stored.ledger.generation)
     }
 
     /// The record's user, as far as the vault's memory knows, and no password.
     fn known(&self, name: &str) -> Known {
         let view = self.vault.record(name).ok()?;
-        Some((view.record.username.clone(), String::new()))
+        Some((view.record.username()?.to_owned(), String::new()))
     }
 
     fn new_username(&mut self, name: &str) -> String {
@@ -390,6 +394,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         audit: Audit::nowhere(),
+        retirements: Arc::default(),
     };
     let store = Store::open_backend(disk.clone())?;
     Ok(Vault::over(Path::new("(disk)"), Some(store), parts))

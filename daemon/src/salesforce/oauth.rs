@@ -1,0 +1,44 @@
+//! OAuth 2.0: what is sent to the token endpoint for each flow, and what comes back.
+//!
+//! `request` fills the forms, `answer` reads a grant, `refusal` says what an error means; `introspection` and
+//! `user_info` read what a session tells about itself; `lifetime` settles how long it is believed.
+
+mod answer;
+mod fields;
+mod introspection;
+mod lifetime;
+mod refusal;
+mod request;
+mod user_info;
+
+use std::time::SystemTime;
+
+use super::{Grant, classify, http::Answer};
+use crate::{credential::FlowKind, failure::Failure};
+
+pub(super) use answer::Expected;
+pub(super) use introspection::timeout;
+pub(super) use refusal::rest_fault;
+pub(super) use request::{Asked, Unsendable, introspect, token};
+pub(super) use user_info::proof;
+
+/// Where all flows ask for a session.
+pub(super) const TOKEN: &str = "/services/oauth2/token";
+/// Where an app asks how long a session of its own lives.
+pub(super) const INTROSPECT: &str = "/services/oauth2/introspect";
+/// Where a session tells whose it is.
+pub(super) const USER_INFO: &str = "/services/oauth2/userinfo";
+
+/// What the token endpoint's answer means. `secrets` are those that the request held; `now` is our clock's time.
+pub(super) fn login(
+    answer: &Answer,
+    flow: FlowKind,
+    expected: &Expected<'_>,
+    secrets: &[&str],
+    now: SystemTime,
+) -> Result<Grant, Failure> {
+    match refusal::read(answer, flow, secrets, now) {
+        Some(failure) => Err(failure),
+        None => answer::grant(answer.body.as_ref(), expected).map_err(classify::refused),
+    }
+}

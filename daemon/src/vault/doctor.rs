@@ -1,0 +1,325 @@
+//! What is wrong, or will be: findings about the daemon, its files, the way to Salesforce, and records.
+//!
+//! Everything here looks and tells; nothing changes, and nothing secret is sent.
+
+use std::{
+    fs,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use super::{LockState, RecordView};
+use crate::{
+    credential::FlowKind,
+    error::Error,
+    failure::{Class, Failure},
+    host::Host,
+    paths::{PathError, Paths, own_uid},
+    retirement::Nearness,
+    salesforce::{API_VERSION, Survey},
+    session::decision::{Activity, Refusal},
+    store::KdfCost,
+};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// For scripts; it never changes.
+    pub check: &'static str,
+    /// A path, a host or a record's name.
+    pub subject: String,
+    pub grade: Grade,
+    pub text: String,
+    /// Empty where nothing is to be done.
+    pub fix: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    Good,
+    Note,
+    Warning,
+    Problem,
+}
+
+/// Assertions live for three minutes, so a clock this far off begins to matter.
+const SKEW_DOUBTED: Duration = Duration::from_mins(1);
+/// With a clock this far off, Salesforce takes an assertion for expired.
+const SKEW_FATAL: Duration = Duration::from_mins(3);
+
+impl Finding {
+    fn new(check: &'static str, subject: impl Into<String>, grade: Grade, text: String) -> Self {
+        Self {
+            check,
+            subject: subject.into(),
+            grade,
+            text,
+            fix: String::new(),
+        }
+    }
+
+    fn fix(self, fix: impl Into<String>) -> Self {
+        Self {
+            fix: fix.into(),
+            ..self
+        }
+    }
+}
+
+/// The directories and sockets. The daemon would not have started over most of this; it may have changed since.
+#[must_use]
+pub fn places(paths: &Paths) -> Vec<Finding> {
+    let directories = match paths.check() {
+        Ok(()) => Finding::new(
+            "directories",
+            paths.data.display().to_string(),
+            Grade::Good,
+            format!(
+                "the data directory and the runtime directory `{}` are private",
+                paths.runtime.display()
+            ),
+        ),
+        Err(error) => {
+            let path = match &error {
+                PathError::Unsafe { path, .. } | PathError::Io { path, .. } => path,
+                PathError::NotAbsolute { .. } | PathError::NoHome => &paths.runtime,
+            };
+            let subject = path.display().to_string();
+            Finding::new("directories", subject, Grade::Problem, error.to_string())
+                .fix("mend it as said, then restart sfvaultd")
+        }
+    };
+    let sockets = ["sfvault.sock", "admin.sock"].map(|name| socket(&paths.runtime.join(name)));
+    std::iter::once(directories).chain(sockets).collect()
+}
+
+fn socket(path: &Path) -> Finding {
+    let finding = |grade, text: &str| {
+        Finding::new("socket", path.display().to_string(), grade, text.to_owned())
+    };
+    let restart = "restart sfvaultd, which makes its sockets anew";
+    match fs::symlink_metadata(path) {
+        Err(error) => finding(Grade::Problem, &format!("can't be looked at: {error}")).fix(restart),
+        Ok(meta) if !meta.file_type().is_socket() => {
+            finding(Grade::Problem, "is no socket").fix("move it away, then restart sfvaultd")
+        }
+        Ok(meta) if meta.uid() != own_uid() && meta.uid() != 0 => {
+            finding(Grade::Problem, &format!("belongs to uid {}", meta.uid())).fix(restart)
+        }
+        Ok(meta) => finding(Grade::Good, &format!("mode {:04o}", meta.mode() & 0o7777)),
+    }
+}
+
+/// The vault file, its key slots and its state.
+#[must_use]
+pub fn vault(path: &Path, state: LockState, slots: &[KdfCost]) -> Vec<Finding> {
+    let subject = path.display().to_string();
+    let finding = |check, grade, text: String| Finding::new(check, subject.clone(), grade, text);
+    let mut findings = vec![match state {
+        LockState::Missing => finding("vault", Grade::Problem, "there is no vault".to_owned())
+            .fix("`sfvault init` makes one"),
+        LockState::Locked => finding("vault", Grade::Problem, "it is locked".to_owned())
+            .fix("`sfvault unlock` unlocks it"),
+        LockState::Unlocked => finding("vault", Grade::Good, "it is unlocked".to_owned()),
+    }];
+    if let Ok(meta) = fs::symlink_metadata(path)
+        && meta.mode() & 0o077 != 0
+    {
+        let text = format!("has mode {:04o}", meta.mode() & 0o7777);
+        findings.push(
+            finding("vault-file", Grade::Problem, text).fix(format!("`chmod 600 {subject}`")),
+        );
+    }
+    let usual = KdfCost::default();
+    for (number, cost) in slots.iter().enumerate() {
+        let weak = cost.memory_kib < usual.memory_kib || cost.iterations < usual.iterations;
+        let text = format!(
+            "slot {}: passphrase, Argon2id with {} MiB and {} iterations",
+            number + 1,
+            cost.memory_kib / 1024,
+            cost.iterations
+        );
+        let grade = if weak { Grade::Warning } else { Grade::Good };
+        let slot = finding("key-slot", grade, text);
+        findings.push(if weak {
+            slot.fix("a stolen vault file is cheap to guess at; make the next vault without `kdf_…` in `config.toml`")
+        } else {
+            slot
+        });
+    }
+    findings
+}
+
+/// What could not be hardened.
+pub fn limits(warnings: impl IntoIterator<Item = String>) -> Vec<Finding> {
+    warnings
+        .into_iter()
+        .map(|text| {
+            Finding::new("limits", "sfvaultd", Grade::Warning, text)
+                .fix("`man sfvaultd` tells which limit of the service or user to raise")
+        })
+        .collect()
+}
+
+/// A record by what is known of it here.
+#[must_use]
+pub fn record(view: &RecordView) -> Vec<Finding> {
+    let name = view.record.name.as_str();
+    let mut findings = vec![state(view)];
+    let age = view
+        .at
+        .duration_since(view.record.credential_changed_at)
+        .unwrap_or_default();
+    let text = format!("its secrets are {} days old", age.as_secs() / 86_400);
+    let is_due = view.record.remind_after.is_some_and(|after| age >= after);
+    findings.push(if is_due {
+        Finding::new("credential-age", name, Grade::Warning, text).fix(format!(
+            "change them in Salesforce, then `sfvault set {name}`; `--remind never` ends the reminder"
+        ))
+    } else {
+        Finding::new("credential-age", name, Grade::Good, text)
+    });
+    for (retirement, nearness) in &view.retirements {
+        let (grade, when) = match nearness {
+            Nearness::Ahead => (Grade::Note, "ahead"),
+            Nearness::Soon => (Grade::Warning, "soon"),
+            Nearness::Over => (Grade::Problem, "over"),
+        };
+        let text = format!(
+            "{when}: {} (date {}; {})",
+            retirement.text,
+            retirement.certainty.name(),
+            retirement.source()
+        );
+        findings
+            .push(Finding::new("retirement", name, grade, text).fix(retirement.event.advice(name)));
+    }
+    findings
+}
+
+fn state(view: &RecordView) -> Finding {
+    let name = view.record.name.as_str();
+    let finding = |grade, text: String| Finding::new("record", name, grade, text);
+    let logins = format!("{} logins so far", view.logins);
+    match &view.activity {
+        Activity::Ready => finding(Grade::Good, format!("has a session; {logins}")),
+        Activity::Idle => finding(Grade::Good, format!("has no session; {logins}")),
+        Activity::InFlight => finding(Grade::Good, format!("is being logged in; {logins}")),
+        Activity::Barred(refusal) => match refusal {
+            Refusal::Latched { failure, .. } => {
+                finding(Grade::Problem, format!("does not log in any more: {failure}"))
+                    .fix(format!("`sfvault check {name}` tells what to do"))
+            }
+            Refusal::BackingOff { failure, .. } => {
+                finding(Grade::Warning, format!("waits before the next login: {failure}"))
+                    .fix(format!("`sfvault check {name}` tells more"))
+            }
+            Refusal::BudgetSpent { .. } => finding(
+                Grade::Warning,
+                "waits: two logins failed within 15 minutes, and Salesforce may lock users after three".to_owned(),
+            )
+            .fix(format!("mend the cause, then `sfvault check {name} --release`")),
+            Refusal::RefusedAgain { .. } | Refusal::MinTtlTooLong { .. } => finding(
+                Grade::Warning,
+                "its session lives, and yet jobs say that it was refused".to_owned(),
+            )
+            .fix("see IP and session policies under Setup > Security > Session Settings"),
+        },
+    }
+}
+
+/// The way to a login host, as a request without credentials found it.
+#[must_use]
+pub fn way(
+    host: &Host,
+    flow: FlowKind,
+    api_version: &str,
+    survey: Result<&Survey, &Failure>,
+    now: SystemTime,
+) -> Vec<Finding> {
+    let finding = |check, grade, text: String| Finding::new(check, host.as_str(), grade, text);
+    let survey = match survey {
+        Ok(survey) => survey,
+        Err(failure) => {
+            let fix = match failure.class {
+                Class::WrongHost => {
+                    "compare the login URL with Setup > Company Settings > My Domain"
+                }
+                Class::AccessPolicy
+                | Class::ApiVersion
+                | Class::AppConfig
+                | Class::BadCredentials
+                | Class::ClockSkew
+                | Class::LockedOut
+                | Class::LoginDisabled
+                | Class::OrgState
+                | Class::PasswordExpired
+                | Class::PinnedElsewhere
+                | Class::Protocol
+                | Class::RateLimited
+                | Class::RefreshDead
+                | Class::RestrictedHours
+                | Class::SessionBarred
+                | Class::SessionDead
+                | Class::Unanswered
+                | Class::Unavailable => {
+                    "see this host's network, DNS and proxy, `ca_file` in `config.toml`, and https://status.salesforce.com"
+                }
+            };
+            return vec![finding("reach", Grade::Problem, failure.to_string()).fix(fix)];
+        }
+    };
+    let mut findings = vec![finding(
+        "reach",
+        Grade::Good,
+        "answers over verified TLS as a Salesforce API host does".to_owned(),
+    )];
+    if let Some(theirs) = survey.server_time {
+        let skew = now.duration_since(theirs).unwrap_or_else(|e| e.duration());
+        let grade = match skew {
+            skew if skew >= SKEW_FATAL && flow == FlowKind::JwtBearer => Grade::Problem,
+            skew if skew >= SKEW_DOUBTED => Grade::Warning,
+            _ => Grade::Good,
+        };
+        let text = format!("this host's clock is {} s off Salesforce's", skew.as_secs());
+        let clock = finding("clock", grade, text);
+        findings.push(if grade > Grade::Good {
+            clock.fix(
+                "set this host's clock by NTP: deadlines of sessions and assertions hang on it",
+            )
+        } else {
+            clock
+        });
+    }
+    let mut wanted = vec![api_version];
+    if flow == FlowKind::SoapLogin && api_version != API_VERSION {
+        wanted.push(API_VERSION);
+    }
+    for version in wanted {
+        let offered = survey.versions.iter().any(|offered| offered == version);
+        let newest = survey.versions.last().map_or("", String::as_str);
+        findings.push(if offered {
+            let text = format!("offers API version {version}; the newest is {newest}");
+            finding("api-version", Grade::Good, text)
+        } else {
+            let text = format!("does not offer API version {version}; the newest is {newest}");
+            finding("api-version", Grade::Problem, text)
+                .fix("set `api_version` in `config.toml` to one that it offers, or update sfvaultd")
+        });
+    }
+    findings
+}
+
+/// Whether the record works, as a check found it.
+#[must_use]
+pub fn login(name: &str, result: &Result<bool, Error>) -> Finding {
+    let finding = |grade, text: String| Finding::new("login", name, grade, text);
+    match result {
+        Ok(true) => finding(Grade::Good, "works, with a new login".to_owned()),
+        Ok(false) => finding(Grade::Good, "works, with the session at hand".to_owned()),
+        Err(error) => finding(Grade::Problem, error.to_string())
+            .fix(format!("`sfvault check {name}` tells what to do")),
+    }
+}
