@@ -3,11 +3,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// Messages that carry a secret get no derived `Debug`: `src/lib.rs` writes a redacted one.
-const SECRET_MESSAGES: [&str; 10] = [
+const SECRET_MESSAGES: [&str; 11] = [
     "sfvault.v1.AddRecordRequest",
     "sfvault.v1.ClientCredentialsCredential",
     "sfvault.v1.GetSessionResponse",
     "sfvault.v1.InitializeVaultRequest",
+    "sfvault.v1.ReadAuditRequest",
     "sfvault.v1.JwtBearerCredential",
     "sfvault.v1.RefreshTokenCredential",
     "sfvault.v1.SetCredentialRequest",
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "sfvault/v1/sessions.proto",
             "sfvault/v1/records.proto",
             "sfvault/v1/control.proto",
+            "sfvault/v1/audit.proto",
             "sfvault/v1/doctor.proto",
         ],
         ["."],

@@ -3,7 +3,8 @@
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{
-    self, control_client::ControlClient, doctor_client::DoctorClient, records_client::RecordsClient,
+    self, audit_client::AuditClient, control_client::ControlClient, doctor_client::DoctorClient,
+    records_client::RecordsClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
@@ -23,6 +24,7 @@ pub struct AdminClient {
     control: ControlClient<Channel>,
     doctor: DoctorClient<Channel>,
     records: RecordsClient<Channel>,
+    pub(crate) audit: AuditClient<Channel>,
 }
 
 /// The vault is unlocked.
@@ -75,7 +77,8 @@ impl AdminClient {
         Ok(Self {
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
             doctor: DoctorClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
-            records: RecordsClient::new(channel),
+            records: RecordsClient::new(channel.clone()),
+            audit: AuditClient::new(channel),
         })
     }
 

@@ -215,11 +215,11 @@ pub(crate) fn duration(duration: Duration) -> Result<prost_types::Duration, Erro
 }
 
 /// A time that can't be told counts as none: who shows it must not fail over it.
-fn instant(wire: Option<prost_types::Timestamp>) -> Option<SystemTime> {
+pub(crate) fn instant(wire: Option<prost_types::Timestamp>) -> Option<SystemTime> {
     wire.and_then(|time| SystemTime::try_from(time).ok())
 }
 
-fn filled(text: String) -> Option<String> {
+pub(crate) fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -19,6 +19,7 @@
 mod access;
 mod access_wire;
 mod admin;
+mod audit;
 mod connect;
 mod convert;
 mod doctor;
@@ -36,6 +37,9 @@ pub use access::{
     Access, AccessChange, AccessRule, Explanation, Id, PeerIdentity, PeerLoad, Peers, RuleVerdict,
 };
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use audit::{
+    AuditEntries, AuditEntry, AuditFilter, AuditFinding, AuditReport, Usage, UsageUser,
+};
 pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use places::{Places, PlacesError};

@@ -41,15 +41,26 @@ pub struct Wrong {
 pub struct Turn(OwnedMutexGuard<Wrong>);
 
 impl Attempts {
-    /// Waits for the user's turn, and out the pause that he has earned.
-    pub async fn turn(&self, uid: u32, is_owner: bool) -> Turn {
+    /// Waits for the user's turn, and out the pause that he has earned; `held_back` is told of that before it begins, with
+    /// the number of wrong passphrases.
+    pub async fn turn(
+        &self,
+        uid: u32,
+        is_owner: bool,
+        held_back: impl FnOnce(u32, Duration),
+    ) -> Turn {
         let user = Arc::clone(self.lock().entry(uid).or_default());
         let mut wrong = user.lock_owned().await;
         if let Some(last) = wrong.last {
             if last.elapsed() >= FORGOTTEN_AFTER {
                 *wrong = Wrong::default();
             } else {
-                sleep_until(last + pause(wrong.times, is_owner)).await;
+                let due = last + pause(wrong.times, is_owner);
+                let left = due.saturating_duration_since(Instant::now());
+                if !left.is_zero() {
+                    held_back(wrong.times, left);
+                    sleep_until(due).await;
+                }
             }
         }
         Turn(wrong)
@@ -91,12 +102,14 @@ fn pause(wrong: u32, is_owner: bool) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     async fn guesses(attempts: &Attempts, uid: u32, is_owner: bool, times: u32) -> Duration {
         let start = Instant::now();
         for _ in 0..times {
-            attempts.turn(uid, is_owner).await.was(false);
+            attempts.turn(uid, is_owner, |_, _| {}).await.was(false);
         }
         start.elapsed()
     }
@@ -119,7 +132,7 @@ mod tests {
         let attempts = Attempts::default();
         guesses(&attempts, 1000, true, 10_000).await;
         let start = Instant::now();
-        attempts.turn(1000, true).await.was(true);
+        attempts.turn(1000, true, |_, _| {}).await.was(true);
         assert!(start.elapsed() <= Duration::from_secs(1));
         assert_eq!(guesses(&attempts, 1000, true, 3).await, Duration::ZERO);
     }
@@ -132,7 +145,7 @@ mod tests {
         let guessers: Vec<_> = (0..8)
             .map(|_| {
                 let attempts = Arc::clone(&attempts);
-                tokio::spawn(async move { attempts.turn(7, false).await.was(false) })
+                tokio::spawn(async move { attempts.turn(7, false, |_, _| {}).await.was(false) })
             })
             .collect();
         for guesser in guessers {
@@ -145,10 +158,21 @@ mod tests {
     async fn a_right_passphrase_and_time_forgive() {
         let attempts = Attempts::default();
         guesses(&attempts, 7, false, 5).await;
-        attempts.turn(7, false).await.was(true);
+        attempts.turn(7, false, |_, _| {}).await.was(true);
         assert_eq!(guesses(&attempts, 7, false, 3).await, Duration::ZERO);
         guesses(&attempts, 7, false, 5).await;
         tokio::time::advance(FORGOTTEN_AFTER).await;
         assert_eq!(guesses(&attempts, 7, false, 3).await, Duration::ZERO);
+    }
+
+    /// T22: also of an attempt that is given up while it waits.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_held_back_is_told_of_before_the_pause() {
+        let attempts = Attempts::default();
+        guesses(&attempts, 7, false, 4).await;
+        let mut told = Vec::new();
+        let held = attempts.turn(7, false, |wrong, pause| told.push((wrong, pause.as_secs())));
+        assert!(timeout(Duration::from_millis(1), held).await.is_err());
+        assert_eq!(told, [(4, 2)]);
     }
 }

@@ -8,6 +8,7 @@ use tracing::{error, info};
 use crate::{
     accept::{Activated, Sockets, channels},
     api::{About, House, serve_admin, serve_sessions},
+    audit::{Audit, settings::Settings as AuditSettings},
     clock::Clock,
     descriptors::room,
     listen::{InstanceLock, ListenError},
@@ -43,6 +44,8 @@ pub struct Setup {
     pub api_version: String,
     /// What could not be hardened, in words.
     pub warnings: Vec<String>,
+    /// How the audit is kept.
+    pub audit: AuditSettings,
     pub activated: Activated,
 }
 
@@ -112,20 +115,24 @@ impl Daemon {
             retirements,
             api_version,
             warnings,
+            audit,
             activated,
         } = setup;
         paths.prepare(mode).map_err(StartError::Path)?;
         let lock = InstanceLock::take(&paths.runtime).map_err(StartError::Listen)?;
+        let audit = Audit::open(&paths.data, audit, Arc::clone(&clock));
         let about = About {
             started_at: clock.now(),
             warnings,
             api_version: api_version.into(),
+            audit: audit.clone(),
             paths: Arc::new(paths.clone()),
         };
         let parts = Parts {
             clock,
             login,
             kdf,
+            audit,
             retirements: Arc::new(retirements),
         };
         let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
@@ -153,6 +160,7 @@ impl Daemon {
             about,
             house,
         } = self;
+        let (audit, writer) = (about.audit.clone(), about.audit.clone());
         let (to_sessions, sessions) = channels();
         let (to_admin, admin) = channels();
         let (stop, stopped) = watch::channel(false);
@@ -191,6 +199,7 @@ impl Daemon {
                 () = shutdown => {
                     info!("ending");
                     stop.send_replace(true);
+                    audit.end_readers();
                     if timeout(LAST_CALLS, &mut services).await.is_err() {
                         info!("calls were cut off");
                     }
@@ -198,10 +207,18 @@ impl Daemon {
                 }
             }
         };
-        let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
-        if !vault.settle(LAST_LOGINS).await {
-            error!("a login was cut off; it counts as failed");
-        }
+        let served = async {
+            let (as_told, ()) = tokio::join!(served, sockets.serve(to_sessions, to_admin));
+            if !vault.settle(LAST_LOGINS).await {
+                error!("a login was cut off; it counts as failed");
+            }
+            as_told
+        };
+        let as_told = tokio::select! {
+            as_told = served => as_told,
+            never = writer.run() => match never {},
+        };
+        writer.finish().await;
         as_told
     }
 }

@@ -14,6 +14,8 @@ use crate::{
 /// Why a request failed.
 #[derive(Debug, Clone)]
 pub enum Error {
+    /// The audit can't be written or read; the text says why.
+    AuditUnavailable(String),
     /// The peer may not call.
     Denied,
     /// A credential may not go to this host.
@@ -81,7 +83,8 @@ impl Error {
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
             Self::ShuttingDown => Some(Duration::from_secs(1)),
-            Self::Denied
+            Self::AuditUnavailable(_)
+            | Self::Denied
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
             | Self::InvalidArgument { .. }
@@ -100,6 +103,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AuditUnavailable(problem) => write!(f, "the audit is not available: {problem}"),
             Self::Denied => f.write_str("this user may not call sfvaultd"),
             Self::HostNotAllowed(HostRefused { host, hint }) => {
                 write!(f, "no credential is sent to `{host}`")?;

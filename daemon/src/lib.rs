@@ -4,6 +4,7 @@ pub mod accept;
 pub mod access;
 pub mod api;
 pub mod attempts;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod credential;

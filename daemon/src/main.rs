@@ -109,6 +109,7 @@ fn run() -> Result<(), String> {
         retirements: config.retirements,
         api_version: config.api_version,
         warnings,
+        audit: config.audit,
         activated,
     };
     // One thread serves: a cached session costs microseconds, and what is slow (disk, key derivation) has threads of its

@@ -30,17 +30,23 @@ impl RecordName {
     /// # Errors
     /// If it is no record name.
     pub fn parse(text: &str) -> Result<Self, NotARecordName> {
+        if Self::is_one(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotARecordName)
+        }
+    }
+
+    /// Whether the text is a record name.
+    #[must_use]
+    pub fn is_one(text: &str) -> bool {
         let allowed =
             |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'+' | b'-');
         let starts_well = text
             .bytes()
             .next()
             .is_some_and(|b| b.is_ascii_alphanumeric());
-        if starts_well && text.len() <= 64 && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotARecordName)
-        }
+        starts_well && text.len() <= 64 && text.bytes().all(allowed)
     }
 
     /// The name.

@@ -39,8 +39,14 @@ complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "show" -d 'Show a re
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "set" -d 'Change secrets of a record'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "remove" -d 'Remove a record'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "check" -d 'Prove that a record works'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "allow" -d 'Let somebody use a record'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "deny" -d 'Take a rule of `allow` back'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "access" -d 'Show who may use a record'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "explain" -d 'Tell whether a process could use a record, and what it lacks'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "get" -d 'Write a session to stdout'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "exec" -d 'Run a command with a session in its environment'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "log" -d 'Tell who asked for what, and what came of it'
+complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "usage" -d 'Tell who used a record, how often and when last'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "doctor" -d 'Find what is wrong, and what will stop working and when'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "completions" -d 'Write a completion script for a shell'
 complete -c sfvault -n "__fish_sfvault_needs_command" -f -a "man" -d 'Write the manual pages'
@@ -61,6 +67,7 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l json -d 'Write 
 complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l peers -d 'Tell who is connected, and who is held back'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-color -d 'Write without colours'
@@ -121,6 +128,34 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand check" -l json -d 'Write
 complete -c sfvault -n "__fish_sfvault_using_subcommand check" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand check" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l uid -d 'The user of the job: its name, or its number' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l gid -d 'A group of the job: its name, or its number' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l unit -d 'The system unit in which the job runs, such as nightly.service' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l user-unit -d 'The unit of the user\'s own manager (systemctl --user); only with --uid' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l exe -d 'The program of the job, by its real path; only with --uid' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand allow" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l uid -d 'The user of the job: its name, or its number' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l gid -d 'A group of the job: its name, or its number' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l unit -d 'The system unit in which the job runs, such as nightly.service' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l user-unit -d 'The unit of the user\'s own manager (systemctl --user); only with --uid' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l exe -d 'The program of the job, by its real path; only with --uid' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l all -d 'Remove all rules: nobody may use the record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand deny" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand access" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand access" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand access" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand access" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l pid -d 'The process' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
@@ -146,6 +181,31 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l json -d 'Write 
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l since -d 'Only from this time on, such as `2026-11-21T20:42:44Z`, `2026-11-21`, or `2h` for two hours ago' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l peer-uid -d 'Only of this user' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l action -d 'Only this action, such as `get`, `login` or `set`' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l fingerprint -d 'Only of the session with this fingerprint' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l session-file -d 'Only of the session whose id is in this file' -r -F
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l last -d 'Of what is there, only the newest N lines' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l denied -d 'Only what was denied'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l follow -d 'Go on with what is yet to come'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -a "verify" -d 'Check that no line was changed, removed, reordered or cut off'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and __fish_seen_subcommand_from verify" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and __fish_seen_subcommand_from verify" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and __fish_seen_subcommand_from verify" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check that no line was changed, removed, reordered or cut off'
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -l since -d 'Only from this time on, such as `2026-11-21T20:42:44Z`, `2026-11-21`, or `2h` for two hours ago' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
+complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -l no-autostart -d 'Start no daemon if none answers'
+complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -l no-color -d 'Write without colours'
+complete -c sfvault -n "__fish_sfvault_using_subcommand usage" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -l login -d 'Also prove that each record works, with a login where there is no session'
 complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -l offline -d 'Ask no host of Salesforce anything'
 complete -c sfvault -n "__fish_sfvault_using_subcommand doctor" -s a -l all -d 'Show also what is as it should be'
@@ -162,19 +222,26 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l json -d 'Write d
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "init" -d 'Make the vault, and leave it unlocked'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "unlock" -d 'Unlock the vault'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "add" -d 'Add a record: a named Salesforce login'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "list" -d 'List the records that this user may use'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "show" -d 'Show a record without its secrets'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "set" -d 'Change secrets of a record'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "remove" -d 'Remove a record'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "check" -d 'Prove that a record works'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "get" -d 'Write a session to stdout'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "exec" -d 'Run a command with a session in its environment'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "doctor" -d 'Find what is wrong, and what will stop working and when'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "completions" -d 'Write a completion script for a shell'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "man" -d 'Write the manual pages'
-complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check get exec doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "init" -d 'Make the vault, and leave it unlocked'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "unlock" -d 'Unlock the vault'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "lock" -d 'Lock the vault: keys and sessions leave the daemon\'s memory'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "status" -d 'Tell how the daemon, the vault and the records are'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "add" -d 'Add a record: a named Salesforce login'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "list" -d 'List the records that this user may use'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "show" -d 'Show a record without its secrets'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "set" -d 'Change secrets of a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "remove" -d 'Remove a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "check" -d 'Prove that a record works'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "allow" -d 'Let somebody use a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "deny" -d 'Take a rule of `allow` back'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "access" -d 'Show who may use a record'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "explain" -d 'Tell whether a process could use a record, and what it lacks'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "get" -d 'Write a session to stdout'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "exec" -d 'Run a command with a session in its environment'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "log" -d 'Tell who asked for what, and what came of it'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "usage" -d 'Tell who used a record, how often and when last'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "doctor" -d 'Find what is wrong, and what will stop working and when'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "completions" -d 'Write a completion script for a shell'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "man" -d 'Write the manual pages'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and not __fish_seen_subcommand_from init unlock lock status add list show set remove check allow deny access explain get exec log usage doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sfvault -n "__fish_sfvault_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "verify" -d 'Check that no line was changed, removed, reordered or cut off'

@@ -173,6 +173,116 @@ async fn a_record_that_is_not_for_the_peer_looks_like_none() {
     scene.finish().await;
 }
 
+/// T47 as the operator sees it: what is one answer to the peer is told apart in the audit.
+#[tokio::test]
+async fn the_audit_tells_who_was_let_in_by_which_rule_and_what_others_lack() {
+    let Some(scene) = host().await else { return };
+    scene.allow("prod", "--uid 4243").await;
+    scene.allow("prod", "--uid 4242").await;
+    scene.allow("uat", "--uid 4243").await;
+    let mut etl = Peer::of(&scene.sfvault, ETL, ETL).await;
+    assert!(etl.gets("prod").await);
+    assert!(!etl.gets("uat").await && !etl.gets("taz").await);
+    assert_eq!(etl.sees().await, ["prod"]);
+    let mut stranger = Peer::of(&scene.sfvault, 4244, 4244).await;
+    assert!(!stranger.gets("prod").await);
+
+    let exe = scene.sfvault.path("peer").display().to_string();
+    let log = log(&scene, &["--peer-uid", "4242"]).await;
+    let told: Vec<_> = log
+        .iter()
+        .map(|line| {
+            let text = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
+            assert_eq!(
+                (&line["pid"], text("exe")),
+                (&etl.pid().into(), exe.clone())
+            );
+            ["action", "verdict", "record", "reason", "rule", "note"]
+                .map(text)
+                .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "get served prod - 2: uid 4242 -",
+            "get denied uat DENIED - rule 1: its uid is 4242, not 4243",
+            "get refused taz RECORD_NOT_FOUND - there is no such record",
+            "list served - - - prod: rule 2: uid 4242 | uat: rule 1: its uid is 4242, not 4243",
+        ]
+    );
+    let strangers = scene.ok(&["log", "--denied", "--peer-uid", "4244"]).await;
+    assert!(
+        strangers.contains("call denied, DENIED, uid 4244") && strangers.contains(&exe),
+        "{strangers}"
+    );
+    let usage = scene.ok(&["usage", "prod", "--json"]).await;
+    let usage: Value = serde_json::from_str(&usage).unwrap();
+    let users = usage["users"].as_array().unwrap();
+    assert_eq!(users.len(), 1, "{usage}");
+    assert_eq!(
+        (&users[0]["uid"], &users[0]["exe"], &users[0]["served"]),
+        (&ETL.into(), &exe.into(), &1.into())
+    );
+    scene.finish().await;
+}
+
+async fn log(scene: &Scene, filter: &[&str]) -> Vec<Value> {
+    let text = scene.ok(&[&["log", "--json"], filter].concat()).await;
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Jobs of one user are told apart by their units, also where no rule asks for one; a rule that does makes the unit of now
+/// count.
+#[tokio::test]
+async fn usage_tells_jobs_of_one_user_apart_by_unit() {
+    let Some(scene) = host().await else { return };
+    let Some(nightly) = Unit::make("system.slice/sfv-usage-a.service") else {
+        return;
+    };
+    let daily = Unit::make("system.slice/sfv-usage-b.service").unwrap();
+    let program = Peer::program(&scene.sfvault, "peer");
+    let job = |unit: &Unit| {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid", "4242", "--regid", "4242", "--clear-groups"])
+            .arg(&program)
+            .arg(sessions(&scene.sfvault));
+        unit.runs(&command)
+    };
+    scene.allow("prod", "--uid 4242").await;
+    for (unit, times) in [(&nightly, 2), (&daily, 1)] {
+        let mut peer = Peer::spawn(job(unit)).await;
+        for _ in 0..times {
+            assert!(peer.gets("prod").await);
+        }
+    }
+    scene.deny("prod", "--uid 4242").await;
+    scene.allow("prod", "--unit sfv-usage-b.service").await;
+    let mut moved = Peer::spawn(job(&nightly)).await;
+    daily.takes(moved.pid());
+    assert!(moved.gets("prod").await);
+    let usage = scene.ok(&["usage", "prod", "--json"]).await;
+    let usage: Value = serde_json::from_str(&usage).unwrap();
+    let mut users: Vec<_> = usage["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| (user["unit"].as_str().unwrap(), user["served"].as_u64()))
+        .collect();
+    users.sort();
+    assert_eq!(
+        users,
+        [
+            ("sfv-usage-a.service", Some(2)),
+            ("sfv-usage-b.service", Some(2))
+        ]
+    );
+    scene.finish().await;
+}
+
 /// T15: on one connection, at once, for a call that waits, and for one whose login is under way.
 #[tokio::test]
 async fn rules_are_judged_for_every_call_and_again_when_it_has_waited() {
@@ -544,16 +654,38 @@ async fn only_the_owner_root_and_the_group_administer() {
     assert_eq!(meta.permissions().mode() & 0o777, 0o660);
     // The mode of the file is not what decides.
     fs::set_permissions(&admin, fs::Permissions::from_mode(0o666)).unwrap();
-    let status = |uid: u32, gid: u32| {
-        let command = scene.sfvault.sfvault(["status", "--json"]);
+    let run = |uid: u32, gid: u32, arguments: &[&str]| {
+        let command = scene.sfvault.sfvault(arguments.iter().copied());
         let mut command = nobody::runs_as(&scene.sfvault, &command, uid);
-        command.gid(gid).output().unwrap().status.code()
+        command.gid(gid).output().unwrap()
     };
+    let status = |uid, gid| run(uid, gid, &["status", "--json"]).status.code();
     assert_eq!(status(ETL, ADMINS), Some(0));
     assert_eq!(status(ETL, ETL), Some(5));
     // Who may use records may not for that reason administer.
     scene.allow("prod", "--uid 4242").await;
     assert_eq!(status(ETL, ETL), Some(5));
+    // Who administers may read the audit, by the socket alone, and nobody else may.
+    for read in [
+        &["log"][..],
+        &["log", "--last", "3", "--json"],
+        &["log", "verify"],
+        &["usage", "prod"],
+    ] {
+        assert_eq!(run(ETL, ADMINS, read).status.code(), Some(0), "{read:?}");
+        let refused = run(ETL, ETL, read);
+        assert_eq!(refused.status.code(), Some(5), "{read:?}");
+        assert!(refused.stdout.is_empty(), "{read:?}");
+    }
+    assert_eq!(run(ETL, ETL, &["log", "--follow"]).status.code(), Some(5));
+    let file = fs::metadata(scene.sfvault.path("data/audit.jsonl")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    let told = log(&scene, &["--denied"]).await;
+    assert!(
+        told.iter()
+            .any(|line| line["action"] == "call" && line["uid"] == ETL),
+        "{told:?}"
+    );
     // And who administers may use none.
     let mut member = Peer::of(&scene.sfvault, OTHER, ADMINS).await;
     assert!(!member.gets("prod").await);

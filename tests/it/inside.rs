@@ -15,6 +15,7 @@ use sfvault_tests::{
 };
 use sfvaultd::{
     accept::Activated,
+    audit::settings::Settings as AuditSettings,
     daemon::{Daemon, Setup},
     host::Host,
     paths::Paths,
@@ -61,6 +62,7 @@ impl Inside {
             retirements: Default::default(),
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
+            audit: AuditSettings::default(),
             activated: Activated {
                 sessions: None,
                 admin: None,

@@ -3,6 +3,7 @@
 mod access;
 mod activation;
 mod answers;
+mod audit;
 mod autostart;
 mod cases;
 mod clients;

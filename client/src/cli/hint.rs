@@ -40,6 +40,9 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::Storage => {
             "look for a full disk, a read-only file system and wrong permissions; the daemon's log tells more".to_owned()
         }
+        Reason::AuditUnavailable => "nothing was changed; look for a full disk and for who changed `audit.jsonl` and \
+            `audit.state` in the data directory; sessions are handed out meanwhile"
+            .to_owned(),
         Reason::CredentialRejected => format!(
             "Setup > Identity > Login History tells the cause: wrong password, security token reset, user locked, \
              frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new security token: `sfvault set {name} --open`; \

@@ -28,6 +28,7 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod log;
 mod man;
 mod misread;
 mod open_page;
@@ -43,11 +44,13 @@ mod secret_kind;
 mod session_env;
 mod set;
 mod show;
+mod since;
 mod span;
 mod spinner;
 mod status;
 mod token_help;
 mod unlock;
+mod usage;
 mod want;
 mod words;
 
@@ -149,6 +152,12 @@ enum Command {
     /// Run a command with a session in its environment
     #[command(after_long_help = help::EXEC)]
     Exec(exec::Exec),
+    /// Tell who asked for what, and what came of it
+    #[command(after_long_help = help::LOG)]
+    Log(log::Log),
+    /// Tell who used a record, how often and when last
+    #[command(after_long_help = help::USAGE)]
+    Usage(usage::Usage),
     /// Find what is wrong, and what will stop working and when
     #[command(after_long_help = help::DOCTOR)]
     Doctor(doctor::Doctor),
@@ -258,6 +267,8 @@ impl Command {
             | Self::Deny(_)
             | Self::Access(_)
             | Self::Explain(_)
+            | Self::Log(_)
+            | Self::Usage(_)
             | Self::Get(_)
             | Self::Exec(_)
             | Self::Doctor(_)
@@ -285,6 +296,8 @@ impl Command {
             Self::Explain(command) => Box::pin(command.run(context)),
             Self::Get(command) => Box::pin(command.run(context)),
             Self::Exec(command) => Box::pin(command.run(context)),
+            Self::Log(command) => Box::pin(command.run(context)),
+            Self::Usage(command) => Box::pin(command.run(context)),
             Self::Doctor(command) => Box::pin(command.run(context)),
             Self::Completions(command) => Box::pin(async { command.run(context) }),
             Self::Man(command) => Box::pin(async { command.run(context) }),

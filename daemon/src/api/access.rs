@@ -165,6 +165,14 @@ fn rule(sent: v1::AccessRule) -> Result<Rule, Error> {
     Rule::new(draft(sent)).map_err(|problem| invalid(problem.selector, problem.problem))
 }
 
+/// A rule in words, for the audit. What is none may be anything.
+pub(super) fn named(sent: Option<&v1::AccessRule>) -> Option<String> {
+    match sent {
+        None => Some("all rules".to_owned()),
+        Some(sent) => accepted(sent.clone()).ok().map(|rule| rule.to_string()),
+    }
+}
+
 /// A rule that may be there, though it would not be accepted now.
 fn accepted(sent: v1::AccessRule) -> Result<Rule, Error> {
     Rule::accepted(draft(sent))

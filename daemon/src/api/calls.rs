@@ -13,6 +13,7 @@ use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{
+    audited,
     door::Door,
     peer::{Origin, admit},
 };
@@ -64,9 +65,11 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = request.extensions_mut().remove::<Origin>();
+        let peer = origin.as_ref().map(|origin| origin.peer.clone());
         let Origin { peer, caller } = match admit(origin, &self.door) {
             Ok(origin) => origin,
             Err(status) => {
+                audited::turned_away(&self.door.audit, peer.as_ref());
                 let refusal = status.into_http();
                 return Box::pin(async { Ok(refusal) });
             }

@@ -9,9 +9,15 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, House, access, convert, peer::Peer, status};
+use super::{About, House, access, audited, convert, peer::Peer, status};
 use crate::{
-    attempts::Attempts, error::Error, locked, secret::Passphrase, store::StoreError, vault::Vault,
+    attempts::Attempts,
+    audit::{event::Action, who::Who},
+    error::Error,
+    locked,
+    secret::Passphrase,
+    store::StoreError,
+    vault::Vault,
 };
 
 pub(super) struct Service {
@@ -38,12 +44,15 @@ impl Service {
     async fn unlock(
         &self,
         uid: u32,
+        who: Who,
         request: UnlockVaultRequest,
     ) -> Result<UnlockVaultResponse, Error> {
         let passphrase = Passphrase::new(request.passphrase);
         let turn = self
             .attempts
-            .turn(uid, self.house.policy.is_owner(uid))
+            .turn(uid, self.house.policy.is_owner(uid), |wrong, pause| {
+                audited::held_back(&self.about.audit, &who, wrong, pause);
+            })
             .await;
         let unlocked = self.vault.unlock(passphrase).await;
         if let Err(Error::Store(StoreError::WrongPassphrase { .. })) = &unlocked {
@@ -73,6 +82,7 @@ impl Service {
             .iter()
             .cloned()
             .chain(unlocked)
+            .chain(self.about.audit.warnings())
             .collect()
     }
 
@@ -100,7 +110,9 @@ impl Control for Service {
         &self,
         request: Request<InitializeVaultRequest>,
     ) -> Result<Response<InitializeVaultResponse>, Status> {
-        status::answer(self.initialize(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let work = self.initialize(request);
+        audited::administer(&self.about.audit, Action::INIT, who, None, work).await
     }
 
     async fn unlock_vault(
@@ -111,27 +123,40 @@ impl Control for Service {
         let uid = peer
             .map(|peer| peer.uid)
             .ok_or_else(|| status::from_error(&Error::Denied))?;
-        status::answer(self.unlock(uid, request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let work = self.unlock(uid, who.clone(), request);
+        audited::administer(&self.about.audit, Action::UNLOCK, who, None, work).await
     }
 
     async fn lock_vault(
         &self,
-        _request: Request<LockVaultRequest>,
+        request: Request<LockVaultRequest>,
     ) -> Result<Response<LockVaultResponse>, Status> {
-        status::answer(self.lock().await)
+        // Secrets must be able to leave the memory whatever the disk is like.
+        let result = self.lock().await;
+        audited::told(
+            &self.about.audit,
+            Action::LOCK,
+            audited::who(&request),
+            None,
+            result,
+        )
     }
 
     async fn get_status(
         &self,
-        _request: Request<GetStatusRequest>,
+        request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
-        status::answer(self.status())
+        let who = audited::who(&request);
+        audited::told(&self.about.audit, Action::STATUS, who, None, self.status())
     }
 
     async fn get_peers(
         &self,
-        _request: Request<GetPeersRequest>,
+        request: Request<GetPeersRequest>,
     ) -> Result<Response<GetPeersResponse>, Status> {
-        Ok(Response::new(access::peers(&self.house)))
+        let who = audited::who(&request);
+        let peers = Ok(access::peers(&self.house));
+        audited::told(&self.about.audit, Action::PEERS, who, None, peers)
     }
 }

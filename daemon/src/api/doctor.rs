@@ -8,8 +8,9 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
+use super::{About, audited, convert};
 use crate::{
+    audit::event::Action,
     error::Error,
     locked,
     policy::Mode,
@@ -37,6 +38,8 @@ impl Service {
         ));
         let unlocked = locked::warning().map(str::to_owned);
         findings.extend(doctor::limits(warnings.chain(unlocked)));
+        let log = self.about.paths.data.join("audit.jsonl");
+        findings.extend(doctor::audit(&log, self.about.audit.warnings()));
         findings
     }
 
@@ -70,21 +73,26 @@ impl Service {
 impl Doctor for Service {
     async fn examine_daemon(
         &self,
-        _request: Request<ExamineDaemonRequest>,
+        request: Request<ExamineDaemonRequest>,
     ) -> Result<Response<ExamineDaemonResponse>, Status> {
-        Ok(Response::new(ExamineDaemonResponse {
+        let found = ExamineDaemonResponse {
             findings: self.daemon().into_iter().map(finding).collect(),
-        }))
+        };
+        let who = audited::who(&request);
+        audited::told(&self.about.audit, Action::DOCTOR, who, None, Ok(found))
     }
 
     async fn examine_record(
         &self,
         request: Request<ExamineRecordRequest>,
     ) -> Result<Response<ExamineRecordResponse>, Status> {
-        let found = self.record(request.into_inner()).await;
-        status::answer(found.map(|found| ExamineRecordResponse {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let found = self.record(request).await;
+        let found = found.map(|found| ExamineRecordResponse {
             findings: found.into_iter().map(finding).collect(),
-        }))
+        });
+        audited::told(&self.about.audit, Action::DOCTOR, who, Some(&name), found)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    audit::Audit,
     descriptors::Room,
     policy::{Capture, Mode, Peer, Policy},
     seats::Seats,
@@ -39,6 +40,8 @@ impl House {
 pub(super) struct Door {
     pub(super) house: Arc<House>,
     pub(super) vault: Arc<Vault>,
+    /// Told of those who are not let in.
+    pub(super) audit: Audit,
     pub(super) way: Way,
 }
 

@@ -4,6 +4,8 @@
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
 mod access;
+mod audit;
+mod audited;
 pub mod authority;
 mod calls;
 mod control;
@@ -18,8 +20,8 @@ mod status;
 use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
-    FILE_DESCRIPTOR_SET, control_server::ControlServer, doctor_server::DoctorServer,
-    records_server::RecordsServer, sessions_server::SessionsServer,
+    FILE_DESCRIPTOR_SET, audit_server::AuditServer, control_server::ControlServer,
+    doctor_server::DoctorServer, records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -35,6 +37,7 @@ use self::{
 };
 use crate::{
     attempts::Attempts,
+    audit::Audit,
     paths::Paths,
     policy::Capture,
     vault::{LockState, Vault},
@@ -65,6 +68,7 @@ pub struct About {
     pub warnings: Vec<String>,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
+    pub audit: Audit,
     pub paths: Arc<Paths>,
 }
 
@@ -84,6 +88,7 @@ pub async fn serve_sessions(
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
+    let audit = about.audit.clone();
     let sessions = SessionsServer::new(sessions::Service {
         vault: Arc::clone(&vault),
         about,
@@ -92,6 +97,7 @@ pub async fn serve_sessions(
     let door = Arc::new(Door {
         house: Arc::clone(&house),
         vault: Arc::clone(&vault),
+        audit,
         way: Way::Sessions,
     });
     let mut router = server(&door)
@@ -122,7 +128,13 @@ pub async fn serve_admin(
     let records = RecordsServer::new(records::Service {
         vault: Arc::clone(&vault),
         policy: house.policy.clone(),
+        audit: about.audit.clone(),
     });
+    let audit = AuditServer::new(audit::Service {
+        audit: about.audit.clone(),
+        vault: Arc::clone(&vault),
+    });
+    let log = about.audit.clone();
     let doctor = DoctorServer::new(doctor::Service {
         vault: Arc::clone(&vault),
         about: about.clone(),
@@ -137,9 +149,11 @@ pub async fn serve_admin(
     let door = Arc::new(Door {
         house,
         vault,
+        audit: log,
         way: Way::Admin,
     });
     server(&door)
+        .add_service(audit.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(records.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST))

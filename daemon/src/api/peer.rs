@@ -16,7 +16,9 @@ use tracing::debug;
 use super::{authority::AuthorityMask, door::Door, status};
 pub use crate::policy::Peer;
 use crate::{
+    audit::who::Who,
     error::Error,
+    policy::{Asker, Traits},
     seats::{Caller, SeatedStream, Sitter},
 };
 
@@ -25,6 +27,31 @@ use crate::{
 const TURNED_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\
     \0\0\x46\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b\
     sfvaultd: all connections are busy with calls; try again later";
+
+impl From<&Peer> for Who {
+    fn from(peer: &Peer) -> Self {
+        let Traits { unit, exe } = peer.traits().clone();
+        Self {
+            uid: Some(peer.uid),
+            gid: Some(peer.gid),
+            pid: peer.pid,
+            unit,
+            exe,
+        }
+    }
+}
+
+/// Somebody whose process was looked at for this call is named as what it was then.
+impl From<&Asker<'_>> for Who {
+    fn from(asker: &Asker<'_>) -> Self {
+        let Traits { unit, exe } = asker.traits();
+        Self {
+            unit,
+            exe,
+            ..Self::from(asker.peer())
+        }
+    }
+}
 
 /// An accepted connection that knows its peer.
 #[derive(Debug)]
@@ -47,7 +74,7 @@ impl Connection {
     /// # Errors
     /// If the kernel does not say, or no seat can be had; then nobody is served.
     pub(super) fn new(stream: UnixStream, door: &Door) -> io::Result<Self> {
-        let peer = Peer::of(&stream, |uid| door.capture(uid))?;
+        let mut peer = Peer::of(&stream, |uid| door.capture(uid))?;
         let sitter = Sitter {
             uid: peer.uid,
             pid: peer.pid,
@@ -58,6 +85,8 @@ impl Connection {
             debug!(pid = peer.pid, "a connection was turned away");
             return Err(io::ErrorKind::ResourceBusy.into());
         };
+        // Who got no seat is not looked at.
+        peer.get_acquainted(&stream);
         let caller = taking.caller();
         Ok(Self {
             stream: SeatedStream::new(stream, taking),

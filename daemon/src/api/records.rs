@@ -11,12 +11,18 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{access, convert, status};
-use crate::{error::Error, policy::Policy, vault::Vault};
+use super::{access, audited, convert};
+use crate::{
+    audit::{Audit, event::Action},
+    error::Error,
+    policy::Policy,
+    vault::Vault,
+};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) policy: Policy,
+    pub(super) audit: Audit,
 }
 
 impl Service {
@@ -72,66 +78,103 @@ impl Records for Service {
         &self,
         request: Request<AddRecordRequest>,
     ) -> Result<Response<AddRecordResponse>, Status> {
-        status::answer(self.add(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.add(request);
+        audited::administer(&self.audit, Action::ADD, who, Some(&name), work).await
     }
 
     async fn set_credential(
         &self,
         request: Request<SetCredentialRequest>,
     ) -> Result<Response<SetCredentialResponse>, Status> {
-        status::answer(self.set(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.set(request);
+        audited::administer(&self.audit, Action::SET, who, Some(&name), work).await
     }
 
     async fn describe_record(
         &self,
         request: Request<DescribeRecordRequest>,
     ) -> Result<Response<DescribeRecordResponse>, Status> {
-        status::answer(self.describe(request.get_ref()))
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = self.describe(&request);
+        audited::told(&self.audit, Action::SHOW, who, Some(&request.name), result)
     }
 
     async fn remove_record(
         &self,
         request: Request<RemoveRecordRequest>,
     ) -> Result<Response<RemoveRecordResponse>, Status> {
-        status::answer(self.remove(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.remove(request);
+        audited::administer(&self.audit, Action::REMOVE, who, Some(&name), work).await
     }
 
     async fn check_record(
         &self,
         request: Request<CheckRecordRequest>,
     ) -> Result<Response<CheckRecordResponse>, Status> {
-        status::answer(self.check(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let action = if request.release {
+            Action::RELEASE
+        } else {
+            Action::CHECK
+        };
+        let work = self.check(request);
+        audited::administer(&self.audit, action, who, Some(&name), work).await
     }
 
     async fn allow_peer(
         &self,
         request: Request<AllowPeerRequest>,
     ) -> Result<Response<AllowPeerResponse>, Status> {
-        status::answer(access::allow(&self.vault, &self.policy, request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let (name, rule) = (request.name.clone(), access::named(request.rule.as_ref()));
+        let work = access::allow(&self.vault, &self.policy, request);
+        audited::change_rules(&self.audit, Action::ALLOW, who, (&name, rule), work).await
     }
 
     async fn deny_peer(
         &self,
         request: Request<DenyPeerRequest>,
     ) -> Result<Response<DenyPeerResponse>, Status> {
-        status::answer(access::deny(&self.vault, &self.policy, request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let (name, rule) = (request.name.clone(), access::named(request.rule.as_ref()));
+        let work = access::deny(&self.vault, &self.policy, request);
+        audited::change_rules(&self.audit, Action::DENY, who, (&name, rule), work).await
     }
 
     async fn get_access(
         &self,
         request: Request<GetAccessRequest>,
     ) -> Result<Response<GetAccessResponse>, Status> {
-        status::answer(access::get(&self.vault, &self.policy, request.get_ref()))
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = access::get(&self.vault, &self.policy, &request);
+        audited::told(
+            &self.audit,
+            Action::ACCESS,
+            who,
+            Some(&request.name),
+            result,
+        )
     }
 
     async fn explain_access(
         &self,
         request: Request<ExplainAccessRequest>,
     ) -> Result<Response<ExplainAccessResponse>, Status> {
-        status::answer(access::explain(
-            &self.vault,
-            &self.policy,
-            request.get_ref(),
-        ))
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = access::explain(&self.vault, &self.policy, &request);
+        audited::told(
+            &self.audit,
+            Action::EXPLAIN,
+            who,
+            Some(&request.name),
+            result,
+        )
     }
 }

@@ -18,6 +18,7 @@ use rustix::fs::OFlags;
 use table::Table;
 
 use crate::{
+    audit::settings::Settings as AuditSettings,
     day::Day,
     host::Host,
     paths::{PathError, check_way, own_uid},
@@ -43,6 +44,8 @@ pub struct Config {
     pub kdf: KdfCost,
     /// The group whose members may administer a system-wide daemon: its name or number.
     pub admin_group: Option<String>,
+    /// How the audit is kept.
+    pub audit: AuditSettings,
     /// What Salesforce is taking away, with the operator's dates.
     pub retirements: Retirements,
 }
@@ -54,6 +57,7 @@ impl Default for Config {
             api_version: "64.0".to_owned(),
             kdf: KdfCost::default(),
             admin_group: None,
+            audit: AuditSettings::default(),
             retirements: Retirements::default(),
         }
     }
@@ -185,6 +189,9 @@ impl Config {
         root.section("admin", &mut problems, |section, problems| {
             config.admin_section(section, problems)
         });
+        root.section("audit", &mut problems, |section, problems| {
+            config.audit_section(section, problems)
+        });
         root.section("retirement", &mut problems, |section, problems| {
             config.retirement_section(section, problems)
         });
@@ -286,6 +293,18 @@ impl Config {
             self.kdf.iterations = u32::try_from(iterations).unwrap_or(u32::MAX);
         }
     }
+
+    fn audit_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        if let Some(kib) = section.integer("file_kib", 64..=1 << 20, problems) {
+            self.audit.file_bytes = kib * 1024;
+        }
+        if let Some(files) = section.integer("keep_files", 1..=100_000, problems) {
+            self.audit.keep_files = usize::try_from(files).ok();
+        }
+        if let Some(journald) = section.boolean("journald", problems) {
+            self.audit.journald = journald;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -318,6 +337,10 @@ mod tests {
             kdf_iterations = 1
             [admin]
             group = "sfvault"
+            [audit]
+            file_kib = 64
+            keep_files = 3
+            journald = false
             [retirement]
             soap_login = "2028-01-31"
             permission_gate = "never"
@@ -343,6 +366,12 @@ mod tests {
         assert_eq!(config.api_version, "60.0");
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
         assert_eq!(config.admin_group.as_deref(), Some("sfvault"));
+        let audit = AuditSettings {
+            file_bytes: 64 << 10,
+            keep_files: Some(3),
+            journald: false,
+        };
+        assert_eq!(config.audit, audit);
         let host = Host::parse("login.salesforce.com").unwrap();
         let soap: Vec<_> = config
             .retirements

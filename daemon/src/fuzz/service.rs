@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::{
     api::{About, House, serve_admin, serve_sessions},
+    audit::Audit,
     clock::{Clock as _, SystemClock},
     descriptors::Room,
     failure::{Class, Failure},
@@ -40,7 +41,7 @@ const SESSIONS: [&str; 4] = [
     "/grpc.health.v1.Health/Check",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ];
-const ADMIN: [&str; 14] = [
+const ADMIN: [&str; 17] = [
     "/sfvault.v1.Control/GetStatus",
     "/sfvault.v1.Control/InitializeVault",
     "/sfvault.v1.Control/UnlockVault",
@@ -55,6 +56,9 @@ const ADMIN: [&str; 14] = [
     "/sfvault.v1.Records/GetAccess",
     "/sfvault.v1.Records/ExplainAccess",
     "/sfvault.v1.Control/GetPeers",
+    "/sfvault.v1.Audit/ReadAudit",
+    "/sfvault.v1.Audit/VerifyAudit",
+    "/sfvault.v1.Audit/GetUsage",
 ];
 
 /// A connection to `sfvault.sock`. The first byte chooses a call whose message the rest is; above the calls there
@@ -105,6 +109,7 @@ async fn converse(input: &[u8], admin: bool) {
         started_at: SystemClock.now(),
         warnings: Vec::new(),
         api_version: "64.0".into(),
+        audit: Audit::nowhere(),
         paths: Arc::new(crate::paths::Paths {
             config: "/nowhere".into(),
             data: "/nowhere".into(),
@@ -158,6 +163,7 @@ fn vault() -> Option<Arc<Vault>> {
         clock: Arc::new(SystemClock),
         login: Arc::new(Nowhere),
         kdf: cost,
+        audit: Audit::nowhere(),
         retirements: Arc::default(),
     };
     let (store, keys) = template.open().ok()?;

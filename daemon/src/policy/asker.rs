@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Guests, Identity, Peer, Policy, Verdict, verdict};
+use super::{Decision, Guests, Identity, Peer, Policy, Traits, Verdict, verdict};
 use crate::access::Rule;
 
 /// Who asks, for as long as one answer takes.
@@ -11,6 +11,7 @@ pub struct Asker<'a> {
     policy: &'a Policy,
     peer: &'a Peer,
     now: OnceLock<Identity>,
+    decision: Option<Decision>,
 }
 
 impl<'a> Asker<'a> {
@@ -21,13 +22,39 @@ impl<'a> Asker<'a> {
             policy,
             peer,
             now: OnceLock::new(),
+            decision: None,
         }
     }
 
-    /// The same peer at a later moment, of which nothing is known yet.
+    /// The same peer asks at a later moment, of which nothing is known yet.
+    pub fn ask_again(&mut self) {
+        *self = Self::new(self.policy, self.peer);
+    }
+
+    /// Remembers how the call was decided.
+    pub fn decided(&mut self, decision: Decision) {
+        self.decision = Some(decision);
+    }
+
+    /// How the call was decided the last time; nothing if it did not come to that.
     #[must_use]
-    pub fn again(&self) -> Self {
-        Self::new(self.policy, self.peer)
+    pub fn decision(&self) -> Option<&Decision> {
+        self.decision.as_ref()
+    }
+
+    /// What daemon it asks.
+    #[must_use]
+    pub fn policy(&self) -> &'a Policy {
+        self.policy
+    }
+
+    /// What its process runs in and as: now, if a rule made somebody look, else when it connected.
+    #[must_use]
+    pub fn traits(&self) -> Traits {
+        self.now.get().map_or_else(
+            || self.peer.traits().clone(),
+            |now| Traits::of(&now.unit, &now.program),
+        )
     }
 
     /// Who asks.

@@ -38,6 +38,28 @@ impl<T> Seen<T> {
     }
 }
 
+/// What a process runs in and as, for people to read; absent where it can't be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// The systemd unit.
+    pub unit: Option<Arc<str>>,
+    /// The program's path, as the kernel writes it.
+    pub exe: Option<Arc<str>>,
+}
+
+impl Traits {
+    pub(super) fn of(unit: &Seen<Option<Unit>>, program: &Seen<Program>) -> Self {
+        let mut traits = Self::default();
+        if let Seen::Is(Some(unit)) = unit {
+            traits.unit = Some(unit.to_string().into());
+        }
+        if let Seen::Is(program) = program {
+            traits.exe = Some(program.path.to_string_lossy().into());
+        }
+        traits
+    }
+}
+
 /// The program that a process runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {

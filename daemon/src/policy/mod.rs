@@ -5,6 +5,7 @@
 
 mod asker;
 mod cgroup;
+mod decision;
 mod group;
 mod guests;
 mod identity;
@@ -18,9 +19,10 @@ use std::sync::Arc;
 
 pub use self::{
     asker::Asker,
+    decision::{Decision, Ruling},
     group::gid_of,
     guests::Guests,
-    identity::{Identity, Program, Seen},
+    identity::{Identity, Program, Seen, Traits},
     mode::Mode,
     peer::{Capture, Peer},
     process::{ProcessError, explain, unit_of},
@@ -78,6 +80,12 @@ impl Policy {
     #[must_use]
     pub fn rules<'a>(&'a self, own: Option<&'a [Rule]>) -> &'a [Rule] {
         own.unwrap_or(&self.default)
+    }
+
+    /// The rule of this number among those that count for a record.
+    #[must_use]
+    pub fn ruling(&self, own: Option<&Arc<[Rule]>>, number: usize) -> Ruling {
+        Ruling::new(Arc::clone(own.unwrap_or(&self.default)), number)
     }
 
     /// Whether this user needs no rule to be spoken to: it runs the daemon, or could read its memory.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
 use tokio::net::UnixStream;
 
 use super::{
-    identity::{Identity, Seen},
+    identity::{Identity, Seen, Traits},
     process::Process,
 };
 
@@ -17,6 +17,7 @@ pub struct Peer {
     /// For people and for fairness, never for permission: it may be another process's by now.
     pub pid: Option<i32>,
     process: Result<Arc<Process>, &'static str>,
+    traits: Traits,
 }
 
 /// Whether the process has to be looked at when it connects, because a rule may ask for what it is then.
@@ -45,7 +46,29 @@ impl Peer {
             gid,
             pid,
             process,
+            traits: Traits::default(),
         })
+    }
+
+    /// Looks once at what the peer runs in and as, for those who read the audit. The process is the one that connected,
+    /// whatever its pid means by now; but it may become another program later, so this decides nothing.
+    pub fn get_acquainted(&mut self, stream: &UnixStream) {
+        let nothing = BTreeSet::new();
+        let looked = match &self.process {
+            Ok(process) => Ok(process.look(&nothing)),
+            Err(NOT_CAPTURED) => Process::glance(stream, self.pid),
+            Err(why) => Err(*why),
+        };
+        self.traits = looked.map_or_else(
+            |_| Traits::default(),
+            |(unit, program)| Traits::of(&unit, &program),
+        );
+    }
+
+    /// What it ran in and as when it connected: no system call.
+    #[must_use]
+    pub fn traits(&self) -> &Traits {
+        &self.traits
     }
 
     /// Whether its process can be looked at, or never could.
@@ -98,6 +121,7 @@ impl Peer {
             gid,
             pid: Some(1),
             process: Err(NOT_CAPTURED),
+            traits: Traits::default(),
         }
     }
 }

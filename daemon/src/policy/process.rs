@@ -66,16 +66,7 @@ impl Process {
         pid: Option<i32>,
         ids: (u32, u32),
     ) -> Result<Self, &'static str> {
-        let pid = pid.and_then(Pid::from_raw).ok_or(OUTSIDE)?;
-        let fd = getsockopt(stream, PeerPidfd).map_err(|error| {
-            if error == nix::Error::ENOPROTOOPT {
-                TOO_OLD
-            } else if error == nix::Error::EMFILE || error == nix::Error::ENFILE {
-                NO_DESCRIPTOR
-            } else {
-                GONE
-            }
-        })?;
+        let (pid, fd) = connected(stream, pid)?;
         let process = Self {
             groups: groups(pid, ids),
             program: running(pid).ok(),
@@ -87,6 +78,24 @@ impl Process {
         } else {
             Err(GONE)
         }
+    }
+
+    /// What the process that connected is now; nothing of it is kept.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn glance(
+        stream: &UnixStream,
+        pid: Option<i32>,
+    ) -> Result<(Seen<Option<Unit>>, Seen<Program>), &'static str> {
+        let (pid, fd) = connected(stream, pid)?;
+        let process = Self {
+            groups: Seen::Unasked,
+            program: None,
+            pid,
+            fd,
+        };
+        Ok(process.look(&BTreeSet::new()))
     }
 
     pub(super) fn groups(&self) -> Seen<Arc<[u32]>> {
@@ -196,6 +205,21 @@ pub fn explain(pid: i32, programs: &BTreeSet<PathBuf>) -> Result<Identity, Proce
 pub fn unit_of(pid: i32) -> Option<Unit> {
     let pid = Pid::from_raw(pid)?;
     cgroup::unit(&read(pid, "cgroup").ok()?).ok().flatten()
+}
+
+/// The pid of the process that connected, and what holds that process.
+fn connected(stream: &UnixStream, pid: Option<i32>) -> Result<(Pid, OwnedFd), &'static str> {
+    let pid = pid.and_then(Pid::from_raw).ok_or(OUTSIDE)?;
+    let fd = getsockopt(stream, PeerPidfd).map_err(|error| {
+        if error == nix::Error::ENOPROTOOPT {
+            TOO_OLD
+        } else if error == nix::Error::EMFILE || error == nix::Error::ENFILE {
+            NO_DESCRIPTOR
+        } else {
+            GONE
+        }
+    })?;
+    Ok((pid, fd))
 }
 
 /// The supplementary groups of a process that still has the ids with which it connected.

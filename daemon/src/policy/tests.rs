@@ -3,6 +3,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::net::UnixStream;
+
 use super::*;
 use crate::access::{Draft, Id};
 
@@ -245,6 +247,39 @@ fn guests_are_those_whom_a_rule_of_some_record_could_let_in() {
     assert!(guests.may_include(3));
     assert_eq!(guests.capture(3), Capture::Process);
     assert!(!guests.look_at(&Peer::of_ids(3, 9)));
+}
+
+/// Who asks is named in every line of the audit; that must cost no look where the rules need none.
+#[test]
+fn naming_a_peer_that_a_uid_lets_in_looks_at_nothing() {
+    let policy = Policy::new(Mode::System, 7);
+    let rules = [uid(1001), unit("nightly.service")];
+    let guests = Guests::of(&rules);
+    let peer = Peer::of_ids(1001, 1001);
+    let asker = Asker::new(&policy, &peer);
+    assert_eq!(allowed_by(&asker, &rules, &guests), Some(0));
+    assert_eq!(asker.traits(), Traits::default());
+    assert!(!asker.has_looked());
+}
+
+fn allowed_by(asker: &Asker<'_>, rules: &[Rule], guests: &Guests) -> Option<usize> {
+    match asker.judge(Some(Some(rules)), guests) {
+        Verdict::Allowed { rule } => Some(rule),
+        Verdict::Denied { .. } | Verdict::Unsettled => None,
+    }
+}
+
+/// A connection names its maker, with or without a rule that asks for the process; and no other process.
+#[tokio::test]
+async fn a_peer_is_named_as_the_process_that_connected() {
+    let own = std::fs::read_link("/proc/self/exe").unwrap();
+    for capture in [Capture::Ids, Capture::Process] {
+        let (_ours, theirs) = UnixStream::pair().unwrap();
+        let mut peer = Peer::of(&theirs, |_| capture).unwrap();
+        assert_eq!(peer.traits(), &Traits::default());
+        peer.get_acquainted(&theirs);
+        assert_eq!(peer.traits().exe.as_deref(), own.to_str(), "{capture:?}");
+    }
 }
 
 /// T47: the work is the same whether there is a record that is not for the peer, or none.

@@ -174,7 +174,9 @@ fn secret_of(credential: &Credential, field: Field) -> Option<&[u8]> {
         Field::ConsumerSecret => credential.consumer_secret()?.expose(),
         Field::PrivateKey => credential.private_key()?.expose(),
         Field::RefreshToken => credential.refresh_token()?.expose(),
-        Field::Record | Field::NoSecurityToken | Field::NoConsumerSecret => return None,
+        Field::Audit | Field::Record | Field::NoSecurityToken | Field::NoConsumerSecret => {
+            return None;
+        }
     };
     Some(text.as_bytes())
 }

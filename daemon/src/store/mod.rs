@@ -1,6 +1,7 @@
 //! The vault file: sealed records in one redb database.
 //!
-//! Three tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
+//! Four tables. `header`: the plain header and its authentication code. `chest`: what is kept for the audit, made when
+//! there is something to keep. `records`: by record id, the sealed
 //! record with its ledger. `secrets`: by record id and field, the sealed secrets. Names, usernames and hosts
 //! are inside the ciphertext; what shows is how many records there are, how often each changed, and how long
 //! each value is.
@@ -25,6 +26,7 @@ use crate::{
     secret::Passphrase,
 };
 
+mod chest;
 mod encode;
 mod engine;
 mod error;

@@ -8,8 +8,8 @@ use super::{Open, Phase, RecordView, Vault, parse_name};
 use crate::{
     access::{MOST_RULES, Rule},
     error::Error,
-    policy::{Asker, Capture, Guests, Policy, Verdict},
-    record::RecordName,
+    policy::{Asker, Capture, Decision, Guests, Policy, Verdict},
+    record::{Record, RecordName},
     session::{entry::Entry, refresh::Refresher},
 };
 
@@ -24,12 +24,21 @@ pub struct Access {
     pub changed: bool,
 }
 
+/// What a peer sees of the records.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those that it may use, in the order of their names.
+    pub records: Vec<RecordView>,
+    /// Why it sees which, or not. Not for the peer.
+    pub decisions: Vec<(RecordName, Decision)>,
+}
+
 impl Vault {
-    /// The records that the peer may use, in the order of their names.
+    /// The records that the peer may use.
     ///
     /// # Errors
     /// If the vault is missing or locked.
-    pub fn records_for(&self, asker: &Asker<'_>) -> Result<Vec<RecordView>, Error> {
+    pub fn records_for(&self, asker: &Asker<'_>) -> Result<Listing, Error> {
         let now = self.parts.clock.now();
         let (guests, entries) = {
             let phase = self.read();
@@ -37,15 +46,17 @@ impl Vault {
             let entries: Vec<_> = open.records.values().map(Arc::clone).collect();
             (Arc::clone(&open.guests), entries)
         };
-        Ok(entries
-            .iter()
-            .filter(|entry| {
-                let record = Arc::clone(&entry.lock().record);
-                let rules = Some(record.rules.as_deref());
-                matches!(asker.judge(rules, &guests), Verdict::Allowed { .. })
-            })
-            .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
-            .collect())
+        let mut listing = Listing::default();
+        for entry in &entries {
+            let record = Arc::clone(&entry.lock().record);
+            let decision = decide(asker, Some(&record), &guests);
+            if matches!(decision, Decision::Allowed(_)) {
+                let view = RecordView::of(entry, &self.parts.retirements, now);
+                listing.records.push(view);
+            }
+            listing.decisions.push((record.name.clone(), decision));
+        }
+        Ok(listing)
     }
 
     /// Whether a rule of some record could let this user in; nothing while the rules are sealed.
@@ -165,10 +176,11 @@ impl Vault {
         }
     }
 
-    /// The record, if the peer may use it; otherwise what there would be without the record.
+    /// The record, if the peer may use it; otherwise what there would be without the record. The asker knows afterwards
+    /// which of both it was.
     pub(super) fn find_for(
         &self,
-        asker: &Asker<'_>,
+        asker: &mut Asker<'_>,
         name: &str,
     ) -> Result<(Arc<Refresher>, Arc<Entry>), Error> {
         let (refresher, guests, entry) = {
@@ -186,20 +198,34 @@ impl Vault {
             )
         };
         let record = entry.as_ref().map(|entry| Arc::clone(&entry.lock().record));
-        let rules = record.as_ref().map(|record| record.rules.as_deref());
-        let missing = match asker.judge(rules, &guests) {
-            Verdict::Allowed { .. } => match entry {
-                Some(entry) => return Ok((refresher, entry)),
-                None => Vec::new(),
-            },
-            Verdict::Denied { missing } => missing,
-            Verdict::Unsettled => Vec::new(),
-        };
+        let decision = decide(asker, record.as_deref(), &guests);
+        let allowed = matches!(decision, Decision::Allowed(_));
+        asker.decided(decision);
+        if let Some(entry) = entry.filter(|_| allowed) {
+            return Ok((refresher, entry));
+        }
         // Checked for everybody alike, so that only names can be told apart from what is none.
         let name = parse_name(name)?;
         let peer = asker.peer();
-        debug!(record = %name, exists = record.is_some(), uid = peer.uid, pid = peer.pid, ?missing, "denied");
+        debug!(record = %name, uid = peer.uid, pid = peer.pid, "denied");
         Err(Error::RecordNotFound(name))
+    }
+}
+
+/// Judges without a record as with one, and only then looks whether there is one.
+fn decide(asker: &Asker<'_>, record: Option<&Record>, guests: &Guests) -> Decision {
+    let verdict = asker.judge(record.map(|record| record.rules.as_deref()), guests);
+    let Some(record) = record else {
+        return Decision::NoRecord;
+    };
+    match verdict {
+        Verdict::Allowed { rule } => {
+            Decision::Allowed(asker.policy().ruling(record.rules.as_ref(), rule))
+        }
+        Verdict::Denied { missing } => Decision::Denied { missing },
+        Verdict::Unsettled => Decision::Denied {
+            missing: Vec::new(),
+        },
     }
 }
 

@@ -115,6 +115,7 @@ impl Vault {
                 return Err(Error::Internal("the vault changed while it was locked"));
             };
             drop(phase);
+            vault.parts.audit.locked();
             let dropped = open
                 .records
                 .values()
@@ -280,6 +281,7 @@ impl Vault {
     }
 
     pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
+        self.parts.audit.unlocked(&store, &keys);
         let records: BTreeMap<_, _> = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
@@ -290,6 +292,7 @@ impl Vault {
             keys,
             login: Arc::clone(&self.parts.login),
             clock: Arc::clone(&self.parts.clock),
+            audit: self.parts.audit.clone(),
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
         });

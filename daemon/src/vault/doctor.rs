@@ -153,6 +153,22 @@ pub fn vault(path: &Path, state: LockState, slots: &[KdfCost]) -> Vec<Finding> {
     findings
 }
 
+/// Whether the audit is kept; `warnings` are its own.
+pub fn audit(path: &Path, warnings: Vec<String>) -> Vec<Finding> {
+    let subject = path.display().to_string();
+    if warnings.is_empty() {
+        let text = "every decision is written down".to_owned();
+        return vec![Finding::new("audit", subject, Grade::Good, text)];
+    }
+    warnings
+        .into_iter()
+        .map(|text| {
+            Finding::new("audit", subject.clone(), Grade::Problem, text)
+                .fix("see to the disk and the data directory; `sfvault log verify` tells what is damaged")
+        })
+        .collect()
+}
+
 /// What could not be hardened.
 pub fn limits(warnings: impl IntoIterator<Item = String>) -> Vec<Finding> {
     warnings

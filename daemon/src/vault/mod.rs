@@ -10,7 +10,7 @@ pub mod doctor;
 mod kind;
 mod view;
 
-pub use access::Access;
+pub use access::{Access, Listing};
 pub use administration::{Checked, NewRecord};
 pub use credential::NewSecrets;
 pub use view::RecordView;
@@ -30,6 +30,7 @@ use tokio::{
 };
 
 use crate::{
+    audit::{Audit, event::Fingerprint},
     clock::Clock,
     environment::Environment,
     error::Error,
@@ -39,6 +40,7 @@ use crate::{
     record::{RecordId, RecordName, same_org},
     retirement::{Nearness, Retirements},
     salesforce::{Login, Survey},
+    secret::SessionId,
     session::{Session, decision::Want, entry::Entry, refresh::Refresher},
     store::{KdfCost, Keys, Store, StoreError},
 };
@@ -55,6 +57,8 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// Told about logins, and when the vault is unlocked and locked.
+    pub audit: Audit,
     /// What Salesforce is taking away.
     pub retirements: Arc<Retirements>,
 }
@@ -188,7 +192,7 @@ impl Vault {
     /// there were none.
     pub async fn session_for(
         &self,
-        asker: &Asker<'_>,
+        asker: &mut Asker<'_>,
         name: &str,
         request: &SessionRequest,
     ) -> Result<Arc<Session>, Error> {
@@ -199,7 +203,7 @@ impl Vault {
         &self,
         name: &str,
         request: &SessionRequest,
-        asker: Option<&Asker<'_>>,
+        mut asker: Option<&mut Asker<'_>>,
     ) -> Result<Arc<Session>, Error> {
         if request.wait.is_zero() {
             return self.session_now(name, request, asker).await;
@@ -208,8 +212,10 @@ impl Vault {
         // Before the first look, so that no change falls between looking and waiting.
         let mut changed = self.changed.subscribe();
         loop {
-            let again = asker.map(Asker::again);
-            let result = self.session_now(name, request, again.as_ref()).await;
+            if let Some(asker) = &mut asker {
+                asker.ask_again();
+            }
+            let result = self.session_now(name, request, asker.as_deref_mut()).await;
             let nap = match &result {
                 Err(error) => error.may_pass_in(),
                 Ok(_) => None,
@@ -230,9 +236,9 @@ impl Vault {
         &self,
         name: &str,
         request: &SessionRequest,
-        asker: Option<&Asker<'_>>,
+        mut asker: Option<&mut Asker<'_>>,
     ) -> Result<Arc<Session>, Error> {
-        let (refresher, entry) = match asker {
+        let (refresher, entry) = match asker.as_deref_mut() {
             Some(asker) => self.find_for(asker, name)?,
             None => self.find(name)?,
         };
@@ -255,7 +261,8 @@ impl Vault {
         let answer = answer.await;
         if let Some(asker) = asker.filter(|_| waited) {
             // A login takes its time, and the rules or the peer may be others by now.
-            self.find_for(&asker.again(), name)?;
+            asker.ask_again();
+            self.find_for(asker, name)?;
         }
         let session = answer?;
         if let Some(expected) = expected {
@@ -323,6 +330,17 @@ impl Vault {
             Phase::Locked(store) => store.slot_costs(),
             Phase::Unlocked(open) => open.refresher.store.slot_costs(),
         }
+    }
+
+    /// How the audit names a session of this vault, whether it is known here or not.
+    ///
+    /// # Errors
+    /// If the vault is missing or locked.
+    pub fn fingerprint(&self, session: &SessionId) -> Result<Fingerprint, Error> {
+        let phase = self.read();
+        let keys = &self.opened(&phase)?.refresher.keys;
+        let digest = keys.fingerprint(session).map(Fingerprint);
+        digest.ok_or(Error::Internal("a session id has no fingerprint"))
     }
 
     /// Waits until no login or proof is under way, at most for `patience`. Returns whether that came true.

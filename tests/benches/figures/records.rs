@@ -10,6 +10,7 @@ use std::{
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use sfvaultd::{
+    audit::Audit,
     clock::SystemClock,
     credential::{Credential, Flow},
     host::Host,
@@ -162,6 +163,7 @@ impl Filled {
                 Arc::new(SystemClock),
             )),
             kdf: KdfCost::default(),
+            audit: Audit::nowhere(),
             retirements: Arc::default(),
         };
         Ok(Vault::open(&self.path(), parts)?)

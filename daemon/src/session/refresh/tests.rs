@@ -168,6 +168,7 @@ fn bench(script: Script) -> Bench {
         keys,
         login: Arc::clone(&fake) as Arc<dyn Login>,
         clock: Arc::new(SystemClock),
+        audit: Audit::nowhere(),
         in_air: Arc::default(),
         changed: watch::Sender::new(()),
     });

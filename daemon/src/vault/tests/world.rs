@@ -8,6 +8,7 @@ use super::{
     org::{Hand, Org, Trouble},
 };
 use crate::{
+    audit::Audit,
     credential::{Credential, Flow},
     error::Error,
     host::Host,
@@ -322,7 +323,8 @@ impl World {
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
-            | Error::VaultMissing(_) => panic!("{name}: {error:?}"),
+            | Error::VaultMissing(_)
+            | Error::AuditUnavailable(_) => panic!("{name}: {error:?}"),
         }
     }
 
@@ -391,6 +393,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
+        audit: Audit::nowhere(),
         retirements: Arc::default(),
     };
     let store = Store::open_backend(disk.clone())?;
