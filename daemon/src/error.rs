@@ -72,6 +72,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether somebody guessed, and wrongly.
+    #[must_use]
+    pub fn is_wrong_passphrase(&self) -> bool {
+        matches!(self, Self::Store(StoreError::WrongPassphrase { .. }))
+    }
+
     /// When it makes sense to ask again, for errors that pass or that somebody may mend meanwhile.
     #[must_use]
     pub fn may_pass_in(&self) -> Option<Duration> {

@@ -16,7 +16,6 @@ use crate::{
     error::Error,
     locked,
     secret::Passphrase,
-    store::StoreError,
     vault::Vault,
 };
 
@@ -55,7 +54,7 @@ impl Service {
             })
             .await;
         let unlocked = self.vault.unlock(passphrase).await;
-        if let Err(Error::Store(StoreError::WrongPassphrase { .. })) = &unlocked {
+        if unlocked.as_ref().is_err_and(Error::is_wrong_passphrase) {
             turn.was(false);
         } else if unlocked.is_ok() {
             turn.was(true);
