@@ -1,7 +1,9 @@
 //! The one integration test binary.
 
+mod access;
 mod activation;
 mod answers;
+mod audit;
 mod autostart;
 mod browser_login;
 mod cases;
@@ -32,6 +34,7 @@ mod migrate;
 mod neighbours;
 mod nobody;
 mod oauth;
+mod peer;
 mod prompting;
 mod raw;
 mod refusals;

@@ -1,6 +1,7 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -10,7 +11,7 @@ use tokio::task;
 use tracing::info;
 
 use super::{
-    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, access::guests, credential, kind,
     trial::no_drawn_password,
 };
 use crate::{
@@ -117,6 +118,7 @@ impl Vault {
                 return Err(Error::Internal("the vault changed while it was locked"));
             };
             drop(phase);
+            vault.parts.audit.locked();
             let dropped = open
                 .records
                 .values()
@@ -288,15 +290,18 @@ impl Vault {
     }
 
     pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
-        let records = records
+        self.parts.audit.unlocked(&store, &keys);
+        let records: BTreeMap<_, _> = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
             .collect();
+        let guests = guests(records.values());
         let refresher = Arc::new(Refresher {
             store,
             keys,
             login: Arc::clone(&self.parts.login),
             clock: Arc::clone(&self.parts.clock),
+            audit: self.parts.audit.clone(),
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
             tokens: self.tokens.clone(),
@@ -304,6 +309,7 @@ impl Vault {
         *self.write() = Phase::Unlocked(Open {
             refresher,
             records,
+            guests,
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
@@ -331,6 +337,7 @@ impl Vault {
             created_at: now,
             credential_changed_at: now,
             aside: Aside::default(),
+            rules: None,
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();
