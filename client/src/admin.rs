@@ -5,16 +5,19 @@ mod changes;
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{
-    self, control_client::ControlClient, doctor_client::DoctorClient, records_client::RecordsClient,
+    self, audit_client::AuditClient, control_client::ControlClient, doctor_client::DoctorClient,
+    records_client::RecordsClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
 use zeroize::Zeroizing;
 
 use crate::{
-    BeginLogin, BegunLogin, Callback, ConsumerSecret, CredentialChange, DaemonStatus, Error,
-    Finding, FinishedLogin, Holder, NewRecord, Passphrase, Password, Places, PrivateKey,
-    RecordName, RecordStatus, RefreshToken, SecurityToken, connect, convert,
+    Access, AccessChange, AccessRule, BeginLogin, BegunLogin, Callback, ConsumerSecret,
+    CredentialChange, DaemonStatus, Error, Explanation, Finding, FinishedLogin, Holder, NewRecord,
+    Passphrase, Password, Peers, Places, PrivateKey, RecordName, RecordStatus, RefreshToken,
+    SecurityToken, access_wire, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
+    unsent,
 };
 
 /// Administers the daemon. Clones share one connection, which is made anew when it breaks.
@@ -26,6 +29,7 @@ pub struct AdminClient {
     control: ControlClient<Channel>,
     doctor: DoctorClient<Channel>,
     records: RecordsClient<Channel>,
+    pub(crate) audit: AuditClient<Channel>,
 }
 
 /// The vault is unlocked.
@@ -78,7 +82,8 @@ impl AdminClient {
         Ok(Self {
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
             doctor: DoctorClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
-            records: RecordsClient::new(channel),
+            records: RecordsClient::new(channel.clone()),
+            audit: AuditClient::new(channel),
         })
     }
 
@@ -116,8 +121,11 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn lock(&self) -> Result<Locked, Error> {
-        let mut wire = self.control.clone();
-        let answer = call(DEADLINE, v1::LockVaultRequest {}, |r| wire.lock_vault(r)).await?;
+        let answer = ask(DEADLINE, v1::LockVaultRequest {}, |r| {
+            let mut wire = self.control.clone();
+            async move { wire.lock_vault(r).await }
+        })
+        .await?;
         Ok(Locked {
             changed: answer.changed,
             sessions_dropped: answer.sessions_dropped,
@@ -129,8 +137,11 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn status(&self) -> Result<DaemonStatus, Error> {
-        let mut wire = self.control.clone();
-        let answer = call(DEADLINE, v1::GetStatusRequest {}, |r| wire.get_status(r)).await?;
+        let answer = ask(DEADLINE, v1::GetStatusRequest {}, |r| {
+            let mut wire = self.control.clone();
+            async move { wire.get_status(r).await }
+        })
+        .await?;
         Ok(convert::daemon(answer))
     }
 
@@ -139,9 +150,12 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn examine_daemon(&self) -> Result<Vec<Finding>, Error> {
-        let mut wire = self.doctor.clone();
         let request = v1::ExamineDaemonRequest {};
-        let answer = call(DEADLINE, request, |r| wire.examine_daemon(r)).await?;
+        let answer = ask(DEADLINE, request, |r| {
+            let mut wire = self.doctor.clone();
+            async move { wire.examine_daemon(r).await }
+        })
+        .await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
@@ -156,13 +170,16 @@ impl AdminClient {
         reach: bool,
         log_in: bool,
     ) -> Result<Vec<Finding>, Error> {
-        let mut wire = self.doctor.clone();
         let request = v1::ExamineRecordRequest {
             name: name.as_str().to_owned(),
             reach,
             log_in,
         };
-        let answer = call(LOGIN_DEADLINE, request, |r| wire.examine_record(r)).await?;
+        let answer = ask(LOGIN_DEADLINE, request, |r| {
+            let mut wire = self.doctor.clone();
+            async move { wire.examine_record(r).await }
+        })
+        .await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
@@ -216,8 +233,11 @@ impl AdminClient {
         let request = v1::DescribeRecordRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
-        let answer = call(DEADLINE, request, |r| wire.describe_record(r)).await?;
+        let answer = ask(DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.describe_record(r).await }
+        })
+        .await?;
         convert::required(answer.record)
     }
 
@@ -229,8 +249,11 @@ impl AdminClient {
         let request = v1::RemoveRecordRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
-        call(DEADLINE, request, |r| wire.remove_record(r)).await?;
+        ask(DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.remove_record(r).await }
+        })
+        .await?;
         Ok(())
     }
 
@@ -261,6 +284,75 @@ impl AdminClient {
         Ok(answer.ended)
     }
 
+    /// Adds an access rule to a record; it takes nothing from anybody.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn allow(&self, name: &RecordName, rule: &AccessRule) -> Result<AccessChange, Error> {
+        let request = v1::AllowPeerRequest {
+            name: name.as_str().to_owned(),
+            rule: Some(access_wire::rule_to_wire(rule)?),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.allow_peer(r)).await?;
+        Ok(access_wire::allowed(answer))
+    }
+
+    /// Removes an access rule of a record, or all of them; it gives nothing to anybody.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn deny(
+        &self,
+        name: &RecordName,
+        rule: Option<&AccessRule>,
+    ) -> Result<AccessChange, Error> {
+        let request = v1::DenyPeerRequest {
+            name: name.as_str().to_owned(),
+            rule: rule.map(access_wire::rule_to_wire).transpose()?,
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.deny_peer(r)).await?;
+        Ok(access_wire::denied(answer))
+    }
+
+    /// The access rules of a record.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn access(&self, name: &RecordName) -> Result<Access, Error> {
+        let request = v1::GetAccessRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.get_access(r)).await?;
+        Ok(access_wire::access(answer))
+    }
+
+    /// Whether a process could use a record if it connected now, and what is missing if not.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn explain(&self, name: &RecordName, pid: u32) -> Result<Explanation, Error> {
+        let request = v1::ExplainAccessRequest {
+            name: name.as_str().to_owned(),
+            pid,
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.explain_access(r)).await?;
+        access_wire::explanation(answer)
+    }
+
+    /// Who is connected, and who is held back.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn peers(&self) -> Result<Peers, Error> {
+        let mut wire = self.control.clone();
+        let answer = call(DEADLINE, v1::GetPeersRequest {}, |r| wire.get_peers(r)).await?;
+        Ok(access_wire::peers(answer))
+    }
+
     /// Proves that a record works: logs in if there is no session, and makes one call with the session.
     /// With `release`, a latch and a spent login budget are lifted first, so that one more login is made
     /// with the same credential.
@@ -272,8 +364,11 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             release,
         };
-        let mut wire = self.records.clone();
-        let answer = call(LOGIN_DEADLINE, request, |r| wire.check_record(r)).await?;
+        let answer = ask(LOGIN_DEADLINE, request, |r| {
+            let mut wire = self.records.clone();
+            async move { wire.check_record(r).await }
+        })
+        .await?;
         Ok(Checked {
             record: convert::required(answer.record)?,
             instance_url: answer.instance_url,
@@ -341,6 +436,25 @@ fn new_record(new: NewRecord) -> Result<v1::AddRecordRequest, Error> {
     })
 }
 
+/// A call with nothing secret, which is made again if it was not sent.
+async fn ask<Q: Clone, A, F>(
+    deadline: Duration,
+    request: Q,
+    send: impl Fn(Request<Q>) -> F,
+) -> Result<A, Error>
+where
+    F: Future<Output = Result<Response<A>, Status>>,
+{
+    let answer = unsent::repeat(|| {
+        let mut request = Request::new(request.clone());
+        request.set_timeout(deadline);
+        send(request)
+    })
+    .await;
+    Ok(answer.map_err(|s| Error::from_status(&s))?.into_inner())
+}
+
+/// A call with secrets, of which no second copy is kept for a second attempt.
 async fn call<Q, A, F>(
     deadline: Duration,
     request: Q,

@@ -298,7 +298,7 @@ pub(crate) fn instant(wire: Option<prost_types::Timestamp>) -> Option<SystemTime
     wire.and_then(|time| SystemTime::try_from(time).ok())
 }
 
-fn filled(text: String) -> Option<String> {
+pub(crate) fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -105,7 +105,8 @@ impl From<&ConnectError> for Error {
     }
 }
 
-fn find_source<T>(
+/// The first of a status's causes that the probe takes for one.
+pub(crate) fn find_source<T>(
     status: &Status,
     probe: impl Fn(&(dyn std::error::Error + 'static)) -> Option<T>,
 ) -> Option<T> {

@@ -16,7 +16,10 @@
 //! a stranger's. The crate starts no daemon, prints nothing and reads no clock; the feature `cli` adds
 //! the program `sfvault`, which does.
 
+mod access;
+mod access_wire;
 mod admin;
+mod audit;
 mod browser_login;
 mod change;
 mod connect;
@@ -32,9 +35,16 @@ mod secret;
 mod session;
 mod sessions;
 mod status;
+mod unsent;
 mod watch;
 
+pub use access::{
+    Access, AccessChange, AccessRule, Explanation, Id, PeerIdentity, PeerLoad, Peers, RuleVerdict,
+};
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use audit::{
+    AuditEntries, AuditEntry, AuditFilter, AuditFinding, AuditReport, Usage, UsageUser,
+};
 pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};
 pub use change::{
     GeneratedPassword, KeptLogin, LoginFacts, Migrated, Migration, Rotated, Rotation,

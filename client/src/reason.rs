@@ -77,6 +77,8 @@ reasons! {
         VaultForeign = "VAULT_FOREIGN",
         /// Reading or writing the vault file failed.
         Storage = "STORAGE",
+        /// The audit can't be written, so administration is refused; or it can't be read.
+        AuditUnavailable = "AUDIT_UNAVAILABLE",
         /// Salesforce turned the login down: user name, password, security token or user state.
         CredentialRejected = "CREDENTIAL_REJECTED",
         /// Rejected again and again: Salesforce has probably locked the user.

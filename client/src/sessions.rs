@@ -10,6 +10,7 @@ use tonic::{Request, transport::Channel};
 
 use crate::{
     Error, Places, RecordStatus, Session, SessionRequest, Watch, WatchRequest, connect, convert,
+    unsent,
 };
 
 /// Takes sessions from the daemon. Clones share one connection, which is made anew when it breaks.
@@ -39,16 +40,20 @@ impl SessionsClient {
     /// what [`SessionRequest::wait`] adds.
     pub async fn session(&self, request: &SessionRequest) -> Result<Session, Error> {
         let deadline = LOGIN_DEADLINE.saturating_add(request.wait.unwrap_or_default());
-        let mut call = Request::new(GetSessionRequest {
+        let request = GetSessionRequest {
             record: request.record.as_str().to_owned(),
             min_ttl: request.min_ttl.map(convert::duration).transpose()?,
             refused_generation: request.refused_generation.map_or(0, Into::into),
             expect_org: request.expect_org.clone().unwrap_or_default(),
             expect_environment: convert::environment(request.expect_environment),
             wait: request.wait.map(convert::duration).transpose()?,
-        });
-        call.set_timeout(deadline);
-        let answer = self.wire.clone().get_session(call).await;
+        };
+        let answer = unsent::repeat(|| {
+            let (mut wire, mut call) = (self.wire.clone(), Request::new(request.clone()));
+            call.set_timeout(deadline);
+            async move { wire.get_session(call).await }
+        })
+        .await;
         convert::session(answer.map_err(|s| Error::from_status(&s))?.into_inner())
     }
 
@@ -75,9 +80,12 @@ impl SessionsClient {
     /// # Errors
     /// As the daemon says, or if the connection breaks, or if no answer comes within a minute.
     pub async fn records(&self) -> Result<Vec<RecordStatus>, Error> {
-        let mut call = Request::new(ListRecordsRequest {});
-        call.set_timeout(DEADLINE);
-        let answer = self.wire.clone().list_records(call).await;
+        let answer = unsent::repeat(|| {
+            let (mut wire, mut call) = (self.wire.clone(), Request::new(ListRecordsRequest {}));
+            call.set_timeout(DEADLINE);
+            async move { wire.list_records(call).await }
+        })
+        .await;
         let records = answer
             .map_err(|s| Error::from_status(&s))?
             .into_inner()

@@ -21,6 +21,8 @@ pub enum Error {
         record: RecordName,
         failure: Failure,
     },
+    /// The audit can't be written or read; the text says why.
+    AuditUnavailable(String),
     /// The peer may not call.
     Denied,
     /// A credential may not go to this host.
@@ -96,6 +98,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether somebody guessed, and wrongly.
+    #[must_use]
+    pub fn is_wrong_passphrase(&self) -> bool {
+        matches!(self, Self::Store(StoreError::WrongPassphrase { .. }))
+    }
+
     /// When it makes sense to ask again, for errors that pass or that somebody may mend meanwhile.
     #[must_use]
     pub fn may_pass_in(&self) -> Option<Duration> {
@@ -107,7 +115,8 @@ impl Error {
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
             Self::TooManyStreams | Self::ShuttingDown => Some(Duration::from_secs(1)),
-            Self::BrowserLogin { .. }
+            Self::AuditUnavailable(_)
+            | Self::BrowserLogin { .. }
             | Self::CodeRefused { .. }
             | Self::Denied
             | Self::HostNotAllowed(_)
@@ -135,6 +144,7 @@ impl fmt::Display for Error {
             Self::CodeRefused { record, failure } => {
                 write!(f, "no refresh token for `{record}`: {failure}")
             }
+            Self::AuditUnavailable(problem) => write!(f, "the audit is not available: {problem}"),
             Self::Denied => f.write_str("this user may not call sfvaultd"),
             Self::HostNotAllowed(HostRefused { host, hint }) => {
                 write!(f, "no credential is sent to `{host}`")?;

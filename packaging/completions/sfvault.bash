@@ -16,8 +16,14 @@ _sfvault() {
             ",$1")
                 cmd="sfvault"
                 ;;
+            sfvault,access)
+                cmd="sfvault__subcmd__access"
+                ;;
             sfvault,add)
                 cmd="sfvault__subcmd__add"
+                ;;
+            sfvault,allow)
+                cmd="sfvault__subcmd__allow"
                 ;;
             sfvault,check)
                 cmd="sfvault__subcmd__check"
@@ -25,11 +31,17 @@ _sfvault() {
             sfvault,completions)
                 cmd="sfvault__subcmd__completions"
                 ;;
+            sfvault,deny)
+                cmd="sfvault__subcmd__deny"
+                ;;
             sfvault,doctor)
                 cmd="sfvault__subcmd__doctor"
                 ;;
             sfvault,exec)
                 cmd="sfvault__subcmd__exec"
+                ;;
+            sfvault,explain)
+                cmd="sfvault__subcmd__explain"
                 ;;
             sfvault,get)
                 cmd="sfvault__subcmd__get"
@@ -45,6 +57,9 @@ _sfvault() {
                 ;;
             sfvault,lock)
                 cmd="sfvault__subcmd__lock"
+                ;;
+            sfvault,log)
+                cmd="sfvault__subcmd__log"
                 ;;
             sfvault,login)
                 cmd="sfvault__subcmd__login"
@@ -76,8 +91,17 @@ _sfvault() {
             sfvault,unlock)
                 cmd="sfvault__subcmd__unlock"
                 ;;
+            sfvault,usage)
+                cmd="sfvault__subcmd__usage"
+                ;;
+            sfvault__subcmd__help,access)
+                cmd="sfvault__subcmd__help__subcmd__access"
+                ;;
             sfvault__subcmd__help,add)
                 cmd="sfvault__subcmd__help__subcmd__add"
+                ;;
+            sfvault__subcmd__help,allow)
+                cmd="sfvault__subcmd__help__subcmd__allow"
                 ;;
             sfvault__subcmd__help,check)
                 cmd="sfvault__subcmd__help__subcmd__check"
@@ -85,11 +109,17 @@ _sfvault() {
             sfvault__subcmd__help,completions)
                 cmd="sfvault__subcmd__help__subcmd__completions"
                 ;;
+            sfvault__subcmd__help,deny)
+                cmd="sfvault__subcmd__help__subcmd__deny"
+                ;;
             sfvault__subcmd__help,doctor)
                 cmd="sfvault__subcmd__help__subcmd__doctor"
                 ;;
             sfvault__subcmd__help,exec)
                 cmd="sfvault__subcmd__help__subcmd__exec"
+                ;;
+            sfvault__subcmd__help,explain)
+                cmd="sfvault__subcmd__help__subcmd__explain"
                 ;;
             sfvault__subcmd__help,get)
                 cmd="sfvault__subcmd__help__subcmd__get"
@@ -105,6 +135,9 @@ _sfvault() {
                 ;;
             sfvault__subcmd__help,lock)
                 cmd="sfvault__subcmd__help__subcmd__lock"
+                ;;
+            sfvault__subcmd__help,log)
+                cmd="sfvault__subcmd__help__subcmd__log"
                 ;;
             sfvault__subcmd__help,login)
                 cmd="sfvault__subcmd__help__subcmd__login"
@@ -136,6 +169,24 @@ _sfvault() {
             sfvault__subcmd__help,unlock)
                 cmd="sfvault__subcmd__help__subcmd__unlock"
                 ;;
+            sfvault__subcmd__help,usage)
+                cmd="sfvault__subcmd__help__subcmd__usage"
+                ;;
+            sfvault__subcmd__help__subcmd__log,verify)
+                cmd="sfvault__subcmd__help__subcmd__log__subcmd__verify"
+                ;;
+            sfvault__subcmd__log,help)
+                cmd="sfvault__subcmd__log__subcmd__help"
+                ;;
+            sfvault__subcmd__log,verify)
+                cmd="sfvault__subcmd__log__subcmd__verify"
+                ;;
+            sfvault__subcmd__log__subcmd__help,help)
+                cmd="sfvault__subcmd__log__subcmd__help__subcmd__help"
+                ;;
+            sfvault__subcmd__log__subcmd__help,verify)
+                cmd="sfvault__subcmd__log__subcmd__help__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -143,8 +194,22 @@ _sfvault() {
 
     case "${cmd}" in
         sfvault)
-            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help"
+            opts="-h -V --json --no-autostart --no-color --help --version init unlock lock status add list show set login rotate migrate remove logout check allow deny access explain get exec log usage doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__access)
+            opts="-h --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -214,6 +279,40 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__allow)
+            opts="-h --uid --gid --unit --user-unit --exe --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__check)
             opts="-h --release --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -235,6 +334,40 @@ _sfvault() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__deny)
+            opts="-h --uid --gid --unit --user-unit --exe --all --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-unit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -290,6 +423,24 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__explain)
+            opts="-h --pid --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__get)
             opts="-h --min-ttl --refused-generation --expect-org --expect-sandbox --expect-production --wait --follow --format --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -325,7 +476,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help)
-            opts="init unlock lock status add list show set login rotate migrate remove logout check get exec doctor completions man help"
+            opts="init unlock lock status add list show set login rotate migrate remove logout check allow deny access explain get exec log usage doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -338,7 +489,35 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__help__subcmd__access)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__allow)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -380,6 +559,20 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__help__subcmd__deny)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -395,6 +588,20 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__help__subcmd__exec)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -467,6 +674,34 @@ _sfvault() {
         sfvault__subcmd__help__subcmd__lock)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__log)
+            opts="verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__help__subcmd__log__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -618,6 +853,20 @@ _sfvault() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        sfvault__subcmd__help__subcmd__usage)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         sfvault__subcmd__init)
             opts="-h --passphrase-file --passphrase-fd --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -657,6 +906,100 @@ _sfvault() {
         sfvault__subcmd__lock)
             opts="-h --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__log)
+            opts="-h --since --peer-uid --action --denied --fingerprint --session-file --last --follow --json --no-autostart --no-color --help verify help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --peer-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --last)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__log__subcmd__help)
+            opts="verify help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__log__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__log__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__log__subcmd__verify)
+            opts="-h --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -897,7 +1240,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__status)
-            opts="-h --json --no-autostart --no-color --help"
+            opts="-h --peers --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -922,6 +1265,24 @@ _sfvault() {
                     return 0
                     ;;
                 --passphrase-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sfvault__subcmd__usage)
+            opts="-h --since --json --no-autostart --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -116,7 +116,8 @@ async fn the_session_is_in_the_job_s_environment_and_in_no_argument_of_any_proce
 #[tokio::test]
 async fn a_process_that_an_earlier_job_left_behind_learns_nothing_of_the_next_session() {
     let scene = Scene::with_record().await;
-    let script = "sh -c 'echo $$; read line; exec env' <&0 & wait";
+    // By another descriptor, for a shell gives what it puts into the background `/dev/null` as its descriptor 0.
+    let script = "exec 3<&0; sh -c 'echo $$; read line; exec env' <&3 3<&- & wait";
     let (mut first, said, left_behind) = job(&scene, script).await;
     let targets: Vec<String> = fs::read_dir(format!("/proc/{left_behind}/fd"))
         .unwrap()

@@ -1,7 +1,9 @@
 //! The one integration test binary.
 
+mod access;
 mod activation;
 mod answers;
+mod audit;
 mod autostart;
 mod browser_login;
 mod cases;
@@ -10,12 +12,14 @@ mod config;
 mod crash;
 mod crowd;
 mod damage;
+mod defects;
 mod dice;
 mod directories;
 mod doctor;
 mod environment;
 mod exclusive;
 mod exec;
+mod farewell;
 mod fuzz_replay;
 mod grpc;
 mod hardening;
@@ -31,6 +35,8 @@ mod migrate;
 mod neighbours;
 mod nobody;
 mod oauth;
+mod peer;
+mod prompting;
 mod raw;
 mod refusals;
 mod reminder;

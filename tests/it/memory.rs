@@ -1,5 +1,7 @@
 //! What root finds in the memory of the real daemon: sessions in use, and nothing else that is secret.
 
+use std::time::Duration;
+
 use rustix::process::geteuid;
 use sfvault::{AdminClient, Passphrase, Places, RecordName, SessionRequest, SessionsClient};
 use sfvault_tests::{
@@ -7,6 +9,7 @@ use sfvault_tests::{
     memory::Memory,
     simulator::{Answer, Options, Place, Simulator, USERNAME, User},
 };
+use tokio::time::Instant;
 
 use crate::scene::Scene;
 
@@ -19,9 +22,9 @@ const WRONG_PASSWORD: &str = "CANARYwrongpassword4711";
 const PASSPHRASE: &str = "CANARY passphrase of the vault 4711";
 const WRONG_PASSPHRASE: &str = "CANARY wrong passphrase 4711";
 
-/// Looks at the daemon so often at most: a connection whose client has gone is dropped when its turn comes, and a look
-/// gives it time.
-const LOOKS: u32 = 40;
+/// Looks at the daemon for so long at most: a connection whose client has gone is dropped when its turn comes, and one
+/// whose client stays ends a second after its last call.
+const LOOKS: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn memory_holds_only_sessions_in_use_and_nothing_once_locked() {
@@ -133,6 +136,55 @@ async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
     scene.finish().await;
 }
 
+/// On two threads, for a client that is told to leave has to hear it while this one looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_stay_open_hold_nothing_after_lock_and_remove() {
+    if !is_root() {
+        return;
+    }
+    let scene = scene().await;
+    let places = Places::at(&scene.sfvault.path("run"));
+    let admin = AdminClient::connect(&places).await.unwrap();
+    let jobs = SessionsClient::connect(&places).await.unwrap();
+    let passphrase = || Passphrase::new(PASSPHRASE.as_bytes().to_vec());
+    admin.initialize(passphrase()).await.unwrap();
+    add(&scene, "first", USERNAME, "@password", "@token").await;
+    add(
+        &scene,
+        "other",
+        OTHER_USER,
+        "@other-password",
+        "@other-token",
+    )
+    .await;
+    let first = held_session(&jobs, "first").await;
+    admin
+        .remove(&RecordName::parse("first").unwrap())
+        .await
+        .unwrap();
+    gone(&scene, "remove", &[first]);
+
+    let other = held_session(&jobs, "other").await;
+    assert!(memory(&scene).find(other.raw.as_bytes()).is_some());
+    admin.lock().await.unwrap();
+    let passphrases = [Canary::new("passphrase", PASSPHRASE)];
+    gone(&scene, "lock", &[other]);
+    gone(&scene, "lock", &passphrases);
+
+    // Nobody who was connected notices.
+    admin.unlock(passphrase()).await.unwrap();
+    held_session(&jobs, "other").await;
+    scene.finish().await;
+}
+
+async fn held_session(jobs: &SessionsClient, name: &str) -> Canary {
+    let request = SessionRequest::new(RecordName::parse(name).unwrap());
+    let session = jobs.session(&request).await.unwrap();
+    // EXPOSE: to this test.
+    let (_, secret) = session.session_id.expose().split_once('!').unwrap();
+    Canary::new("session", secret)
+}
+
 /// A secret in all the forms in which it may lie about.
 struct Canary {
     name: &'static str,
@@ -187,10 +239,10 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 
 #[track_caller]
 fn gone(scene: &Scene, after: &str, canaries: &[Canary]) {
-    let mut found = Vec::new();
-    for _ in 0..LOOKS {
+    let began = Instant::now();
+    loop {
         let memory = memory(scene);
-        found = canaries
+        let found: Vec<String> = canaries
             .iter()
             .filter_map(|canary| {
                 let place = canary.forms.iter().find_map(|form| memory.find(form))?;
@@ -200,8 +252,9 @@ fn gone(scene: &Scene, after: &str, canaries: &[Canary]) {
         if found.is_empty() {
             return;
         }
+        let places = found.join("\n");
+        assert!(began.elapsed() < LOOKS, "after {after}:\n{places}");
     }
-    panic!("after {after}:\n{}", found.join("\n"));
 }
 
 fn memory(scene: &Scene) -> Memory {

@@ -60,20 +60,38 @@ impl Memory {
         let finder = memmem::Finder::new(needle);
         self.0.iter().find_map(|mapping| {
             let at = finder.find(&mapping.bytes)?;
-            let around = at.saturating_sub(64)..(at + needle.len() + 64).min(mapping.bytes.len());
-            Some(format!(
-                "{:x} in `{}` at {:x}: {}",
-                mapping.start + u64::try_from(at).unwrap_or_default(),
-                mapping.name,
-                mapping.start,
-                mapping.bytes.get(around)?.escape_ascii()
-            ))
+            mapping.tell(at, needle.len())
         })
+    }
+
+    /// Every place where these bytes lie, with what is around them.
+    #[must_use]
+    pub fn find_all(&self, needle: &[u8]) -> Vec<String> {
+        let finder = memmem::Finder::new(needle);
+        let places = self.0.iter().flat_map(|mapping| {
+            let found = finder.find_iter(&mapping.bytes);
+            found.filter_map(|at| mapping.tell(at, needle.len()))
+        });
+        places.collect()
     }
 
     /// The mappings that are kept out of swap.
     pub fn locked(&self) -> impl Iterator<Item = &Mapping> {
         self.0.iter().filter(|mapping| mapping.locked)
+    }
+}
+
+impl Mapping {
+    /// What lies at this offset and around it.
+    fn tell(&self, at: usize, length: usize) -> Option<String> {
+        let around = at.saturating_sub(64)..(at + length + 64).min(self.bytes.len());
+        Some(format!(
+            "{:x} in `{}` at {:x}: {}",
+            self.start + u64::try_from(at).unwrap_or_default(),
+            self.name,
+            self.start,
+            self.bytes.get(around)?.escape_ascii()
+        ))
     }
 }
 

@@ -95,6 +95,7 @@ impl Exit {
             Reason::VaultDamaged
             | Reason::VaultForeign
             | Reason::Storage
+            | Reason::AuditUnavailable
             | Reason::Internal
             | Reason::ConnectFailed
             | Reason::Unimplemented

@@ -3,7 +3,9 @@
 //! `get` is what jobs start all day, so a run does nothing that its command does not need: no thread, no
 //! file, no signal handler.
 
+mod access;
 mod add;
+mod allow;
 mod autostart;
 mod browser;
 mod callback;
@@ -12,9 +14,11 @@ mod clock;
 mod completions;
 mod context;
 mod credential;
+mod deny;
 mod doctor;
 mod exec;
 mod exit;
+mod explain;
 mod failure;
 mod flow;
 mod follow;
@@ -27,6 +31,7 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod log;
 mod login;
 mod logout;
 mod man;
@@ -35,22 +40,26 @@ mod misread;
 mod open_page;
 mod output;
 mod passphrase;
+mod peers;
 mod prompt;
 mod record_view;
 mod relay;
 mod reminder;
 mod remove;
 mod rotate;
+mod rule;
 mod secret_kind;
 mod session_env;
 mod session_file;
 mod set;
 mod show;
+mod since;
 mod span;
 mod spinner;
 mod status;
 mod token_help;
 mod unlock;
+mod usage;
 mod want;
 mod words;
 
@@ -146,12 +155,30 @@ enum Command {
     /// Prove that a record works
     #[command(after_long_help = help::CHECK)]
     Check(check::Check),
+    /// Let somebody use a record
+    #[command(after_long_help = help::ALLOW)]
+    Allow(allow::Allow),
+    /// Take a rule of `allow` back
+    #[command(after_long_help = help::DENY)]
+    Deny(deny::Deny),
+    /// Show who may use a record
+    #[command(after_long_help = help::ACCESS)]
+    Access(access::Access),
+    /// Tell whether a process could use a record, and what it lacks
+    #[command(after_long_help = help::EXPLAIN)]
+    Explain(explain::Explain),
     /// Write a session to stdout
     #[command(after_long_help = help::GET)]
     Get(get::Get),
     /// Run a command with a session in its environment
     #[command(after_long_help = help::EXEC)]
     Exec(exec::Exec),
+    /// Tell who asked for what, and what came of it
+    #[command(after_long_help = help::LOG)]
+    Log(log::Log),
+    /// Tell who used a record, how often and when last
+    #[command(after_long_help = help::USAGE)]
+    Usage(usage::Usage),
     /// Find what is wrong, and what will stop working and when
     #[command(after_long_help = help::DOCTOR)]
     Doctor(doctor::Doctor),
@@ -265,6 +292,12 @@ impl Command {
             | Self::List(_)
             | Self::Show(_)
             | Self::Check(_)
+            | Self::Allow(_)
+            | Self::Deny(_)
+            | Self::Access(_)
+            | Self::Explain(_)
+            | Self::Log(_)
+            | Self::Usage(_)
             | Self::Get(_)
             | Self::Exec(_)
             | Self::Doctor(_)
@@ -290,8 +323,14 @@ impl Command {
             Self::Remove(command) => Box::pin(command.run(context)),
             Self::Logout(command) => Box::pin(command.run(context)),
             Self::Check(command) => Box::pin(command.run(context)),
+            Self::Allow(command) => Box::pin(command.run(context)),
+            Self::Deny(command) => Box::pin(command.run(context)),
+            Self::Access(command) => Box::pin(command.run(context)),
+            Self::Explain(command) => Box::pin(command.run(context)),
             Self::Get(command) => Box::pin(command.run(context)),
             Self::Exec(command) => Box::pin(command.run(context)),
+            Self::Log(command) => Box::pin(command.run(context)),
+            Self::Usage(command) => Box::pin(command.run(context)),
             Self::Doctor(command) => Box::pin(command.run(context)),
             Self::Completions(command) => Box::pin(async { command.run(context) }),
             Self::Man(command) => Box::pin(async { command.run(context) }),

@@ -338,7 +338,12 @@ fn scripts_and_pages_are_made_without_a_daemon() {
     }
     let dir = fake.dir().join("man/man1");
     assert_eq!(fake.run(&["man", "--dir", dir.to_str().unwrap()]).status, 0);
-    for page in ["sfvault.1", "sfvault-get.1", "sfvault-doctor.1"] {
+    for page in [
+        "sfvault.1",
+        "sfvault-get.1",
+        "sfvault-doctor.1",
+        "sfvault-log-verify.1",
+    ] {
         assert!(dir.join(page).exists(), "{page}");
     }
     let page = fs::read_to_string(dir.join("sfvault.1")).unwrap();

@@ -1,7 +1,10 @@
 //! Where every call comes in, before any service: is its peer let in, and which seat does it count on?
 
 use std::{
-    pin::Pin,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,8 +14,16 @@ use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
-use super::peer::{Origin, admit};
-use crate::seats::{Call, Caller, Due};
+use super::{
+    audited,
+    door::Door,
+    peer::{Origin, admit},
+    status,
+};
+use crate::{
+    error::Error,
+    seats::{Call, Caller, Due},
+};
 
 /// Its requests are a stream that the client may keep open for as long as it likes.
 const STREAMED: &str = "/grpc.reflection.";
@@ -20,17 +31,16 @@ const STREAMED: &str = "/grpc.reflection.";
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Puts [`Guarded`] around all services, so that a new one can't be served without it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct CallsLayer {
-    /// Asked once: a system call per call would be felt.
-    pub(super) own_uid: u32,
+    pub(super) door: Arc<Door>,
 }
 
 /// A service whose callers are let in, and whose calls are counted.
 #[derive(Debug, Clone)]
 pub(super) struct Guarded<S> {
     service: S,
-    own_uid: u32,
+    door: Arc<Door>,
 }
 
 impl<S> Layer<S> for CallsLayer {
@@ -39,7 +49,7 @@ impl<S> Layer<S> for CallsLayer {
     fn layer(&self, service: S) -> Guarded<S> {
         Guarded {
             service,
-            own_uid: self.own_uid,
+            door: Arc::clone(&self.door),
         }
     }
 }
@@ -61,9 +71,11 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = request.extensions_mut().remove::<Origin>();
-        let Origin { peer, caller } = match admit(origin, self.own_uid) {
+        let peer = origin.as_ref().map(|origin| origin.peer.clone());
+        let Origin { peer, caller } = match admit(origin, &self.door) {
             Ok(origin) => origin,
             Err(status) => {
+                audited::turned_away(&self.door.audit, peer.as_ref());
                 let refusal = status.into_http();
                 return Box::pin(async { Ok(refusal) });
             }
@@ -85,7 +97,10 @@ where
         };
         let answer = self.service.call(request);
         Box::pin(async move {
-            Ok(answer.await?.map(|body| {
+            let Some(answer) = unbroken(answer).await else {
+                return Ok(status::from_error(&Error::Internal("a call broke off")).into_http());
+            };
+            Ok(answer?.map(|body| {
                 Body::new(Answer {
                     body: Body::new(body),
                     due: Some(caller.seat.owe()),
@@ -95,6 +110,17 @@ where
             }))
         })
     }
+}
+
+/// `None` if the work panicked: the caller shall hear of a defect, not of a stream that was reset.
+async fn unbroken<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        // What is left half-done dies with the work; what it shares is behind locks that outlive a panic.
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
+            .map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 /// A request on its way. Its rest is owed from the moment that somebody waits for it.

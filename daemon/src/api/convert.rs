@@ -412,6 +412,15 @@ pub(super) fn duration(
         .map_err(|_| invalid(field, "is not a time span of 0 or more"))
 }
 
+pub(super) fn instant(
+    field: &'static str,
+    sent: Option<prost_types::Timestamp>,
+) -> Result<Option<SystemTime>, Error> {
+    sent.map(SystemTime::try_from)
+        .transpose()
+        .map_err(|_| invalid(field, "is no time"))
+}
+
 pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
     Error::InvalidArgument {
         field,

@@ -18,12 +18,16 @@ pub(super) fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status>
 /// The status of an error, with its reason and, where waiting helps, how long.
 pub(super) fn from_error(error: &Error) -> Status {
     let reason = reason(error);
-    let name = reason.as_str_name().trim_start_matches("REASON_");
-    let mut details = ErrorDetails::with_error_info(name, ERROR_DOMAIN, []);
+    let mut details = ErrorDetails::with_error_info(reason_name(error), ERROR_DOMAIN, []);
     if let Some(wait) = retry_after(error) {
         details.set_retry_info(Some(wait));
     }
     Status::with_error_details(code(reason), error.to_string(), details)
+}
+
+/// The name under which clients and the audit know why a request failed.
+pub(super) fn reason_name(error: &Error) -> &'static str {
+    reason(error).as_str_name().trim_start_matches("REASON_")
 }
 
 /// Why Salesforce gave no session.
@@ -53,6 +57,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
 fn reason(error: &Error) -> Reason {
     match error {
         Error::BrowserLogin { .. } => Reason::BrowserLogin,
+        Error::AuditUnavailable(_) => Reason::AuditUnavailable,
         Error::Denied => Reason::Denied,
         Error::HostNotAllowed(_) => Reason::HostNotAllowed,
         Error::Internal(_) => Reason::Internal,
@@ -133,6 +138,8 @@ fn code(reason: Reason) -> Code {
         | Reason::SalesforceUnavailable
         | Reason::SessionRefusedAgain
         | Reason::ShuttingDown => Code::Unavailable,
-        Reason::Internal | Reason::Storage | Reason::Unspecified => Code::Internal,
+        Reason::AuditUnavailable | Reason::Internal | Reason::Storage | Reason::Unspecified => {
+            Code::Internal
+        }
     }
 }

@@ -11,12 +11,12 @@ use tokio_stream::Stream;
 use tonic::Status;
 
 use super::{
+    audited,
     convert::{self, Problem},
-    peer::{Peer, is_ours},
     status,
 };
 use crate::{
-    error::Error,
+    audit::Audit,
     seats::Waiting,
     session::decision::{Activity, Refusal},
     vault::{
@@ -29,8 +29,7 @@ use crate::{
 pub(super) struct Pusher {
     pub(super) watch: Watch,
     pub(super) vault: Arc<Vault>,
-    pub(super) peer: Peer,
-    pub(super) own_uid: u32,
+    pub(super) audit: Audit,
     pub(super) record: String,
     /// There if the session itself is to be told.
     pub(super) api_version: Option<Arc<str>>,
@@ -68,22 +67,24 @@ impl Stream for Pushes {
 }
 
 impl Pusher {
-    /// The next message; after an error there is none.
+    /// The next message; after an error there is none. Who may use the record is judged before each look at it.
     async fn push(mut self) -> (Message, Option<Self>) {
         let news = self.watch.next().await;
-        match news.and_then(|news| self.may_hear().map(|()| news)) {
+        // Only a session that is handed out, or the end, is a decision to tell of.
+        let decided = match &news {
+            Ok(news) => news
+                .session
+                .clone()
+                .filter(|_| self.api_version.is_some())
+                .map(Ok),
+            Err(error) => Some(Err(error.clone())),
+        };
+        if let Some(result) = decided {
+            audited::session(&self.audit, &self.watch.asker(), &self.record, &result);
+        }
+        match news {
             Ok(news) => (Ok(self.message(&news)), Some(self)),
             Err(error) => (Err(status::from_error(&error)), None),
-        }
-    }
-
-    /// Whether this peer may use this record now. Asked before every push: what was allowed when the stream was opened
-    /// need not be allowed any more.
-    fn may_hear(&self) -> Result<(), Error> {
-        if is_ours(self.peer, self.own_uid) {
-            Ok(())
-        } else {
-            Err(Error::Denied)
         }
     }
 

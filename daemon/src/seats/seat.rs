@@ -7,18 +7,22 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
-use super::Pid;
+use super::Sitter;
 
 /// How long a peer may take to finish a frame or a request that it began, or to take an answer. On a local socket these
 /// are microseconds; the rest is for a machine that swaps.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection that is to end has been without a call when its peer is told. Not all clients repeat a call
+/// that they make while they are told, and one is most likely when the last was just answered.
+pub const QUIET: Duration = Duration::from_secs(1);
 
 /// One connection.
 #[derive(Debug)]
 pub struct Seat {
-    pub(super) pid: Pid,
+    pub(super) sitter: Sitter,
+    farewell: Notify,
     state: Mutex<State>,
 }
 
@@ -30,9 +34,20 @@ struct State {
     /// What the peer owes, and since when; the first is the oldest.
     dues: BTreeMap<u64, Instant>,
     next_due: u64,
+    leaving: Leaving,
     evicted: bool,
     /// The task of the connection.
     task: Option<Waker>,
+}
+
+/// Is the connection to end?
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    No,
+    /// Once it has been quiet.
+    WhenQuiet,
+    /// The peer has been told so.
+    Since(Instant),
 }
 
 /// What the connection's task has to do.
@@ -42,7 +57,7 @@ pub(super) enum Sentence {
     Stay,
     /// Look again at this time.
     Until(Instant),
-    /// Close: the peer kept us waiting for too long.
+    /// Close: the peer kept us waiting for too long, or did not leave.
     Overdue,
     /// Close: another needs the seat.
     Evicted,
@@ -64,15 +79,17 @@ pub struct Due {
 }
 
 impl Seat {
-    pub(super) fn new(pid: Pid, now: Instant) -> Arc<Self> {
+    pub(super) fn new(sitter: Sitter, now: Instant) -> Arc<Self> {
         Arc::new(Self {
-            pid,
+            sitter,
+            farewell: Notify::new(),
             state: Mutex::new(State {
                 idle_since: now,
                 calls: 0,
                 waiting: 0,
                 dues: BTreeMap::new(),
                 next_due: 0,
+                leaving: Leaving::No,
                 evicted: false,
                 task: None,
             }),
@@ -93,11 +110,9 @@ impl Seat {
         let number = state.next_due;
         state.next_due = number.wrapping_add(1);
         state.dues.insert(number, Instant::now());
-        if state.dues.len() == 1
-            && let Some(task) = &state.task
-        {
+        if state.dues.len() == 1 {
             // It has no alarm set.
-            task.wake_by_ref();
+            state.wake();
         }
         drop(state);
         Due {
@@ -111,6 +126,10 @@ impl Seat {
         Waiting(Arc::clone(self))
     }
 
+    pub(super) fn calls(&self) -> usize {
+        self.lock().calls
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.lock().waiting
     }
@@ -119,6 +138,24 @@ impl Seat {
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.lock();
         (state.calls == 0).then_some(state.idle_since)
+    }
+
+    /// The connection is to end once it has been quiet.
+    pub(super) fn dismiss(&self) {
+        let mut state = self.lock();
+        if matches!(state.leaving, Leaving::No) {
+            state.leaving = Leaving::WhenQuiet;
+            state.wake();
+        }
+    }
+
+    /// Ends when the peer is to be told to leave, or has left. For one who waits.
+    pub async fn farewell(&self) {
+        self.farewell.notified().await;
+    }
+
+    pub(super) fn say_farewell(&self) {
+        self.farewell.notify_one();
     }
 
     pub(super) fn evict(&self) {
@@ -143,10 +180,19 @@ impl Seat {
             Some(known) => known.clone_from(task),
             none => *none = Some(task.clone()),
         }
-        match state.dues.first_key_value() {
+        let now = Instant::now();
+        if matches!(state.leaving, Leaving::WhenQuiet)
+            && state.calls == 0
+            && state.idle_since + QUIET <= now
+        {
+            state.leaving = Leaving::Since(now);
+            self.say_farewell();
+        }
+        let due = state.dues.values().next().map(|since| *since + PATIENCE);
+        match due.into_iter().chain(state.leaves_by()).min() {
             None => Sentence::Stay,
-            Some((_, since)) if *since + PATIENCE <= Instant::now() => Sentence::Overdue,
-            Some((_, since)) => Sentence::Until(*since + PATIENCE),
+            Some(then) if then <= now => Sentence::Overdue,
+            Some(then) => Sentence::Until(then),
         }
     }
 
@@ -155,11 +201,34 @@ impl Seat {
     }
 }
 
+impl State {
+    /// When a connection that is to end takes its next step towards it, if no call comes.
+    fn leaves_by(&self) -> Option<Instant> {
+        match self.leaving {
+            _ if self.calls > 0 => None,
+            Leaving::No => None,
+            Leaving::WhenQuiet => Some(self.idle_since + QUIET),
+            Leaving::Since(told) => Some(told.max(self.idle_since) + PATIENCE),
+        }
+    }
+
+    /// The connection's task judges anew.
+    fn wake(&self) {
+        if let Some(task) = &self.task {
+            task.wake_by_ref();
+        }
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.calls = state.calls.saturating_sub(1);
         state.idle_since = Instant::now();
+        if state.leaves_by().is_some() {
+            // It has no alarm set.
+            state.wake();
+        }
     }
 }
 

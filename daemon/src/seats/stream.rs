@@ -59,10 +59,13 @@ impl SeatedStream {
                 Sentence::Overdue => return Err(io::ErrorKind::TimedOut.into()),
                 Sentence::Evicted => return Err(io::ErrorKind::ConnectionAborted.into()),
                 Sentence::Until(then) => {
-                    // An alarm that is set rings too early at worst, for newer dues end later.
                     let alarm = self
                         .alarm
                         .get_or_insert_with(|| Box::pin(sleep_until(then)));
+                    // One that rings too early costs nothing but a look.
+                    if then < alarm.deadline() {
+                        alarm.as_mut().reset(then);
+                    }
                     match alarm.as_mut().poll(cx) {
                         Poll::Pending => return Ok(()),
                         Poll::Ready(()) => self.alarm = None,

@@ -15,6 +15,7 @@ use tokio::{sync::watch, task};
 
 use super::{decision::Effect, hold::Holds, machine::Machine};
 use crate::{
+    access::Rule,
     aside::Aside,
     credential::Credential,
     error::Error,
@@ -285,6 +286,28 @@ impl Entry {
         Ok(())
     }
 
+    /// Replaces the access rules by what `change` makes of the present ones: first in the store, then in memory.
+    /// Returns false, and writes nothing, if it makes none. Blocks; callers run it on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the store can't write; then nothing changed.
+    pub fn set_rules(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        change: impl FnOnce(Option<&[Rule]>) -> Result<Option<Arc<[Rule]>>, Error>,
+    ) -> Result<bool, Error> {
+        let mut row = self.row.blocking_lock();
+        self.settle(store, keys, &mut row)?;
+        let mut record = Record::clone(&self.lock().record);
+        let Some(rules) = change(record.rules.as_deref())? else {
+            return Ok(false);
+        };
+        record.rules = Some(rules);
+        self.commit(store, keys, &mut row, record, None, |_| ())?;
+        Ok(true)
+    }
+
     /// Releases a latch and a spent login budget: first in the store, then in memory. Blocks; callers run it on a
     /// blocking thread.
     ///
@@ -353,6 +376,11 @@ impl Entry {
                 Change::Wanted if same_way => state.machine.credential_changed(version),
                 Change::Wanted => state.machine.change_over(version),
             }
+        } else if stored.record.rules != state.record.rules {
+            state.record = Arc::new(Record {
+                rules: stored.record.rules,
+                ..Record::clone(&state.record)
+            });
         }
         *row = Row {
             revision: stored.revision,

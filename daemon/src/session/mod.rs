@@ -1,6 +1,7 @@
 //! Sessions: what one is, when one may be handed out ([`machine`],
 //! [`decision`]), and how one is got ([`refresh`]).
 
+mod account;
 pub mod back_off;
 pub mod decision;
 mod ending;

@@ -17,12 +17,13 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Session,
+    Session, account,
     decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
     entry::{Entry, Landing, Rotation, State},
     pin::leads_elsewhere,
 };
 use crate::{
+    audit::Audit,
     clock::Clock,
     error::Error,
     failure::Class,
@@ -42,6 +43,7 @@ pub struct Refresher {
     pub keys: Keys,
     pub login: Arc<dyn Login>,
     pub clock: Arc<dyn Clock>,
+    pub audit: Audit,
     /// Held by every flight: who unlocks the vault or ends the daemon waits until the air is clear.
     pub in_air: Arc<RwLock<()>>,
     /// Told whenever a record may have become usable.
@@ -324,6 +326,7 @@ impl Flight {
     /// which is the careful reading. But a latch or a generation that is in memory only is told to nobody: after a
     /// crash it would not be true.
     async fn land(&self, outcome: Outcome) -> Result<(), Error> {
+        account::tell(&self.refresher.audit, &self.entry, &outcome);
         match &outcome {
             Outcome::LoginFailed(failure)
             | Outcome::ProofFailed(failure)

@@ -1,6 +1,7 @@
 //! The vault file: sealed records in one redb database.
 //!
-//! Four tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
+//! Five tables. `header`: the plain header and its authentication code. `chest`: what is kept for the audit, made when
+//! there is something to keep. `records`: by record id, the sealed
 //! record with its ledger. `secrets`: by record id and field, the sealed secrets. `aside`: by record id, version and
 //! field, the sealed secrets that a record keeps beside those in use. Names, usernames and hosts
 //! are inside the ciphertext; what shows is how many records there are, how often each changed, and how long
@@ -26,6 +27,7 @@ use crate::{
     secret::Passphrase,
 };
 
+mod chest;
 mod credentials;
 mod encode;
 mod engine;

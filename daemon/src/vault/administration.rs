@@ -1,6 +1,7 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -10,7 +11,7 @@ use tokio::task;
 use tracing::info;
 
 use super::{
-    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, access::guests, credential, kind,
     trial::no_drawn_password,
 };
 use crate::{
@@ -117,6 +118,7 @@ impl Vault {
                 return Err(Error::Internal("the vault changed while it was locked"));
             };
             drop(phase);
+            vault.parts.audit.locked();
             let dropped = open
                 .records
                 .values()
@@ -125,6 +127,7 @@ impl Vault {
             vault.set_aside(&open);
             vault.pending_logins().clear();
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(sessions = dropped, "locked the vault");
             Ok((dropped, true))
         })
@@ -212,6 +215,7 @@ impl Vault {
             }
             entry.close(Error::RecordNotFound(name.clone()));
             vault.changed.send_replace(());
+            vault.forgotten.send_replace(());
             info!(record = %name, "removed the record");
             Ok(())
         })
@@ -286,15 +290,18 @@ impl Vault {
     }
 
     pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
-        let records = records
+        self.parts.audit.unlocked(&store, &keys);
+        let records: BTreeMap<_, _> = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
             .collect();
+        let guests = guests(records.values());
         let refresher = Arc::new(Refresher {
             store,
             keys,
             login: Arc::clone(&self.parts.login),
             clock: Arc::clone(&self.parts.clock),
+            audit: self.parts.audit.clone(),
             in_air: Arc::clone(&self.in_air),
             changed: self.changed.clone(),
             hold_after_get: self.parts.hold_after_get,
@@ -303,6 +310,7 @@ impl Vault {
         *self.write() = Phase::Unlocked(Open {
             refresher,
             records,
+            guests,
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
@@ -330,6 +338,7 @@ impl Vault {
             created_at: now,
             credential_changed_at: now,
             aside: Aside::default(),
+            rules: None,
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();

@@ -341,7 +341,8 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::LoginFailed { .. }
         | Error::MinTtlTooLong { .. }
         | Error::SessionRefusedAgain { .. } => true,
-        Error::BrowserLogin { .. }
+        Error::AuditUnavailable(_)
+        | Error::BrowserLogin { .. }
         | Error::CodeRefused { .. }
         | Error::Denied
         | Error::Internal(_)

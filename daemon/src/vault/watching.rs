@@ -12,6 +12,7 @@ use super::{LockState, Vault, is_expected, kind};
 use crate::{
     environment::Environment,
     error::Error,
+    policy::{Asker, Peer, Policy},
     session::{
         Session,
         decision::Refusal,
@@ -30,6 +31,14 @@ pub struct WatchRequest {
     pub expect_org: Option<String>,
     /// The kind of org that the record must belong to.
     pub expect_environment: Option<Environment>,
+}
+
+/// Who watches: named by the kernel, and judged at every look.
+#[derive(Debug)]
+pub struct Watcher {
+    pub policy: Policy,
+    pub peer: Peer,
+    pub holder: Holder,
 }
 
 /// What is known at one moment.
@@ -51,9 +60,20 @@ pub struct Watch {
     vault: Arc<Vault>,
     record: String,
     request: WatchRequest,
-    holder: Holder,
+    watcher: Watcher,
     hold: Option<Hold>,
     told: Option<News>,
+}
+
+impl Watch {
+    /// The one who asks, judged anew, for the audit.
+    #[must_use]
+    pub fn asker(&self) -> Asker<'_> {
+        let mut asker = Asker::new(&self.watcher.policy, &self.watcher.peer);
+        // What it found is in the asker; what there is was found by `next`.
+        drop(self.vault.find_for(&mut asker, &self.record));
+        asker
+    }
 }
 
 /// A place among those who hold the session of an entry.
@@ -65,12 +85,12 @@ struct Hold {
 impl Vault {
     /// Begins to watch a record. Whether there is one is told by [`Watch::next`].
     #[must_use]
-    pub fn watch(self: &Arc<Self>, record: &str, request: WatchRequest, holder: Holder) -> Watch {
+    pub fn watch(self: &Arc<Self>, record: &str, request: WatchRequest, watcher: Watcher) -> Watch {
         Watch {
             vault: Arc::clone(self),
             record: record.to_owned(),
             request,
-            holder,
+            watcher,
             hold: None,
             told: None,
         }
@@ -100,7 +120,8 @@ impl Watch {
             let clock = &self.vault.parts.clock;
             tokio::select! {
                 _ = ending.changed() => {}
-                _ = vault_changed.changed(), if news.locked => {}
+                // The lock, or the rules.
+                _ = vault_changed.changed() => {}
                 () = told(&mut changed), if !news.locked => {}
                 () = async { clock.nap(end.unwrap_or(SystemTime::UNIX_EPOCH)).await }, if end.is_some() => {}
             }
@@ -108,7 +129,9 @@ impl Watch {
     }
 
     fn look(&mut self) -> Result<(News, Option<watch::Receiver<()>>), Error> {
-        let (refresher, entry) = match self.vault.find(&self.record) {
+        // Asked at every look: what was allowed when the watch began need not be allowed any more.
+        let mut asker = Asker::new(&self.watcher.policy, &self.watcher.peer);
+        let (refresher, entry) = match self.vault.find_for(&mut asker, &self.record) {
             Ok(found) => found,
             Err(Error::VaultLocked) => {
                 self.hold = None;
@@ -120,7 +143,12 @@ impl Watch {
         let now = self.vault.parts.clock.now();
         let held = self.hold.as_ref();
         if held.is_none_or(|hold| !Arc::ptr_eq(&hold.entry, &entry)) {
-            self.hold = Some(Hold::of(&entry, self.holder, self.request.min_ttl, now));
+            self.hold = Some(Hold::of(
+                &entry,
+                self.watcher.holder,
+                self.request.min_ttl,
+                now,
+            ));
             refresher.keep(&entry);
         }
         let changed = entry.changes();

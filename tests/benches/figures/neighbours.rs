@@ -26,17 +26,17 @@ pub(crate) async fn run() -> Result<(), Failed> {
     println!("\none bad client: what becomes of the others");
     line(
         "",
-        "one is silent",
+        ["says nothing", "stops midway"],
         "a request of 300 MiB without end",
         "100 connections, 64 descriptors",
     );
     let stage = Stage::with_records(1).await?;
     let ours = daemon(&stage);
-    let silence = silent(&ours).await?;
+    let silence = silences(&ours).await?;
     let flood = huge(&ours).await?;
     let call = call(&ours).await?;
-    line("sfvaultd", &silence, &flood, &crowd(&ours).await?);
-    line("  the same in gRPC", "", &call, "");
+    line("sfvaultd", silence, &flood, &crowd(&ours).await?);
+    line("  the same in gRPC", [""; 2], &call, "");
     drop(stage);
     for (name, start) in peers::all() {
         let Some(start) = start else {
@@ -44,7 +44,7 @@ pub(crate) async fn run() -> Result<(), Failed> {
             continue;
         };
         match trials(start).await {
-            Ok([silence, flood, crowd]) => line(name, &silence, &flood, &crowd),
+            Ok((silence, flood, crowd)) => line(name, silence, &flood, &crowd),
             Err(problem) => println!("  {name:<22} can't be tried: {problem}"),
         }
     }
@@ -52,14 +52,14 @@ pub(crate) async fn run() -> Result<(), Failed> {
 }
 
 /// A new agent each time, so that no trial meets what another left.
-async fn trials(start: peers::Start) -> Result<[String; 3], Failed> {
-    let silence = silent(&start()?).await?;
+async fn trials(start: peers::Start) -> Result<([&'static str; 2], String, String), Failed> {
+    let silence = silences(&start()?).await?;
     let flood = huge(&start()?).await?;
-    Ok([silence, flood, crowd(&start()?).await?])
+    Ok((silence, flood, crowd(&start()?).await?))
 }
 
-fn line(name: &str, silence: &str, flood: &str, crowd: &str) {
-    println!("  {name:<22} {silence:<14} {flood:<50} {crowd}");
+fn line(name: &str, [nothing, midway]: [&str; 2], flood: &str, crowd: &str) {
+    println!("  {name:<22} {nothing:<13} {midway:<13} {flood:<50} {crowd}");
 }
 
 fn daemon(stage: &Stage) -> Agent {
@@ -76,11 +76,20 @@ fn daemon(stage: &Stage) -> Agent {
     })
 }
 
-async fn silent(agent: &Agent) -> Result<String, Failed> {
-    let silent = UnixStream::connect(&agent.socket).await?;
+/// A client that connects and says nothing, and one that stops in the middle of its request.
+async fn silences(agent: &Agent) -> Result<[&'static str; 2], Failed> {
+    Ok([
+        silent(agent, &[]).await?,
+        silent(agent, agent.opening).await?,
+    ])
+}
+
+async fn silent(agent: &Agent, after: &[u8]) -> Result<&'static str, Failed> {
+    let mut silent = UnixStream::connect(&agent.socket).await?;
+    silent.write_all(after).await?;
     let answered = agent.answers().await?;
     drop(silent);
-    Ok(if answered { "ok" } else { "hung" }.to_owned())
+    Ok(if answered { "ok" } else { "hung" })
 }
 
 async fn huge(agent: &Agent) -> Result<String, Failed> {

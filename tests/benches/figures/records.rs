@@ -10,6 +10,7 @@ use std::{
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use sfvaultd::{
+    audit::Audit,
     clock::SystemClock,
     credential::{Credential, Flow},
     host::Host,
@@ -163,6 +164,7 @@ impl Filled {
             )),
             kdf: KdfCost::default(),
             keep_alive: Default::default(),
+            audit: Audit::nowhere(),
             retirements: Arc::default(),
             hold_after_get: std::time::Duration::ZERO,
         };
@@ -215,6 +217,7 @@ fn record(name: &str) -> Result<Record, Failed> {
         created_at: SystemTime::UNIX_EPOCH,
         credential_changed_at: SystemTime::UNIX_EPOCH,
         aside: sfvaultd::aside::Aside::default(),
+        rules: None,
         remind_after: None,
     })
 }

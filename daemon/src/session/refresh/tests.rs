@@ -161,6 +161,7 @@ fn bench(script: Script) -> Bench {
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
+        rules: None,
         remind_after: None,
         aside: crate::aside::Aside::default(),
     };
@@ -186,6 +187,7 @@ fn bench(script: Script) -> Bench {
         keys,
         login: Arc::clone(&fake) as Arc<dyn Login>,
         clock: Arc::new(SystemClock),
+        audit: Audit::nowhere(),
         in_air: Arc::default(),
         changed: watch::Sender::new(()),
         hold_after_get: Duration::ZERO,

@@ -798,6 +798,7 @@ async fn open(disk: &Disk, salesforce: &Arc<Salesforce>, clock: &Arc<Hand>) -> A
         kdf: CHEAP,
         retirements: Arc::default(),
         keep_alive: Default::default(),
+        audit: crate::audit::Audit::nowhere(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     let vault = Vault::over(Path::new("(disk)"), Some(store), parts);

@@ -361,6 +361,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Arc<Vault> {
         kdf: CHEAP,
         keep_alive: Default::default(),
         retirements: Arc::default(),
+        audit: crate::audit::Audit::nowhere(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     Vault::over(Path::new("(disk)"), Some(store), parts)

@@ -8,6 +8,7 @@ use super::{
     org::{Hand, Org, Trouble},
 };
 use crate::{
+    audit::Audit,
     credential::{Credential, Flow},
     error::Error,
     host::Host,
@@ -36,7 +37,7 @@ pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) disk: Disk,
     pub(super) figures: Figures,
-    vault: Arc<Vault>,
+    pub(super) vault: Arc<Vault>,
     org: Arc<Org>,
     clock: Arc<Hand>,
     model: Model,
@@ -328,7 +329,8 @@ impl World {
             | Error::VaultLocked
             | Error::LogoutFailed { .. }
             | Error::TooManyStreams
-            | Error::VaultMissing(_) => panic!("{name}: {error:?}"),
+            | Error::VaultMissing(_)
+            | Error::AuditUnavailable(_) => panic!("{name}: {error:?}"),
         }
     }
 
@@ -398,6 +400,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         keep_alive: Default::default(),
+        audit: Audit::nowhere(),
         retirements: Arc::default(),
         hold_after_get: std::time::Duration::ZERO,
     };

@@ -121,6 +121,7 @@ fn rig(rotates: bool) -> Rig {
         },
         pin: None,
         aside: Default::default(),
+        rules: None,
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
@@ -156,6 +157,7 @@ fn rig(rotates: bool) -> Rig {
         in_air: Arc::default(),
         changed: watch::Sender::new(()),
         tokens: watch::Sender::new(()),
+        audit: Audit::nowhere(),
     });
     let entry = Arc::new(Entry::new(StoredRecord {
         record,
