@@ -455,3 +455,32 @@ async fn follow_writes_a_line_for_each_session_and_ends_well() {
     assert_eq!(follower.wait().await.unwrap().code(), Some(0));
     scene.finish().await;
 }
+
+/// T15: a rule that is taken back ends the streams that lived by it, and who has no rule opens none.
+#[tokio::test]
+async fn a_stream_ends_when_its_peer_may_no_longer_use_the_record() {
+    let night = Night::new().await;
+    let mut watch = night.watch().await;
+    until(&mut watch, WatchState::Ready).await;
+    let name = RecordName::parse("prod").unwrap();
+    assert!(night.inside.admin.deny(&name, None).await.unwrap().changed);
+    let error = loop {
+        match watch.next().await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.reason(), Reason::RecordNotFound);
+    let refused = match night.client.watch(&prod()).await {
+        Ok(mut watch) => watch.next().await.err(),
+        Err(error) => Some(error),
+    };
+    let reason = refused.map(|error| error.reason());
+    // With no rule for anybody left, the door itself may say no.
+    assert!(
+        matches!(reason, Some(Reason::RecordNotFound | Reason::Denied)),
+        "{reason:?}"
+    );
+    assert_eq!(night.simulator.logins(USERNAME).total, 1);
+    night.finish().await;
+}
