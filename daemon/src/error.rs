@@ -21,6 +21,8 @@ pub enum Error {
         record: RecordName,
         failure: Failure,
     },
+    /// The audit can't be written or read; the text says why.
+    AuditUnavailable(String),
     /// The peer may not call.
     Denied,
     /// A credential may not go to this host.
@@ -55,6 +57,11 @@ pub enum Error {
         failure: Failure,
         retry_after: Duration,
     },
+    /// Salesforce did not say that it ended the session.
+    LogoutFailed {
+        record: RecordName,
+        failure: Failure,
+    },
     /// No session of this org is guaranteed for so long.
     MinTtlTooLong { asked: Duration, possible: Duration },
     /// There is a record of this name.
@@ -70,6 +77,8 @@ pub enum Error {
     ShuttingDown,
     /// The vault file.
     Store(StoreError),
+    /// Too many calls are open that wait or watch.
+    TooManyStreams,
     /// A login brought another refresh token, which could not be saved; until it is, no login is made.
     TokenUnsaved {
         record: RecordName,
@@ -95,6 +104,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether somebody guessed, and wrongly.
+    #[must_use]
+    pub fn is_wrong_passphrase(&self) -> bool {
+        matches!(self, Self::Store(StoreError::WrongPassphrase { .. }))
+    }
+
     /// When it makes sense to ask again, for errors that pass or that somebody may mend meanwhile.
     #[must_use]
     pub fn may_pass_in(&self) -> Option<Duration> {
@@ -106,13 +121,15 @@ impl Error {
             // Nothing but a change ends these, and a change wakes whoever waits.
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
-            Self::ShuttingDown => Some(Duration::from_secs(1)),
-            Self::BrowserLogin { .. }
+            Self::TooManyStreams | Self::ShuttingDown => Some(Duration::from_secs(1)),
+            Self::AuditUnavailable(_)
+            | Self::BrowserLogin { .. }
             | Self::CodeRefused { .. }
             | Self::Denied
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
             | Self::InvalidArgument { .. }
+            | Self::LogoutFailed { .. }
             | Self::MinTtlTooLong { .. }
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
@@ -134,6 +151,7 @@ impl fmt::Display for Error {
             Self::CodeRefused { record, failure } => {
                 write!(f, "no refresh token for `{record}`: {failure}")
             }
+            Self::AuditUnavailable(problem) => write!(f, "the audit is not available: {problem}"),
             Self::Denied => f.write_str("this user may not call sfvaultd"),
             Self::HostNotAllowed(HostRefused { host, hint }) => {
                 write!(f, "no credential is sent to `{host}`")?;
@@ -158,6 +176,10 @@ impl fmt::Display for Error {
             Self::LoginFailed {
                 record, failure, ..
             } => write!(f, "login of `{record}` failed: {failure}"),
+            Self::LogoutFailed { record, failure } => write!(
+                f,
+                "Salesforce did not say that it ended the session of `{record}`: {failure}"
+            ),
             Self::MinTtlTooLong { asked, possible } => write!(
                 f,
                 "a session of this org is guaranteed for {} s at most; {} s were asked for",
@@ -174,6 +196,7 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::TooManyStreams => f.write_str("too many calls are open that wait or watch"),
             Self::TokenUnsaved { record, problem } => write!(
                 f,
                 "the new refresh token of `{record}` is in memory only: {problem}"

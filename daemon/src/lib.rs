@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod accept;
+pub mod access;
 pub mod api;
 pub mod aside;
+pub mod attempts;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod credential;
@@ -22,6 +25,7 @@ pub mod ledger;
 pub mod listen;
 pub mod locked;
 pub mod paths;
+pub mod policy;
 pub mod recent_logins;
 pub mod record;
 pub mod retirement;

@@ -16,6 +16,7 @@ use sfvaultd::{
     descriptors,
     harden::{censor_panics, harden},
     paths::Paths,
+    policy::{Mode, gid_of},
     salesforce::{SalesforceLogin, environment::Environment},
     systemd,
 };
@@ -37,6 +38,7 @@ It runs in the foreground, logs to stderr, and ends on SIGTERM or SIGINT. `sfvau
 it when it is not running; `sfvault help` tells the rest.
 
 Environment:
+  SFVAULT_MODE         user or system: whom it serves, and where these are (default: user)
   SFVAULT_CONFIG_DIR   holds config.toml        (default: ~/.config/sfvault)
   SFVAULT_DATA_DIR     holds vault.redb         (default: ~/.local/share/sfvault)
   SFVAULT_RUNTIME_DIR  holds the two sockets    (default: $XDG_RUNTIME_DIR/sfvault)
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let text = |error: &dyn std::error::Error| error.to_string();
     let paths = Paths::from_environment().map_err(|error| text(&error))?;
+    let mode = Mode::from_environment(&paths.runtime)?;
     let config = Config::load(&paths.config_file()).map_err(|error| text(&error))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -81,12 +84,22 @@ fn run() -> Result<(), String> {
     censor_panics();
     let mut warnings = harden();
     warnings.extend(descriptors::raise());
+    let admin_group = match (mode, config.admin_group) {
+        (Mode::System, Some(group)) => Some(gid_of(&group)?),
+        (Mode::User, Some(_)) => {
+            warnings.push("`group` under `[admin]` counts in system mode only".to_owned());
+            None
+        }
+        (Mode::System | Mode::User, None) => None,
+    };
     for warning in &warnings {
         warn!("{warning}");
     }
     let activated = systemd::activated().map_err(|error| text(&error))?;
     let setup = Setup {
         paths,
+        mode,
+        admin_group,
         clock: Arc::new(SystemClock),
         login: Arc::new(SalesforceLogin::new(
             config.salesforce,
@@ -97,8 +110,10 @@ fn run() -> Result<(), String> {
         keep_alive: config.keep_alive,
         retirements: config.retirements,
         login_share_percent: config.login_share_percent,
+        hold_after_get: config.hold_after_get,
         api_version: config.api_version,
         warnings,
+        audit: config.audit,
         activated,
     };
     // One thread serves: a cached session costs microseconds, and what is slow (disk, key derivation) has threads of its

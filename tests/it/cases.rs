@@ -375,6 +375,10 @@ impl Login for Failing {
         unreachable!("no login gave a session")
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        unreachable!("no login gave a session")
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { unreachable!("nobody asks") })
     }

@@ -118,7 +118,8 @@ async fn on_a_full_disk_the_only_token_is_kept_and_no_login_made() {
         let gate = scene.simulator.hold_next(Place::Instance);
         let client = scene.command(&["get", "prod", "--json"]).spawn().unwrap();
         gate.reached().await;
-        limit_files(&scene.sfvault, Some(0));
+        // To unlock, the audit must have room for its lines; the vault's pages lie beyond that.
+        limit_files(&scene.sfvault, Some(if lock { 10_000 } else { 0 }));
         gate.open();
         client.wait_with_output().await.unwrap();
         for _ in 0..3 {

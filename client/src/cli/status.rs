@@ -11,17 +11,26 @@ use super::{
     failure::Failure,
     instant::{for_people, rfc3339},
     output::Output,
+    peers,
     record_view::{HEAD, RETIREMENTS_HEAD, records_json, retirement_rows, row},
     reminder::overdue,
 };
 
 #[derive(Debug, Args)]
-pub(crate) struct Status {}
+pub(crate) struct Status {
+    /// Tell who is connected, and who is held back
+    #[arg(long)]
+    peers: bool,
+}
 
 impl Status {
     /// Starts no daemon: that there is none is an answer.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let places = context.places()?;
+        if self.peers {
+            let peers = AdminClient::connect(&places).await?.peers().await?;
+            return peers::show(&peers, context.output);
+        }
         let answer = match AdminClient::connect(&places).await {
             Ok(client) => client.status().await,
             Err(error) => Err(error),

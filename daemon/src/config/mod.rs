@@ -18,6 +18,7 @@ use rustix::fs::OFlags;
 use table::Table;
 
 use crate::{
+    audit::settings::Settings as AuditSettings,
     day::Day,
     host::Host,
     keep_alive::KeepAlive,
@@ -46,8 +47,14 @@ pub struct Config {
     pub kdf: KdfCost,
     /// When refresh tokens that nobody uses are used once.
     pub keep_alive: KeepAlive,
+    /// The group whose members may administer a system-wide daemon: its name or number.
+    pub admin_group: Option<String>,
+    /// How the audit is kept.
+    pub audit: AuditSettings,
     /// What Salesforce is taking away, with the operator's dates.
     pub retirements: Retirements,
+    /// For how long after a GetSession its session is held: kept alive though the caller makes no calls.
+    pub hold_after_get: Duration,
 }
 
 impl Default for Config {
@@ -59,7 +66,10 @@ impl Default for Config {
             login_share_percent: 50,
             kdf: KdfCost::default(),
             keep_alive: KeepAlive::default(),
+            admin_group: None,
+            audit: AuditSettings::default(),
             retirements: Retirements::default(),
+            hold_after_get: Duration::from_mins(30),
         }
     }
 }
@@ -187,6 +197,19 @@ impl Config {
         root.section("vault", &mut problems, |section, problems| {
             config.vault_section(section, problems)
         });
+        root.section("session", &mut problems, |section, problems| {
+            if let Some(minutes) =
+                section.integer("keep_alive_after_get_minutes", 0..=1440, problems)
+            {
+                config.hold_after_get = Duration::from_mins(minutes);
+            }
+        });
+        root.section("admin", &mut problems, |section, problems| {
+            config.admin_section(section, problems)
+        });
+        root.section("audit", &mut problems, |section, problems| {
+            config.audit_section(section, problems)
+        });
         root.section("retirement", &mut problems, |section, problems| {
             config.retirement_section(section, problems)
         });
@@ -258,6 +281,17 @@ impl Config {
         }
     }
 
+    fn admin_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        self.admin_group = section.string("group", problems, |text| {
+            let odd = |c: char| c.is_control() || c.is_whitespace() || c == ':';
+            if text.is_empty() || text.contains(odd) {
+                Err("is not the name of a group".to_owned())
+            } else {
+                Ok(text.to_owned())
+            }
+        });
+    }
+
     fn retirement_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
         let set: Vec<_> = Event::ALL
             .into_iter()
@@ -283,6 +317,18 @@ impl Config {
         }
         if let Some(iterations) = section.integer("kdf_iterations", 1..=16, problems) {
             self.kdf.iterations = u32::try_from(iterations).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn audit_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        if let Some(kib) = section.integer("file_kib", 64..=1 << 20, problems) {
+            self.audit.file_bytes = kib * 1024;
+        }
+        if let Some(files) = section.integer("keep_files", 1..=100_000, problems) {
+            self.audit.keep_files = usize::try_from(files).ok();
+        }
+        if let Some(journald) = section.boolean("journald", problems) {
+            self.audit.journald = journald;
         }
     }
 }
@@ -317,6 +363,14 @@ mod tests {
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
+            [session]
+            keep_alive_after_get_minutes = 90
+            [admin]
+            group = "sfvault"
+            [audit]
+            file_kib = 64
+            keep_files = 3
+            journald = false
             [retirement]
             soap_login = "2028-01-31"
             permission_gate = "never"
@@ -341,9 +395,17 @@ mod tests {
         assert_eq!(config.salesforce.connect_timeout, Duration::from_secs(5));
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
+        assert_eq!(config.hold_after_get, Duration::from_mins(90));
         let week = Duration::from_hours(7 * 24);
         assert_eq!(config.keep_alive.after, Some(week));
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
+        assert_eq!(config.admin_group.as_deref(), Some("sfvault"));
+        let audit = AuditSettings {
+            file_bytes: 64 << 10,
+            keep_files: Some(3),
+            journald: false,
+        };
+        assert_eq!(config.audit, audit);
         let host = Host::parse("login.salesforce.com").unwrap();
         let soap: Vec<_> = config
             .retirements

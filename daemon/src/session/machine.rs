@@ -9,7 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 use super::{
     Session,
     back_off::BackOff,
-    decision::{Activity, Decision, Outcome, Refusal, Stamp, Step, Want},
+    decision::{Activity, Decision, Ending, Outcome, Refusal, Stamp, Step, Want},
     kept::keep_grant,
     refusals::Refusals,
 };
@@ -76,6 +76,7 @@ impl Machine {
 
     /// What to do for a caller now.
     pub fn acquire(&mut self, want: Want, now: SystemTime) -> Decision {
+        let mut replaces = false;
         if let Some(session) = self.session.clone() {
             let possible = session.longest_guarantee();
             let refused = want
@@ -107,7 +108,7 @@ impl Machine {
                 if let Err(refusal) = self.may_log_in(now) {
                     return Decision::Refuse(refusal);
                 }
-                self.lose_session();
+                replaces = true;
             }
         }
         if self.flight.is_some() {
@@ -125,14 +126,7 @@ impl Machine {
         {
             return Decision::Refuse(refusal);
         }
-        self.last_stamp += 1;
-        let stamp = Stamp(self.last_stamp);
-        self.flight = Some(Flight {
-            stamp,
-            superseded: false,
-            fresh_login: want.fresh_login,
-        });
-        Decision::Start(stamp)
+        Decision::Start(self.take_off(want.fresh_login || replaces))
     }
 
     /// What the flight does next; `None` if it is not the current one.
@@ -169,6 +163,19 @@ impl Machine {
             self.ledger.kept = None;
             self.lose_session();
         }
+    }
+
+    /// Begins to end the session at Salesforce. Nobody gets it meanwhile, and if that fails nobody does before a call has
+    /// proved that it lives.
+    pub fn end_session(&mut self) -> Ending {
+        if self.flight.is_some() {
+            return Ending::Join;
+        }
+        let Some(session) = self.session.clone() else {
+            return Ending::Nothing;
+        };
+        self.refusals.doubt();
+        Ending::Start(self.take_off(false), session)
     }
 
     /// Ends a flight. `jitter` in 0..=255 spreads the pauses of many records.
@@ -360,6 +367,18 @@ impl Machine {
         self.session.as_ref()
     }
 
+    /// Whether somebody called the present session refused, and no call has settled it yet.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.refusals.doubted()
+    }
+
+    /// Until when nothing at all is sent, because the last exchange failed.
+    #[must_use]
+    pub fn pause(&self, now: SystemTime) -> Option<&BackOff> {
+        self.backing_off(now)
+    }
+
     /// Whether a login or a proof is under way.
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
@@ -438,6 +457,17 @@ impl Machine {
             .filter(|flight| flight.stamp == stamp && !flight.superseded)
     }
 
+    fn take_off(&mut self, fresh_login: bool) -> Stamp {
+        self.last_stamp += 1;
+        let stamp = Stamp(self.last_stamp);
+        self.flight = Some(Flight {
+            stamp,
+            superseded: false,
+            fresh_login,
+        });
+        stamp
+    }
+
     fn lose_session(&mut self) {
         if let Some(session) = self.session.take() {
             self.gone = Some(session);
@@ -479,9 +509,9 @@ impl Machine {
                     self.set_latch(failure, now);
                     return;
                 }
-                self.pause(failure, now, jitter);
+                self.back_off_from(failure, now, jitter);
             }
-            Next::BackOff => self.pause(failure, now, jitter),
+            Next::BackOff => self.back_off_from(failure, now, jitter),
         }
     }
 
@@ -497,7 +527,7 @@ impl Machine {
             self.ledger.kept = None;
             self.set_latch(failure, now);
         } else {
-            self.pause(failure, now, jitter);
+            self.back_off_from(failure, now, jitter);
         }
     }
 
@@ -511,7 +541,7 @@ impl Machine {
         self.back_off = None;
     }
 
-    fn pause(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
+    fn back_off_from(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
         self.back_off = Some(BackOff::after(self.back_off.as_ref(), failure, now, jitter));
     }
 }

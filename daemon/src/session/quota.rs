@@ -194,6 +194,7 @@ mod tests {
             credential_changed_at: at(0),
             remind_after: None,
             aside: crate::aside::Aside::default(),
+            rules: None,
         }
     }
 

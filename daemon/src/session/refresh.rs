@@ -7,7 +7,7 @@
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Session,
+    Session, account,
     decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
     entry::{Entry, Landing, Rotation, State},
     outages::Outages,
@@ -25,6 +25,7 @@ use super::{
     quota::{Quota, Throttle},
 };
 use crate::{
+    audit::Audit,
     clock::Clock,
     error::Error,
     failure::{Class, Failure},
@@ -45,6 +46,7 @@ pub struct Refresher {
     pub keys: Keys,
     pub login: Arc<dyn Login>,
     pub clock: Arc<dyn Clock>,
+    pub audit: Audit,
     /// Held by every flight: who unlocks the vault or ends the daemon waits until the air is clear.
     pub in_air: Arc<RwLock<()>>,
     /// What users may still do.
@@ -53,6 +55,8 @@ pub struct Refresher {
     pub outages: Outages,
     /// Told whenever a record may have become usable.
     pub changed: watch::Sender<()>,
+    /// For how long after a GetSession its session is held.
+    pub hold_after_get: Duration,
     /// Told when a new refresh token could not be saved.
     pub tokens: watch::Sender<()>,
 }
@@ -95,6 +99,7 @@ impl Refresher {
                         // Without a task nothing would ever end the flight.
                         let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
                         state.landing = Some(landing.clone());
+                        entry.tell();
                         Ok(Some(landing))
                     }
                 }
@@ -124,7 +129,7 @@ impl Refresher {
     }
 
     /// What a caller said about a session must be true after a crash too.
-    async fn catch_up(&self, entry: &Arc<Entry>) -> Result<(), Error> {
+    pub(super) async fn catch_up(&self, entry: &Arc<Entry>) -> Result<(), Error> {
         if entry.lock().is_store_behind() {
             entry.save(&self.store, &self.keys).await?;
         }
@@ -137,7 +142,23 @@ impl Refresher {
         stamp: Stamp,
     ) -> Result<watch::Receiver<Landing>, Error> {
         let (tell, landing) = watch::channel(None);
-        let flight = Flight {
+        let flight = self.take_off(entry, stamp)?;
+        task::spawn(async move {
+            let landed = flight.run().await;
+            flight.refresher.changed.send_replace(());
+            flight.entry.tell();
+            // Nobody waits any more: then nobody needs to know.
+            let _ = tell.send(Some(landed));
+        });
+        Ok(landing)
+    }
+
+    pub(super) fn take_off(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        stamp: Stamp,
+    ) -> Result<Flight, Error> {
+        Ok(Flight {
             // Refused only while somebody waits for the air to clear; then nothing may take off.
             _in_air: Arc::clone(&self.in_air)
                 .try_read_owned()
@@ -146,22 +167,15 @@ impl Refresher {
             entry: Arc::clone(entry),
             stamp,
             asked: Mutex::default(),
-        };
-        task::spawn(async move {
-            let landed = flight.run().await;
-            flight.refresher.changed.send_replace(());
-            // Nobody waits any more: then nobody needs to know.
-            let _ = tell.send(Some(landed));
-        });
-        Ok(landing)
+        })
     }
 }
 
 /// One piece of work for Salesforce.
-struct Flight {
-    refresher: Arc<Refresher>,
-    entry: Arc<Entry>,
-    stamp: Stamp,
+pub(super) struct Flight {
+    pub(super) refresher: Arc<Refresher>,
+    pub(super) entry: Arc<Entry>,
+    pub(super) stamp: Stamp,
     /// The host that has not answered yet.
     asked: Mutex<Option<Host>>,
     _in_air: OwnedRwLockReadGuard<()>,
@@ -380,6 +394,7 @@ impl Flight {
     /// which is the careful reading. But a latch or a generation that is in memory only is told to nobody: after a
     /// crash it would not be true.
     async fn land(&self, outcome: Outcome) -> Result<(), Error> {
+        account::tell(&self.refresher.audit, &self.entry, &outcome);
         match &outcome {
             Outcome::LoginFailed(failure)
             | Outcome::ProofFailed(failure)

@@ -1,6 +1,7 @@
 //! The vault file: sealed records in one redb database.
 //!
-//! Five tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
+//! Six tables. `header`: the plain header and its authentication code. `chest`: what is kept for the audit, made when
+//! there is something to keep. `records`: by record id, the sealed
 //! record with its ledger. `secrets`: by record id and field, the sealed secrets. `aside`: by record id, version and
 //! field, the sealed secrets that a record keeps beside those in use. `sessions`: by record id, the sealed session that a
 //! restart may go on with. Names, usernames and hosts
@@ -27,6 +28,7 @@ use crate::{
     secret::Passphrase,
 };
 
+mod chest;
 mod credentials;
 mod encode;
 mod engine;

@@ -1,6 +1,7 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -10,7 +11,7 @@ use tokio::task;
 use tracing::info;
 
 use super::{
-    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, access::guests, credential, kind,
     trial::no_drawn_password,
 };
 use crate::{
@@ -119,6 +120,7 @@ impl Vault {
                 return Err(Error::Internal("the vault changed while it was locked"));
             };
             drop(phase);
+            vault.parts.audit.locked();
             let dropped = open
                 .records
                 .values()
@@ -303,24 +305,29 @@ impl Vault {
         for stored in &records {
             quota.adopt(&stored.record, &stored.ledger, now);
         }
-        let records = records
+        self.parts.audit.unlocked(&store, &keys);
+        let records: BTreeMap<_, _> = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
             .collect();
+        let guests = guests(records.values());
         let refresher = Arc::new(Refresher {
             store,
             keys,
             login: Arc::clone(&self.parts.login),
             clock: Arc::clone(&self.parts.clock),
+            audit: self.parts.audit.clone(),
             in_air: Arc::clone(&self.in_air),
             quota,
             outages: Outages::default(),
             changed: self.changed.clone(),
+            hold_after_get: self.parts.hold_after_get,
             tokens: self.tokens.clone(),
         });
         *self.write() = Phase::Unlocked(Open {
             refresher,
             records,
+            guests,
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
@@ -348,6 +355,7 @@ impl Vault {
             created_at: now,
             credential_changed_at: now,
             aside: Aside::default(),
+            rules: None,
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();

@@ -342,7 +342,8 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::LoginFailed { .. }
         | Error::MinTtlTooLong { .. }
         | Error::SessionRefusedAgain { .. } => true,
-        Error::BrowserLogin { .. }
+        Error::AuditUnavailable(_)
+        | Error::BrowserLogin { .. }
         | Error::CodeRefused { .. }
         | Error::Denied
         | Error::Internal(_)
@@ -357,6 +358,8 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::UnexpectedOrg { .. }
         | Error::VaultExists(_)
         | Error::VaultLocked
+        | Error::LogoutFailed { .. }
+        | Error::TooManyStreams
         | Error::VaultMissing(_) => false,
     }
 }

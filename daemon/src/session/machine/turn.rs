@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Flight, Machine, Refusal, Refusals, Stamp};
+use super::{Machine, Refusal, Refusals, Stamp};
 use crate::{
     failure::{Class, Failure, Next},
     ledger::Pending,
@@ -21,14 +21,7 @@ impl Machine {
         if self.flight.is_some() {
             return None;
         }
-        self.last_stamp += 1;
-        let stamp = Stamp(self.last_stamp);
-        self.flight = Some(Flight {
-            stamp,
-            superseded: false,
-            fresh_login: false,
-        });
-        Some(stamp)
+        Some(self.take_off(false))
     }
 
     /// Whether a credential may be tried now. A latch on the record's own does not matter; a pause that Salesforce

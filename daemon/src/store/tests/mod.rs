@@ -60,6 +60,7 @@ fn record(number: u16) -> Record {
         credential_version: 1,
         created_at: at(0),
         credential_changed_at: at(1),
+        rules: None,
         remind_after: None,
         aside: crate::aside::Aside::default(),
     }

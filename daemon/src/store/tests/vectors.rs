@@ -39,6 +39,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             created_at: ms(1_700_000_000_001),
             credential_changed_at: ms(1_700_000_600_999),
             aside: crate::aside::Aside::default(),
+            rules: None,
             remind_after: None,
         },
         ledger: Ledger {
@@ -72,6 +73,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             created_at: ms(0),
             credential_changed_at: ms(0),
             aside: crate::aside::Aside::default(),
+            rules: None,
             remind_after: None,
         },
         ledger: Ledger {

@@ -803,11 +803,13 @@ fn token(text: &str) -> Rotation {
 async fn open(disk: &Disk, salesforce: &Arc<Salesforce>, clock: &Arc<Hand>) -> Arc<Vault> {
     let parts = Parts {
         login_share_percent: 50,
+        hold_after_get: std::time::Duration::ZERO,
         clock: Arc::clone(clock) as _,
         login: Arc::clone(salesforce) as _,
         kdf: CHEAP,
         retirements: Arc::default(),
         keep_alive: Default::default(),
+        audit: crate::audit::Audit::nowhere(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     let vault = Vault::over(Path::new("(disk)"), Some(store), parts);

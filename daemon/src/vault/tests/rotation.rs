@@ -98,6 +98,10 @@ impl Login for Org {
         Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async { unreachable!("nobody logs out") })
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { Err(failure(Class::Protocol)) })
     }
@@ -352,11 +356,13 @@ fn failure(class: Class) -> Failure {
 fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Arc<Vault> {
     let parts = Parts {
         login_share_percent: 50,
+        hold_after_get: Duration::ZERO,
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         keep_alive: Default::default(),
         retirements: Arc::default(),
+        audit: crate::audit::Audit::nowhere(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     Vault::over(Path::new("(disk)"), Some(store), parts)

@@ -28,6 +28,7 @@ impl Bench {
             credential_changed_at: now,
             remind_after: None,
             aside: crate::aside::Aside::default(),
+            rules: None,
         };
         let credential = Credential::SoapLogin {
             password: Password::new("hunter2".to_owned()),
@@ -59,6 +60,8 @@ impl Bench {
             entries.push(Arc::new(Entry::new(stored)));
         }
         let refresher = Arc::new(Refresher {
+            audit: Audit::nowhere(),
+            hold_after_get: Duration::ZERO,
             store: Arc::clone(store),
             keys: keys.clone(),
             login: Arc::clone(&self.fake) as _,

@@ -524,6 +524,8 @@ fn hosts() -> Vec<Host> {
 
 fn over(store: Store, keys: &Keys, salesforce: &Arc<Salesforce>, time: &Arc<Time>) -> Arc<Vault> {
     let parts = Parts {
+        audit: crate::audit::Audit::nowhere(),
+        hold_after_get: Duration::ZERO,
         clock: Arc::clone(time) as _,
         login: Arc::clone(salesforce) as _,
         kdf: CHEAP,

@@ -382,6 +382,10 @@ impl Login for Salesforce {
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { unreachable!("nobody asks") })
     }
+
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async { unreachable!("nobody logs out") })
+    }
 }
 
 pub(super) const INSTANCE: &str = "acme--api.my.salesforce.com";
