@@ -198,8 +198,10 @@ async fn a_locked_vault_silences_the_stream_and_an_unlocked_one_goes_on() {
     assert_eq!(news.reason, Some(Reason::VaultLocked));
     let passphrase = Passphrase::new(b"correct horse".to_vec());
     night.inside.admin.unlock(passphrase).await.unwrap();
+    // The vault had kept the session, sealed.
     let news = until(&mut watch, WatchState::Ready).await;
-    assert_eq!(news.generation, 2);
+    assert_eq!(news.generation, 1);
+    assert_eq!(night.simulator.logins(USERNAME).total, 1);
     let name = RecordName::parse("prod").unwrap();
     night.inside.admin.remove(&name).await.unwrap();
     let end = watch.next().await.map(drop).unwrap_err();
@@ -449,6 +451,9 @@ async fn follow_writes_a_line_for_each_session_and_ends_well() {
     scene.sfvault.kill().unwrap();
     scene.sfvault.start().unwrap();
     scene.unlock().await;
+    // It goes on with the session that the vault had kept, until that ends too.
+    scene.simulator.expire_sessions(USERNAME);
+    scene.session(&["--refused-generation", "2"]).await;
     assert_eq!(line().await["generation"], 3);
     let pid = Pid::from_raw(i32::try_from(follower.id().unwrap()).unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();

@@ -56,7 +56,8 @@ Example:
   sfvault lock
 
 JSON:
-  {\"changed\",\"sessions_dropped\"}; the sessions go on at Salesforce, and the vault keeps them sealed for the next unlock
+  {\"changed\",\"sessions_dropped\"}
+  The sessions go on at Salesforce, and the vault keeps them sealed for the next unlock.
 ";
 
 pub(crate) const STATUS: &str = "\
