@@ -58,8 +58,14 @@ async fn every_decision_login_and_administration_call_has_its_line() {
         .fails(&["unlock", "--passphrase-file", "@password"])
         .await;
     scene.unlock().await;
+    // The vault kept the session over the lock; a job calls it dead.
+    scene
+        .simulator
+        .expire_sessions(sfvault_tests::simulator::USERNAME);
     scene.simulator.script(Place::Login, [Answer::LoginPage]);
-    scene.fails(&["get", "prod"]).await;
+    scene
+        .fails(&["get", "prod", "--refused-generation", "1"])
+        .await;
     scene.ok(&["show", "prod"]).await;
     scene.ok(&["remove", "prod", "--yes"]).await;
 
