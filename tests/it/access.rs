@@ -523,6 +523,8 @@ async fn a_program_counts_while_the_process_runs_its_own_file_since_it_connected
     assert!(!swapped.gets("prod").await);
     let again = sessions(sfvault).display().to_string();
     let mut reversed = Peer::spawn(run(&other, &[&path, &again])).await;
+    // So that it was looked at before it becomes the job: a connection is named when it is accepted.
+    assert!(!reversed.gets("prod").await);
     reversed.go_on();
     becomes(&reversed, &path);
     assert!(!reversed.gets("prod").await);
