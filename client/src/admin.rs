@@ -5,15 +5,17 @@ mod changes;
 use std::{future::Future, path::PathBuf, time::Duration};
 
 use sfvault_proto::v1::{
-    self, control_client::ControlClient, doctor_client::DoctorClient, records_client::RecordsClient,
+    self, audit_client::AuditClient, control_client::ControlClient, doctor_client::DoctorClient,
+    records_client::RecordsClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
 use zeroize::Zeroizing;
 
 use crate::{
-    BeginLogin, BegunLogin, Callback, ConsumerSecret, CredentialChange, DaemonStatus, Error,
-    Finding, FinishedLogin, NewRecord, Passphrase, Password, Places, PrivateKey, RecordName,
-    RecordStatus, RefreshToken, SecurityToken, connect, convert,
+    Access, AccessChange, AccessRule, BeginLogin, BegunLogin, Callback, ConsumerSecret,
+    CredentialChange, DaemonStatus, Error, Explanation, Finding, FinishedLogin, Holder, NewRecord,
+    Passphrase, Password, Peers, Places, PrivateKey, RecordName, RecordStatus, RefreshToken,
+    SecurityToken, access_wire, connect, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE, MAX_LIST},
     unsent,
 };
@@ -27,6 +29,7 @@ pub struct AdminClient {
     control: ControlClient<Channel>,
     doctor: DoctorClient<Channel>,
     records: RecordsClient<Channel>,
+    pub(crate) audit: AuditClient<Channel>,
 }
 
 /// The vault is unlocked.
@@ -79,7 +82,8 @@ impl AdminClient {
         Ok(Self {
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
             doctor: DoctorClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
-            records: RecordsClient::new(channel),
+            records: RecordsClient::new(channel.clone()),
+            audit: AuditClient::new(channel),
         })
     }
 
@@ -251,6 +255,102 @@ impl AdminClient {
         })
         .await?;
         Ok(())
+    }
+
+    /// Who may be cut off when the record's session ends; none if there is no session.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn holders(&self, name: &RecordName) -> Result<Option<Vec<Holder>>, Error> {
+        let request = v1::ListHoldersRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.list_holders(r)).await?;
+        let holders = answer.holders.into_iter().map(convert::holder).collect();
+        Ok(answer.has_session.then_some(holders))
+    }
+
+    /// Ends the record's session at Salesforce, for all who share it. Returns whether there was one.
+    ///
+    /// # Errors
+    /// See [`AdminClient`]; also if Salesforce did not say that it ended.
+    pub async fn end_session(&self, name: &RecordName) -> Result<bool, Error> {
+        let request = v1::EndSessionRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.end_session(r)).await?;
+        Ok(answer.ended)
+    }
+
+    /// Adds an access rule to a record; it takes nothing from anybody.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn allow(&self, name: &RecordName, rule: &AccessRule) -> Result<AccessChange, Error> {
+        let request = v1::AllowPeerRequest {
+            name: name.as_str().to_owned(),
+            rule: Some(access_wire::rule_to_wire(rule)?),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.allow_peer(r)).await?;
+        Ok(access_wire::allowed(answer))
+    }
+
+    /// Removes an access rule of a record, or all of them; it gives nothing to anybody.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn deny(
+        &self,
+        name: &RecordName,
+        rule: Option<&AccessRule>,
+    ) -> Result<AccessChange, Error> {
+        let request = v1::DenyPeerRequest {
+            name: name.as_str().to_owned(),
+            rule: rule.map(access_wire::rule_to_wire).transpose()?,
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.deny_peer(r)).await?;
+        Ok(access_wire::denied(answer))
+    }
+
+    /// The access rules of a record.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn access(&self, name: &RecordName) -> Result<Access, Error> {
+        let request = v1::GetAccessRequest {
+            name: name.as_str().to_owned(),
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.get_access(r)).await?;
+        Ok(access_wire::access(answer))
+    }
+
+    /// Whether a process could use a record if it connected now, and what is missing if not.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn explain(&self, name: &RecordName, pid: u32) -> Result<Explanation, Error> {
+        let request = v1::ExplainAccessRequest {
+            name: name.as_str().to_owned(),
+            pid,
+        };
+        let mut wire = self.records.clone();
+        let answer = call(DEADLINE, request, |r| wire.explain_access(r)).await?;
+        access_wire::explanation(answer)
+    }
+
+    /// Who is connected, and who is held back.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn peers(&self) -> Result<Peers, Error> {
+        let mut wire = self.control.clone();
+        let answer = call(DEADLINE, v1::GetPeersRequest {}, |r| wire.get_peers(r)).await?;
+        Ok(access_wire::peers(answer))
     }
 
     /// Proves that a record works: logs in if there is no session, and makes one call with the session.

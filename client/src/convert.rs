@@ -10,8 +10,9 @@ use sfvault_proto::v1;
 
 use crate::{
     ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, GeneratedPassword,
-    Grade, KeptLogin, LoginFacts, Protection, ProtectionState, Reason, RecordState, RecordStatus,
-    Retirement, RotationResult, SecurityToken, Session, SessionId, VaultState,
+    Grade, Holder, KeptLogin, LoginFacts, LoginUsage, News, Protection, ProtectionState, Reason,
+    RecordState, RecordStatus, Retirement, RotationResult, SecurityToken, Session, SessionId,
+    VaultState, WatchState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -152,6 +153,12 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
         session_issued_at: instant(wire.session_issued_at),
         guaranteed_until: instant(wire.guaranteed_until),
         logins: wire.logins,
+        login_usage: wire.login_usage.map(|usage| LoginUsage {
+            used: usage.used,
+            limit: usage.limit,
+            reached_at: instant(usage.reached_at),
+            throttled_until: instant(usage.throttled_until),
+        }),
         consumer_key: filled(wire.consumer_key),
         audience: filled(wire.audience),
         refresh_token_idle_until: instant(wire.refresh_token_idle_until),
@@ -269,6 +276,37 @@ fn protection(wire: v1::Protection) -> Protection {
     }
 }
 
+/// What one who watches is told.
+pub(crate) fn news(wire: v1::WatchSessionResponse) -> Result<News, Error> {
+    let state = match v1::WatchState::try_from(wire.state) {
+        Ok(v1::WatchState::Ready) => WatchState::Ready,
+        Ok(v1::WatchState::LoggingIn) => WatchState::LoggingIn,
+        Ok(v1::WatchState::BackingOff) => WatchState::BackingOff,
+        Ok(v1::WatchState::Latched) => WatchState::Latched,
+        Ok(v1::WatchState::Locked) => WatchState::Locked,
+        Ok(v1::WatchState::Unspecified) | Err(_) => WatchState::Unrecognised,
+    };
+    Ok(News {
+        state,
+        generation: wire.generation,
+        session: wire.session.map(session).transpose()?,
+        guaranteed_until: instant(wire.guaranteed_until),
+        expires_at: instant(wire.expires_at),
+        retry_at: instant(wire.retry_at),
+        reason: Reason::from_number(wire.reason),
+        problem: filled(wire.problem),
+    })
+}
+
+pub(crate) fn holder(wire: v1::Holder) -> Holder {
+    Holder {
+        uid: wire.uid,
+        pid: u32::try_from(wire.pid).ok().filter(|pid| *pid != 0),
+        watching: wire.watching,
+        at: instant(wire.at),
+    }
+}
+
 pub(crate) fn duration(duration: Duration) -> Result<prost_types::Duration, Error> {
     prost_types::Duration::try_from(duration).map_err(|_| {
         Error::new(
@@ -283,7 +321,7 @@ pub(crate) fn instant(wire: Option<prost_types::Timestamp>) -> Option<SystemTime
     wire.and_then(|time| SystemTime::try_from(time).ok())
 }
 
-fn filled(text: String) -> Option<String> {
+pub(crate) fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -16,13 +16,17 @@
 //! a stranger's. The crate starts no daemon, prints nothing and reads no clock; the feature `cli` adds
 //! the program `sfvault`, which does.
 
+mod access;
+mod access_wire;
 mod admin;
+mod audit;
 mod browser_login;
 mod change;
 mod connect;
 mod convert;
 mod doctor;
 mod error;
+mod holder;
 mod places;
 mod reason;
 mod record;
@@ -32,8 +36,15 @@ mod session;
 mod sessions;
 mod status;
 mod unsent;
+mod watch;
 
+pub use access::{
+    Access, AccessChange, AccessRule, Explanation, Id, PeerIdentity, PeerLoad, Peers, RuleVerdict,
+};
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
+pub use audit::{
+    AuditEntries, AuditEntry, AuditFilter, AuditFinding, AuditReport, Usage, UsageUser,
+};
 pub use browser_login::{BeginLogin, BegunLogin, Callback, FinishedLogin};
 pub use change::{
     GeneratedPassword, KeptLogin, LoginFacts, Migrated, Migration, Rotated, Rotation,
@@ -41,11 +52,12 @@ pub use change::{
 };
 pub use doctor::{Finding, Grade};
 pub use error::Error;
+pub use holder::Holder;
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
 pub use record::{
-    Credential, CredentialChange, Flow, NewRecord, NotARecordName, RecordName, RecordState,
-    RecordStatus,
+    Credential, CredentialChange, Flow, LoginUsage, NewRecord, NotARecordName, RecordName,
+    RecordState, RecordStatus,
 };
 pub use retirement::Retirement;
 pub use secret::{
@@ -54,3 +66,4 @@ pub use secret::{
 pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 pub use status::{DaemonStatus, Protection, ProtectionState, VaultState};
+pub use watch::{News, Watch, WatchRequest, WatchState};

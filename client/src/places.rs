@@ -17,13 +17,19 @@ pub struct Places {
     config: Option<PathBuf>,
     data: Option<PathBuf>,
     runtime: PathBuf,
+    system: bool,
 }
+
+/// Where the system's daemon listens.
+const SYSTEM_RUNTIME: &str = "/run/sfvault";
 
 /// The directories can't be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlacesError {
     /// The variable of this name holds a path that is not absolute.
     NotAbsolute(&'static str),
+    /// `SFVAULT_MODE` is neither `user` nor `system`.
+    NoMode,
     /// The user has no home directory, and no variable names a runtime directory.
     NoRuntimeDirectory,
 }
@@ -32,6 +38,7 @@ impl fmt::Display for PlacesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAbsolute(variable) => write!(f, "`{variable}` is not an absolute path"),
+            Self::NoMode => f.write_str("`SFVAULT_MODE` is neither `user` nor `system`"),
             Self::NoRuntimeDirectory => {
                 f.write_str("this user has no home directory with an absolute path, and `SFVAULT_RUNTIME_DIR` is not set")
             }
@@ -47,10 +54,11 @@ impl Places {
     /// Each is what its variable says (`SFVAULT_CONFIG_DIR`, `SFVAULT_DATA_DIR`, `SFVAULT_RUNTIME_DIR`),
     /// else the usual place of the user. The runtime directory is the first of `$XDG_RUNTIME_DIR/sfvault`,
     /// if that variable is absolute and its directory is ours, `/run/user/<euid>/sfvault`, likewise, and
-    /// `run` in the data directory. Nothing is created.
+    /// `run` in the data directory. With `SFVAULT_MODE=system` they are `/etc/sfvault`, `/var/lib/sfvault` and
+    /// `/run/sfvault` unless their variables say otherwise. Nothing is created.
     ///
     /// # Errors
-    /// If a variable holds a relative path, or if no rule names a runtime directory.
+    /// If a variable holds a relative path or a mode that is none, or if no rule names a runtime directory.
     pub fn discover() -> Result<Self, PlacesError> {
         let home = LazyCell::new(|| ProjectDirs::from("", "", "sfvault"));
         Self::resolve(&Surroundings {
@@ -69,7 +77,15 @@ impl Places {
             config: None,
             data: None,
             runtime: runtime.to_owned(),
+            system: runtime == Path::new(SYSTEM_RUNTIME),
         }
+    }
+
+    /// Whether the daemon there is the system's, which no client starts. The daemon goes by the same rule: what
+    /// `SFVAULT_MODE` says, and where it says nothing, whether the runtime directory is `/run/sfvault`.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.system
     }
 
     /// The configuration directory, with `config.toml`; none if the user has no home directory.
@@ -108,15 +124,29 @@ impl Places {
             Some(value) if Path::new(&value).is_absolute() => Ok(Some(PathBuf::from(value))),
             Some(_) => Err(PlacesError::NotAbsolute(name)),
         };
-        let config = named("SFVAULT_CONFIG_DIR")?.or_else(around.home_config);
-        let data = named("SFVAULT_DATA_DIR")?.or_else(around.home_data);
+        let mode = (around.variable)("SFVAULT_MODE").unwrap_or_default();
+        let asked = match mode.to_str() {
+            Some("") => None,
+            Some("user") => Some(false),
+            Some("system") => Some(true),
+            Some(_) | None => return Err(PlacesError::NoMode),
+        };
+        let of_system = |path: &str| (asked == Some(true)).then(|| PathBuf::from(path));
+        let config = named("SFVAULT_CONFIG_DIR")?
+            .or_else(|| of_system("/etc/sfvault"))
+            .or_else(around.home_config);
+        let data = named("SFVAULT_DATA_DIR")?
+            .or_else(|| of_system("/var/lib/sfvault"))
+            .or_else(around.home_data);
         let runtime = named("SFVAULT_RUNTIME_DIR")?
+            .or_else(|| of_system(SYSTEM_RUNTIME))
             .or_else(|| around.user_runtime())
             .or_else(|| data.as_ref().map(|data| data.join("run")))
             .ok_or(PlacesError::NoRuntimeDirectory)?;
         Ok(Self {
             config,
             data,
+            system: asked.unwrap_or(runtime == Path::new(SYSTEM_RUNTIME)),
             runtime,
         })
     }
@@ -232,6 +262,45 @@ mod tests {
         assert_eq!(places.data_dir(), Some(Path::new("/d")));
         assert_eq!(places.sessions_socket(), Path::new("/d/run/sfvault.sock"));
         assert_eq!(places.admin_socket(), Path::new("/d/run/admin.sock"));
+    }
+
+    #[test]
+    fn the_system_s_daemon_is_where_the_mode_or_the_directory_says() {
+        for (variables, runtime, system) in [
+            (&[("SFVAULT_MODE", "system")][..], "/run/sfvault", true),
+            (
+                &[("SFVAULT_MODE", "system"), ("SFVAULT_RUNTIME_DIR", "/r")],
+                "/r",
+                true,
+            ),
+            (
+                &[("SFVAULT_RUNTIME_DIR", "/run/sfvault")],
+                "/run/sfvault",
+                true,
+            ),
+            (
+                &[
+                    ("SFVAULT_MODE", "user"),
+                    ("SFVAULT_RUNTIME_DIR", "/run/sfvault"),
+                ],
+                "/run/sfvault",
+                false,
+            ),
+            (
+                &[("SFVAULT_MODE", "")],
+                "/home/u/.local/share/sfvault/run",
+                false,
+            ),
+        ] {
+            let places = resolve(variables, &[], true).unwrap();
+            assert_eq!(
+                (places.runtime_dir(), places.is_system()),
+                (Path::new(runtime), system),
+                "{variables:?}"
+            );
+        }
+        let odd = resolve(&[("SFVAULT_MODE", "System")], &[], true);
+        assert_eq!(odd, Err(PlacesError::NoMode));
     }
 
     #[test]

@@ -77,6 +77,8 @@ reasons! {
         VaultForeign = "VAULT_FOREIGN",
         /// Reading or writing the vault file failed.
         Storage = "STORAGE",
+        /// The audit can't be written, so administration is refused; or it can't be read.
+        AuditUnavailable = "AUDIT_UNAVAILABLE",
         /// Salesforce turned the login down: user name, password, security token or user state.
         CredentialRejected = "CREDENTIAL_REJECTED",
         /// Rejected again and again: Salesforce has probably locked the user.
@@ -119,6 +121,8 @@ reasons! {
         LoginBudgetSpent = "LOGIN_BUDGET_SPENT",
         /// The session was refused, and Salesforce gives the same one again.
         SessionRefusedAgain = "SESSION_REFUSED_AGAIN",
+        /// This connection, this process or all together have too many calls open that wait or watch.
+        TooManyStreams = "TOO_MANY_STREAMS",
         /// The daemon is shutting down.
         ShuttingDown = "SHUTTING_DOWN",
         /// A defect in the daemon.

@@ -171,6 +171,19 @@ pub enum RecordState {
     Unrecognised,
 }
 
+/// The logins of a Salesforce user in the last hour, over all records that log in as that user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginUsage {
+    /// Logins that were sent, those that failed included.
+    pub used: u32,
+    /// How many may be sent in an hour.
+    pub limit: u32,
+    /// When that is reached if it goes on so; `None` if it is not.
+    pub reached_at: Option<SystemTime>,
+    /// No login before then.
+    pub throttled_until: Option<SystemTime>,
+}
+
 /// A record without its secrets. The texts are the daemon's and may hold control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordStatus {
@@ -208,6 +221,8 @@ pub struct RecordStatus {
     pub guaranteed_until: Option<SystemTime>,
     /// Logins counted since the record was added, those that failed included.
     pub logins: u64,
+    /// How near its user is to the limit of logins.
+    pub login_usage: Option<LoginUsage>,
     /// The consumer key of the app that logs in.
     pub consumer_key: Option<String>,
     /// The audience of the assertion.

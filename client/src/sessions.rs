@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use sfvault_proto::v1::{
-    GetSessionRequest, ListRecordsRequest, sessions_client::SessionsClient as Wire,
+    GetSessionRequest, ListRecordsRequest, WatchSessionRequest,
+    sessions_client::SessionsClient as Wire,
 };
 use tonic::{Request, transport::Channel};
 
-use crate::{Error, Places, RecordStatus, Session, SessionRequest, connect, convert, unsent};
+use crate::{
+    Error, Places, RecordStatus, Session, SessionRequest, Watch, WatchRequest, connect, convert,
+    unsent,
+};
 
 /// Takes sessions from the daemon. Clones share one connection, which is made anew when it breaks.
 #[derive(Debug, Clone)]
@@ -51,6 +55,24 @@ impl SessionsClient {
         })
         .await;
         convert::session(answer.map_err(|s| Error::from_status(&s))?.into_inner())
+    }
+
+    /// Watches a record and holds its session: the daemon keeps it alive until the [`Watch`] is dropped.
+    ///
+    /// # Errors
+    /// As the daemon says, or if the connection breaks. That there is no such record is told by [`Watch::next`].
+    pub async fn watch(&self, request: &WatchRequest) -> Result<Watch, Error> {
+        let call = WatchSessionRequest {
+            record: request.record.as_str().to_owned(),
+            include_session: request.include_session,
+            min_ttl: request.min_ttl.map(convert::duration).transpose()?,
+            expect_org: request.expect_org.clone().unwrap_or_default(),
+            expect_environment: convert::environment(request.expect_environment),
+        };
+        let answer = self.wire.clone().watch_session(call).await;
+        Ok(Watch::of(
+            answer.map_err(|s| Error::from_status(&s))?.into_inner(),
+        ))
     }
 
     /// The records that this user may use, in the order of their names.

@@ -19,9 +19,11 @@ use tracing::{error, info, warn};
 
 use crate::{
     listen::{
-        ADMIN_SOCKET, Inode, InstanceLock, ListenError, SESSIONS_SOCKET, bind, inode, unbind,
+        ADMIN_SOCKET, Inode, InstanceLock, ListenError, Openable, SESSIONS_SOCKET, bind, inode,
+        unbind,
     },
     paths::{PathError, prepare_runtime},
+    policy::Mode,
     watch::Watch,
 };
 
@@ -37,6 +39,7 @@ const BACKLOG: usize = 16;
 #[derive(Debug)]
 struct Door {
     name: &'static str,
+    openable: Openable,
     listener: UnixListener,
     /// What must stand at its path in the runtime directory; `None` if systemd has it elsewhere.
     bound: Option<Inode>,
@@ -48,6 +51,7 @@ struct Door {
 #[derive(Debug)]
 pub struct Sockets {
     runtime: PathBuf,
+    mode: Mode,
     /// The runtime directory itself: another one may come to stand at its path.
     directory: Option<Inode>,
     lock: InstanceLock,
@@ -78,11 +82,26 @@ impl Sockets {
         runtime: &Path,
         lock: InstanceLock,
         activated: Activated,
+        mode: Mode,
+        admin_group: Option<u32>,
     ) -> Result<Self, ListenError> {
-        let sessions = Door::open(runtime, &lock, SESSIONS_SOCKET, activated.sessions)?;
-        let admin = Door::open(runtime, &lock, ADMIN_SOCKET, activated.admin)?;
+        let (sessions, admin) = match mode {
+            Mode::User => (Openable::Own, Openable::Own),
+            Mode::System => (
+                Openable::All,
+                admin_group.map_or(Openable::Own, Openable::Group),
+            ),
+        };
+        let sessions = Door::open(
+            runtime,
+            &lock,
+            (SESSIONS_SOCKET, sessions),
+            activated.sessions,
+        )?;
+        let admin = Door::open(runtime, &lock, (ADMIN_SOCKET, admin), activated.admin)?;
         Ok(Self {
             runtime: runtime.to_owned(),
+            mode,
             directory: inode(runtime),
             lock,
             sessions,
@@ -136,7 +155,7 @@ impl Sockets {
         let moved = directory.is_none() || directory != self.directory;
         if moved {
             // Somebody else may have made the directory that is there now.
-            prepare_runtime(&self.runtime)?;
+            prepare_runtime(&self.runtime, self.mode)?;
         }
         if moved || !self.lock.is_in(&self.runtime) {
             self.lock = InstanceLock::take(&self.runtime)?;
@@ -150,7 +169,7 @@ impl Sockets {
         for door in [&mut self.sessions, &mut self.admin] {
             let found = inode(&self.runtime.join(door.name));
             if door.bound.is_some() && door.bound != found {
-                *door = Door::open(&self.runtime, &self.lock, door.name, None)?;
+                *door = Door::open(&self.runtime, &self.lock, (door.name, door.openable), None)?;
                 warn!(
                     socket = door.name,
                     "somebody removed the socket; it is bound again"
@@ -165,7 +184,7 @@ impl Door {
     fn open(
         runtime: &Path,
         lock: &InstanceLock,
-        name: &'static str,
+        (name, openable): (&'static str, Openable),
         activated: Option<StdListener>,
     ) -> Result<Self, ListenError> {
         let path = runtime.join(name);
@@ -180,10 +199,11 @@ impl Door {
                 let address = listener.local_addr().map_err(io)?;
                 (listener, address.as_pathname() == Some(&path))
             }
-            None => (bind(lock, runtime, name)?, true),
+            None => (bind(lock, runtime, name, openable)?, true),
         };
         Ok(Self {
             name,
+            openable,
             listener: UnixListener::from_std(listener).map_err(io)?,
             bound: inode(&path).filter(|_| here),
             own,

@@ -7,16 +7,17 @@ use tracing::{error, info};
 
 use crate::{
     accept::{Activated, Sockets, channels},
-    api::{About, serve_admin, serve_sessions},
+    api::{About, House, serve_admin, serve_sessions},
+    audit::{Audit, settings::Settings as AuditSettings},
     clock::Clock,
     descriptors::room,
     harden::Protection,
     keep_alive::KeepAlive,
     listen::{InstanceLock, ListenError},
-    paths::{PathError, Paths},
+    paths::{PathError, Paths, own_uid},
+    policy::{Mode, Policy},
     retirement::Retirements,
     salesforce::Login,
-    seats::Seats,
     store::{KdfCost, StoreError},
     vault::{Parts, Vault},
 };
@@ -31,6 +32,10 @@ const LAST_LOGINS: Duration = Duration::from_secs(70);
 #[derive(Debug)]
 pub struct Setup {
     pub paths: Paths,
+    /// Whom it serves.
+    pub mode: Mode,
+    /// Whose members may administer it besides its own user and root; only in system mode.
+    pub admin_group: Option<u32>,
     pub clock: Arc<dyn Clock>,
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
@@ -38,10 +43,16 @@ pub struct Setup {
     pub keep_alive: KeepAlive,
     /// What Salesforce is taking away.
     pub retirements: Retirements,
+    /// See [`Parts::login_share_percent`].
+    pub login_share_percent: u32,
+    /// For how long after a GetSession its session is held.
+    pub hold_after_get: Duration,
     /// The API version that jobs are told to use.
     pub api_version: String,
     /// What could not be hardened, in words.
     pub warnings: Vec<String>,
+    /// How the audit is kept.
+    pub audit: AuditSettings,
     /// What was hardened, and what not.
     pub protections: Vec<Protection>,
     pub activated: Activated,
@@ -53,6 +64,7 @@ pub struct Daemon {
     sockets: Sockets,
     vault: Arc<Vault>,
     about: About,
+    house: Arc<House>,
 }
 
 /// Why a daemon did not start.
@@ -84,7 +96,10 @@ impl StartError {
                 Some("one daemon serves all clients of its user; `sfvault status` asks it")
             }
             Self::Listen(
-                ListenError::Occupied { .. } | ListenError::TooLong { .. } | ListenError::Io { .. },
+                ListenError::Group { .. }
+                | ListenError::Io { .. }
+                | ListenError::Occupied { .. }
+                | ListenError::TooLong { .. },
             )
             | Self::Path(_) => None,
             Self::Store(error) => Some(error.hint()),
@@ -101,23 +116,30 @@ impl Daemon {
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let Setup {
             paths,
+            mode,
+            admin_group,
             clock,
             login,
             kdf,
             keep_alive,
             retirements,
+            login_share_percent,
+            hold_after_get,
             api_version,
             warnings,
+            audit,
             protections,
             activated,
         } = setup;
-        paths.prepare().map_err(StartError::Path)?;
+        paths.prepare(mode).map_err(StartError::Path)?;
         let lock = InstanceLock::take(&paths.runtime).map_err(StartError::Listen)?;
+        let audit = Audit::open(&paths.data, audit, Arc::clone(&clock));
         let about = About {
             started_at: clock.now(),
             warnings,
             protections: protections.into(),
             api_version: api_version.into(),
+            audit: audit.clone(),
             paths: Arc::new(paths.clone()),
         };
         let parts = Parts {
@@ -125,14 +147,24 @@ impl Daemon {
             login,
             kdf,
             keep_alive,
+            audit,
             retirements: Arc::new(retirements),
+            login_share_percent,
+            hold_after_get,
         };
         let vault = Vault::open(&paths.vault(), parts).map_err(StartError::Store)?;
-        let sockets = Sockets::bind(&paths.runtime, lock, activated).map_err(StartError::Listen)?;
+        let sockets = Sockets::bind(&paths.runtime, lock, activated, mode, admin_group)
+            .map_err(StartError::Listen)?;
+        let house = Arc::new(House::new(
+            Policy::new(mode, own_uid()),
+            admin_group,
+            room(),
+        ));
         Ok(Self {
             sockets,
             vault,
             about,
+            house,
         })
     }
 
@@ -143,11 +175,11 @@ impl Daemon {
             sockets,
             vault,
             about,
+            house,
         } = self;
+        let (audit, writer) = (about.audit.clone(), about.audit.clone());
         let (to_sessions, sessions) = channels();
         let (to_admin, admin) = channels();
-        let room = room();
-        let (session_seats, admin_seats) = (Seats::new(room.sessions), Seats::new(room.admin));
         let (stop, stopped) = watch::channel(false);
         let until_stopped = || {
             let mut stopped = stopped.clone();
@@ -159,15 +191,15 @@ impl Daemon {
                 serve_sessions(
                     Arc::clone(&vault),
                     about.clone(),
+                    Arc::clone(&house),
                     sessions,
-                    session_seats,
                     until_stopped()
                 ),
                 serve_admin(
                     Arc::clone(&vault),
                     about.clone(),
+                    Arc::clone(&house),
                     admin,
-                    admin_seats,
                     until_stopped()
                 ),
             );
@@ -175,6 +207,7 @@ impl Daemon {
                 error!(%failed, "a service ended");
             }
         });
+        let watched = Arc::clone(&vault);
         let served = async move {
             tokio::select! {
                 () = &mut services => {
@@ -184,6 +217,8 @@ impl Daemon {
                 () = shutdown => {
                     info!("ending");
                     stop.send_replace(true);
+                    watched.end_watches();
+                    audit.end_readers();
                     if timeout(LAST_CALLS, &mut services).await.is_err() {
                         info!("calls were cut off");
                     }
@@ -192,14 +227,22 @@ impl Daemon {
             }
         };
         let served = async { tokio::join!(served, sockets.serve(to_sessions, to_admin)).0 };
-        let as_told = tokio::select! {
-            as_told = served => as_told,
-            never = vault.keep_tokens_alive() => match never {},
+        let working = async {
+            let as_told = tokio::select! {
+                as_told = served => as_told,
+                never = vault.keep_tokens_alive() => match never {},
+            };
+            if !vault.settle(LAST_LOGINS).await {
+                error!("a login was cut off; it counts as failed");
+            }
+            vault.save_tokens().await;
+            as_told
         };
-        if !vault.settle(LAST_LOGINS).await {
-            error!("a login was cut off; it counts as failed");
-        }
-        vault.save_tokens().await;
+        let as_told = tokio::select! {
+            as_told = working => as_told,
+            never = writer.run() => match never {},
+        };
+        writer.finish().await;
         as_told
     }
 }

@@ -8,15 +8,19 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::harden::{Protection, State};
 
 /// More connections than these are no use on one host, however many descriptors there are.
-const MOST_SEATS: u64 = 1040;
+const MOST_SEATS: u64 = 1048;
 /// Operators must get in when jobs have taken everything that is theirs, so they have seats of their own.
 const ADMIN_SEATS: usize = 16;
+/// Being told that one is denied takes milliseconds.
+const STRANGER_SEATS: usize = 8;
 
 /// How many connections each socket serves at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     pub sessions: usize,
     pub admin: usize,
+    /// For those of whom no rule speaks, on both sockets: enough to be told so.
+    pub strangers: usize,
 }
 
 /// Closes what whoever started the process left open by mistake, except for systemd's sockets: a job waits for the end
@@ -57,7 +61,8 @@ pub fn raise() -> Option<String> {
 }
 
 /// What the limit in force leaves for clients: half. The vault file, the daemon's own plumbing and the connections to
-/// Salesforce need the other half, and a client must never take it from them.
+/// Salesforce need the other half, and a client must never take it from them. A connection may need two descriptors: its
+/// own, and one that holds the process which made it.
 #[must_use]
 pub fn room() -> Room {
     divide(getrlimit(Resource::Nofile).current)
@@ -74,12 +79,14 @@ fn passed() -> i32 {
 }
 
 fn divide(limit: Option<u64>) -> Room {
-    let seats = limit.map_or(MOST_SEATS, |limit| (limit / 2).min(MOST_SEATS));
+    let seats = limit.map_or(MOST_SEATS, |limit| (limit / 4).min(MOST_SEATS));
     let seats = usize::try_from(seats).unwrap_or(usize::MAX);
     let admin = ADMIN_SEATS.min(seats / 4).max(1);
+    let strangers = STRANGER_SEATS.min(seats / 8).max(1);
     Room {
-        sessions: (seats - admin.min(seats)).max(1),
+        sessions: seats.saturating_sub(admin + strangers).max(1),
         admin,
+        strangers,
     }
 }
 
@@ -89,15 +96,17 @@ mod tests {
 
     #[test]
     fn half_of_the_descriptors_and_never_more_are_for_clients() {
-        for limit in [8, 64, 256, 1024, 4096, 1 << 20, u64::MAX] {
-            let Room { sessions, admin } = divide(Some(limit));
-            assert!(sessions >= 1 && admin >= 1);
-            assert!((sessions + admin) as u64 <= limit / 2, "{limit}");
-            assert!((sessions + admin) as u64 <= MOST_SEATS);
+        for limit in [16, 64, 256, 1024, 4096, 1 << 20, u64::MAX] {
+            let room = divide(Some(limit));
+            assert!(room.sessions >= 1 && room.admin >= 1 && room.strangers >= 1);
+            let all = (room.sessions + room.admin + room.strangers) as u64;
+            assert!(all * 2 <= limit / 2, "{limit}");
+            assert!(all <= MOST_SEATS);
         }
         let unlimited = Room {
             sessions: 1024,
             admin: 16,
+            strangers: 8,
         };
         assert_eq!(divide(None), unlimited);
         assert_eq!(divide(Some(20_000)), unlimited);
@@ -108,6 +117,7 @@ mod tests {
         let least = Room {
             sessions: 1,
             admin: 1,
+            strangers: 1,
         };
         assert_eq!(divide(Some(0)), least);
     }

@@ -21,6 +21,8 @@ pub enum Error {
         record: RecordName,
         failure: Failure,
     },
+    /// The audit can't be written or read; the text says why.
+    AuditUnavailable(String),
     /// The peer may not call.
     Denied,
     /// A credential may not go to this host.
@@ -43,11 +45,22 @@ pub enum Error {
         record: RecordName,
         retry_after: Duration,
     },
+    /// The record's user has made as many logins in an hour as we may make.
+    LoginShareSpent {
+        record: RecordName,
+        limit: u32,
+        retry_after: Duration,
+    },
     /// The login failed for a reason that may pass.
     LoginFailed {
         record: RecordName,
         failure: Failure,
         retry_after: Duration,
+    },
+    /// Salesforce did not say that it ended the session.
+    LogoutFailed {
+        record: RecordName,
+        failure: Failure,
     },
     /// No session of this org is guaranteed for so long.
     MinTtlTooLong { asked: Duration, possible: Duration },
@@ -64,6 +77,8 @@ pub enum Error {
     ShuttingDown,
     /// The vault file.
     Store(StoreError),
+    /// Too many calls are open that wait or watch.
+    TooManyStreams,
     /// A login brought another refresh token, which could not be saved; until it is, no login is made.
     TokenUnsaved {
         record: RecordName,
@@ -89,23 +104,32 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether somebody guessed, and wrongly.
+    #[must_use]
+    pub fn is_wrong_passphrase(&self) -> bool {
+        matches!(self, Self::Store(StoreError::WrongPassphrase { .. }))
+    }
+
     /// When it makes sense to ask again, for errors that pass or that somebody may mend meanwhile.
     #[must_use]
     pub fn may_pass_in(&self) -> Option<Duration> {
         match self {
             Self::LoginBudgetSpent { retry_after, .. }
             | Self::LoginFailed { retry_after, .. }
+            | Self::LoginShareSpent { retry_after, .. }
             | Self::SessionRefusedAgain { retry_after, .. } => Some(*retry_after),
             // Nothing but a change ends these, and a change wakes whoever waits.
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
-            Self::ShuttingDown => Some(Duration::from_secs(1)),
-            Self::BrowserLogin { .. }
+            Self::TooManyStreams | Self::ShuttingDown => Some(Duration::from_secs(1)),
+            Self::AuditUnavailable(_)
+            | Self::BrowserLogin { .. }
             | Self::CodeRefused { .. }
             | Self::Denied
             | Self::HostNotAllowed(_)
             | Self::Internal(_)
             | Self::InvalidArgument { .. }
+            | Self::LogoutFailed { .. }
             | Self::MinTtlTooLong { .. }
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
@@ -127,6 +151,7 @@ impl fmt::Display for Error {
             Self::CodeRefused { record, failure } => {
                 write!(f, "no refresh token for `{record}`: {failure}")
             }
+            Self::AuditUnavailable(problem) => write!(f, "the audit is not available: {problem}"),
             Self::Denied => f.write_str("this user may not call sfvaultd"),
             Self::HostNotAllowed(HostRefused { host, hint }) => {
                 write!(f, "no credential is sent to `{host}`")?;
@@ -143,9 +168,18 @@ impl fmt::Display for Error {
             Self::LoginBudgetSpent { record, .. } => {
                 write!(f, "too many failed logins of `{record}` lately")
             }
+            Self::LoginShareSpent { record, limit, .. } => write!(
+                f,
+                "the user of `{record}` has made {limit} logins in an hour, which is all that \
+                 `login_share_percent` allows"
+            ),
             Self::LoginFailed {
                 record, failure, ..
             } => write!(f, "login of `{record}` failed: {failure}"),
+            Self::LogoutFailed { record, failure } => write!(
+                f,
+                "Salesforce did not say that it ended the session of `{record}`: {failure}"
+            ),
             Self::MinTtlTooLong { asked, possible } => write!(
                 f,
                 "a session of this org is guaranteed for {} s at most; {} s were asked for",
@@ -162,6 +196,7 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::TooManyStreams => f.write_str("too many calls are open that wait or watch"),
             Self::TokenUnsaved { record, problem } => write!(
                 f,
                 "the new refresh token of `{record}` is in memory only: {problem}"

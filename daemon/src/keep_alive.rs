@@ -80,6 +80,7 @@ mod tests {
             flow,
             pin: None,
             aside: Default::default(),
+            rules: None,
             credential_version: 1,
             created_at: at(0),
             credential_changed_at: at(1),

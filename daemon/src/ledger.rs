@@ -5,7 +5,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{failure::Failure, secret::Fingerprint};
+use crate::{
+    failure::Failure, kept::KeptSession, recent_logins::RecentLogins, secret::Fingerprint,
+};
 
 /// The login book of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +26,12 @@ pub struct Ledger {
     pub succeeded_at: Option<SystemTime>,
     /// How often user name, password or token were rejected since the last login that succeeded.
     pub rejections: u32,
+    /// The logins of the last hour, entered like [`Ledger::logins`].
+    pub recent: RecentLogins,
+    /// The pause after the last login, if that failed.
+    pub hold: Option<Hold>,
+    /// The session that a restart may go on with. The store keeps it in a row of its own.
+    pub kept: Option<KeptSession>,
     /// Credentials that were tried for this record and rejected, oldest first; at most [`Ledger::REMEMBERED`].
     pub rejected_trials: Vec<Fingerprint>,
 }
@@ -41,6 +49,16 @@ pub struct Latch {
     pub credential_version: u64,
     pub failure: Failure,
     pub since: SystemTime,
+}
+
+/// No login before `until`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub failure: Failure,
+    pub since: SystemTime,
+    pub until: SystemTime,
+    /// How many failures came in a row before this one.
+    pub round: u32,
 }
 
 impl Ledger {

@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod accept;
+pub mod access;
 pub mod api;
 pub mod aside;
+pub mod attempts;
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod credential;
@@ -17,10 +20,13 @@ pub mod fuzz;
 pub mod harden;
 pub mod host;
 pub mod keep_alive;
+pub mod kept;
 pub mod ledger;
 pub mod listen;
 pub mod locked;
 pub mod paths;
+pub mod policy;
+pub mod recent_logins;
 pub mod record;
 pub mod retirement;
 pub mod salesforce;

@@ -9,7 +9,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::{
-        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown},
         net::UnixListener,
     },
     path::{Path, PathBuf},
@@ -43,6 +43,12 @@ pub enum ListenError {
     },
     /// The path does not fit a socket address.
     TooLong { path: PathBuf },
+    /// The socket can't be given to the group of the administrators.
+    Group {
+        path: PathBuf,
+        gid: u32,
+        error: io::Error,
+    },
     /// The system said no.
     Io { path: PathBuf, error: io::Error },
 }
@@ -55,6 +61,11 @@ impl fmt::Display for ListenError {
             Self::TooLong { path } => write!(
                 f,
                 "`{}` is longer than {LONGEST_PATH} bytes, too long for a socket; set SFVAULT_RUNTIME_DIR",
+                path.display()
+            ),
+            Self::Group { path, gid, error } => write!(
+                f,
+                "`{}` can't be given to group {gid}: {error}; make the daemon's user a member of it",
                 path.display()
             ),
             Self::Io { path, error } => write!(f, "`{}`: {error}", path.display()),
@@ -113,11 +124,27 @@ impl InstanceLock {
     }
 }
 
-/// Binds a socket of mode 0600 in the runtime directory. The lock shows that no other daemon does so.
+/// Who may open a socket. Who may call is decided for every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Openable {
+    /// By the daemon's user.
+    Own,
+    /// By the members of this group too.
+    Group(u32),
+    /// By everybody who gets into the runtime directory.
+    All,
+}
+
+/// Binds a socket in the runtime directory. The lock shows that no other daemon does so.
 ///
 /// # Errors
 /// If something else stands there, the path is too long, or the system says no.
-pub fn bind(_lock: &InstanceLock, runtime: &Path, name: &str) -> Result<UnixListener, ListenError> {
+pub fn bind(
+    _lock: &InstanceLock,
+    runtime: &Path,
+    name: &str,
+    openable: Openable,
+) -> Result<UnixListener, ListenError> {
     let path = runtime.join(name);
     let io = |error| ListenError::Io {
         path: path.clone(),
@@ -131,7 +158,19 @@ pub fn bind(_lock: &InstanceLock, runtime: &Path, name: &str) -> Result<UnixList
     make_way(&unnamed)?;
     let _ = fs::remove_file(&unnamed);
     let listener = UnixListener::bind(&unnamed).map_err(io)?;
-    fs::set_permissions(&unnamed, fs::Permissions::from_mode(0o600)).map_err(io)?;
+    let mode = match openable {
+        Openable::Own => 0o600,
+        Openable::Group(gid) => {
+            chown(&unnamed, None, Some(gid)).map_err(|error| ListenError::Group {
+                path: path.clone(),
+                gid,
+                error,
+            })?;
+            0o660
+        }
+        Openable::All => 0o666,
+    };
+    fs::set_permissions(&unnamed, fs::Permissions::from_mode(mode)).map_err(io)?;
     fs::rename(&unnamed, &path).map_err(io)?;
     listener.set_nonblocking(true).map_err(io)?;
     Ok(listener)
@@ -213,7 +252,7 @@ mod tests {
     #[test]
     fn a_socket_is_private_and_works_under_its_name() {
         let (dir, lock) = runtime();
-        let listener = bind(&lock, dir.path(), SESSIONS_SOCKET).unwrap();
+        let listener = bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own).unwrap();
         let path = dir.path().join(SESSIONS_SOCKET);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         UnixStream::connect(&path).unwrap();
@@ -239,12 +278,12 @@ mod tests {
         let (dir, lock) = runtime();
         let path = dir.path().join(SESSIONS_SOCKET);
         drop(UnixListener::bind(&path).unwrap());
-        drop(bind(&lock, dir.path(), SESSIONS_SOCKET).unwrap());
+        drop(bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own).unwrap());
 
         fs::remove_file(&path).unwrap();
         let live = UnixListener::bind(&path).unwrap();
         assert!(matches!(
-            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own),
             Err(ListenError::Occupied { .. })
         ));
         drop(live);
@@ -252,7 +291,7 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::write(&path, "mine").unwrap();
         assert!(matches!(
-            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own),
             Err(ListenError::Occupied { .. })
         ));
         assert_eq!(fs::read(&path).unwrap(), b"mine");
@@ -260,7 +299,7 @@ mod tests {
         fs::remove_file(&path).unwrap();
         symlink("/etc/passwd", &path).unwrap();
         assert!(matches!(
-            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own),
             Err(ListenError::Occupied { .. })
         ));
         assert!(
@@ -273,7 +312,7 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         assert!(matches!(
-            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own),
             Err(ListenError::Occupied { .. })
         ));
     }
@@ -285,7 +324,7 @@ mod tests {
         let path = dir.path().join(SESSIONS_SOCKET);
         let datagrams = UnixDatagram::bind(&path).unwrap();
         assert!(matches!(
-            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own),
             Err(ListenError::Occupied { .. })
         ));
         drop(datagrams);
@@ -295,7 +334,7 @@ mod tests {
         rustix::net::listen(&hangs, 0).unwrap();
         let _waits = UnixStream::connect(&path).unwrap();
         assert!(matches!(
-            bind(&lock, dir.path(), SESSIONS_SOCKET),
+            bind(&lock, dir.path(), SESSIONS_SOCKET, Openable::Own),
             Err(ListenError::Occupied { .. })
         ));
     }
@@ -317,7 +356,7 @@ mod tests {
         let (dir, lock) = runtime();
         let deep = dir.path().join("x".repeat(100));
         fs::create_dir(&deep).unwrap();
-        let error = bind(&lock, &deep, SESSIONS_SOCKET).unwrap_err();
+        let error = bind(&lock, &deep, SESSIONS_SOCKET, Openable::Own).unwrap_err();
         assert!(
             matches!(error, ListenError::TooLong { .. })
                 && error.to_string().contains("SFVAULT_RUNTIME_DIR")

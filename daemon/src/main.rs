@@ -16,6 +16,7 @@ use sfvaultd::{
     descriptors,
     harden::{Protection, censor_panics, confine, harden, needs::Needs},
     paths::Paths,
+    policy::{Mode, gid_of},
     salesforce::{SalesforceLogin, environment::Environment},
     systemd,
 };
@@ -37,6 +38,7 @@ It runs in the foreground, logs to stderr, and ends on SIGTERM or SIGINT. `sfvau
 it when it is not running; `sfvault help` tells the rest.
 
 Environment:
+  SFVAULT_MODE         user or system: whom it serves, and where these are (default: user)
   SFVAULT_CONFIG_DIR   holds config.toml        (default: ~/.config/sfvault)
   SFVAULT_DATA_DIR     holds vault.redb         (default: ~/.local/share/sfvault)
   SFVAULT_RUNTIME_DIR  holds the two sockets    (default: $XDG_RUNTIME_DIR/sfvault)
@@ -70,6 +72,7 @@ fn run() -> Result<(), String> {
     let descriptors = descriptors::close_inherited();
     let text = |error: &dyn std::error::Error| error.to_string();
     let paths = Paths::from_environment().map_err(|error| text(&error))?;
+    let mode = Mode::from_environment(&paths.runtime)?;
     let config = Config::load(&paths.config_file()).map_err(|error| text(&error))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -85,18 +88,29 @@ fn run() -> Result<(), String> {
     let raised = descriptors::raise();
     let activated = systemd::activated().map_err(|error| text(&error))?;
     let environment = Environment::read();
+    let mut warnings = Vec::new();
+    let admin_group = match (mode, config.admin_group) {
+        (Mode::System, Some(group)) => Some(gid_of(&group)?),
+        (Mode::User, Some(_)) => {
+            warnings.push("`group` under `[admin]` counts in system mode only".to_owned());
+            None
+        }
+        (Mode::System | Mode::User, None) => None,
+    };
     // Landlock's rules need the directories to be there, and one thread, as there is before the runtime. The vault is
     // opened behind them.
-    paths.prepare().map_err(|error| text(&error))?;
+    paths.prepare(mode).map_err(|error| text(&error))?;
     let needs = Needs::of(&paths, &config.salesforce, &environment);
     protections.extend(confine(config.hardening, &needs));
     let refused = protections.iter().filter_map(Protection::warning);
-    let warnings: Vec<String> = refused.map(str::to_owned).chain(raised).collect();
+    warnings.extend(refused.map(str::to_owned).chain(raised));
     for warning in &warnings {
         warn!("{warning}");
     }
     let setup = Setup {
         paths,
+        mode,
+        admin_group,
         clock: Arc::new(SystemClock),
         login: Arc::new(SalesforceLogin::new(
             config.salesforce,
@@ -106,8 +120,11 @@ fn run() -> Result<(), String> {
         kdf: config.kdf,
         keep_alive: config.keep_alive,
         retirements: config.retirements,
+        login_share_percent: config.login_share_percent,
+        hold_after_get: config.hold_after_get,
         api_version: config.api_version,
         warnings,
+        audit: config.audit,
         protections,
         activated,
     };

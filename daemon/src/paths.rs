@@ -1,14 +1,17 @@
 //! Where things are, and whether those places are safe to use.
 //!
 //! The client has the same rule for where the runtime directory is (`client/src/places.rs`): both must find one socket.
+//! In system mode others must reach the sockets, so they may pass through the runtime directory; no more.
 
 use std::{
     env,
     ffi::OsString,
     fmt, fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Component, Path, PathBuf},
 };
+
+use crate::policy::Mode;
 
 /// The three directories of one daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,21 +59,19 @@ impl std::error::Error for PathError {}
 
 impl Paths {
     /// The places of this user: each from its `SFVAULT_…_DIR` variable, else where the platform keeps such things.
+    /// With `SFVAULT_MODE=system`, else `/etc/sfvault`, `/var/lib/sfvault` and `/run/sfvault`.
     ///
     /// # Errors
     /// If a variable is not absolute, or there is neither a variable nor a home directory.
     pub fn from_environment() -> Result<Self, PathError> {
+        if Mode::is_system_s() {
+            return Ok(Self {
+                config: place("SFVAULT_CONFIG_DIR", Some("/etc/sfvault".into()))?,
+                data: place("SFVAULT_DATA_DIR", Some("/var/lib/sfvault".into()))?,
+                runtime: place("SFVAULT_RUNTIME_DIR", Some(SYSTEM_RUNTIME.into()))?,
+            });
+        }
         let project = directories::ProjectDirs::from("", "", "sfvault");
-        let place = |variable, default: Option<PathBuf>| match env::var_os(variable)
-            .filter(|v| !v.is_empty())
-        {
-            Some(value) if Path::new(&value).is_absolute() => Ok(PathBuf::from(value)),
-            Some(value) => Err(PathError::NotAbsolute { variable, value }),
-            // A relative `HOME` would mean another place to every process.
-            None => default
-                .filter(|path| path.is_absolute())
-                .ok_or(PathError::NoHome),
-        };
         let config = place(
             "SFVAULT_CONFIG_DIR",
             project.as_ref().map(|p| p.config_dir().to_owned()),
@@ -103,8 +104,8 @@ impl Paths {
     ///
     /// # Errors
     /// If one is not ours, or could be changed by somebody else.
-    pub fn check(&self) -> Result<(), PathError> {
-        check_runtime(&self.runtime)?;
+    pub fn check(&self, mode: Mode) -> Result<(), PathError> {
+        check_runtime(&self.runtime, mode)?;
         check_data(&self.data)
     }
 
@@ -113,11 +114,25 @@ impl Paths {
     /// # Errors
     /// If one can't be made, is not ours, or could be changed by somebody else. What was wrong before is found before
     /// anything is made.
-    pub fn prepare(&self) -> Result<(), PathError> {
-        self.check()?;
+    pub fn prepare(&self, mode: Mode) -> Result<(), PathError> {
+        self.check(mode)?;
         make(&self.data)?;
         check_data(&self.data)?;
-        prepare_runtime(&self.runtime)
+        prepare_runtime(&self.runtime, mode)
+    }
+}
+
+/// Where the system's daemon listens.
+pub const SYSTEM_RUNTIME: &str = "/run/sfvault";
+
+fn place(variable: &'static str, default: Option<PathBuf>) -> Result<PathBuf, PathError> {
+    match env::var_os(variable).filter(|value| !value.is_empty()) {
+        Some(value) if Path::new(&value).is_absolute() => Ok(PathBuf::from(value)),
+        Some(value) => Err(PathError::NotAbsolute { variable, value }),
+        // A relative `HOME` would mean another place to every process.
+        None => default
+            .filter(|path| path.is_absolute())
+            .ok_or(PathError::NoHome),
     }
 }
 
@@ -125,10 +140,20 @@ impl Paths {
 ///
 /// # Errors
 /// As [`Paths::prepare`].
-pub fn prepare_runtime(runtime: &Path) -> Result<(), PathError> {
-    check_runtime(runtime)?;
+pub fn prepare_runtime(runtime: &Path, mode: Mode) -> Result<(), PathError> {
+    check_runtime(runtime, mode)?;
+    let missing = look_at(runtime)?.is_none();
     make(runtime)?;
-    check_runtime(runtime)
+    if missing && mode == Mode::System {
+        // The umask forbids it at first.
+        fs::set_permissions(runtime, fs::Permissions::from_mode(0o711)).map_err(|error| {
+            PathError::Io {
+                path: runtime.to_owned(),
+                error,
+            }
+        })?;
+    }
+    check_runtime(runtime, mode)
 }
 
 /// Checks every directory from the root to `path`, as far as there are any: none a link, none that another user could
@@ -194,14 +219,20 @@ pub fn own_uid() -> u32 {
 }
 
 /// Whoever can move a directory on the way can put another socket in ours: no link on that way at all.
-fn check_runtime(runtime: &Path) -> Result<(), PathError> {
-    check_private(runtime)?;
+fn check_runtime(runtime: &Path, mode: Mode) -> Result<(), PathError> {
+    check_own(
+        runtime,
+        match mode {
+            Mode::User => 0o700,
+            Mode::System => 0o755,
+        },
+    )?;
     check_way(runtime)
 }
 
 /// Homes are often reached through links; what counts is where they lead.
 fn check_data(data: &Path) -> Result<(), PathError> {
-    check_private(data)?;
+    check_own(data, 0o700)?;
     let mut there = data;
     let real = loop {
         match fs::canonicalize(there) {
@@ -222,7 +253,8 @@ fn check_data(data: &Path) -> Result<(), PathError> {
     check_way(&real)
 }
 
-fn check_private(path: &Path) -> Result<(), PathError> {
+/// Ours, and of no more than this mode.
+fn check_own(path: &Path, most: u32) -> Result<(), PathError> {
     let refuse = |problem: String| {
         Err(PathError::Unsafe {
             path: path.to_owned(),
@@ -248,9 +280,9 @@ fn check_private(path: &Path) -> Result<(), PathError> {
             own_uid()
         ));
     }
-    if meta.mode() & 0o077 != 0 {
+    if meta.mode() & 0o777 & !most != 0 {
         return refuse(format!(
-            "has mode {:04o}; run `chmod 700` on it",
+            "has mode {:04o}; run `chmod {most:o}` on it",
             meta.mode() & 0o7777
         ));
     }
@@ -303,14 +335,14 @@ mod tests {
     }
 
     fn refusal(paths: &Paths) -> String {
-        paths.prepare().unwrap_err().to_string()
+        paths.prepare(Mode::User).unwrap_err().to_string()
     }
 
     #[test]
     fn missing_directories_are_made_private() {
         let base = tempfile::tempdir().unwrap();
         let paths = paths(&base.path().join("deep/er"));
-        paths.prepare().unwrap();
+        paths.prepare(Mode::User).unwrap();
         for dir in [&paths.data, &paths.runtime] {
             assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700);
         }
@@ -321,7 +353,7 @@ mod tests {
     fn a_runtime_directory_that_others_can_write_is_refused() {
         let base = tempfile::tempdir().unwrap();
         let paths = paths(base.path());
-        paths.prepare().unwrap();
+        paths.prepare(Mode::User).unwrap();
         fs::set_permissions(&paths.runtime, fs::Permissions::from_mode(0o770)).unwrap();
         assert!(
             refusal(&paths).contains("/run` has mode 0770"),

@@ -2,10 +2,11 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use crate::{aside::Aside, credential::Flow, host::Host};
+use crate::{access::Rule, aside::Aside, credential::Flow, host::Host};
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
 ///
@@ -29,17 +30,23 @@ impl RecordName {
     /// # Errors
     /// If it is no record name.
     pub fn parse(text: &str) -> Result<Self, NotARecordName> {
+        if Self::is_one(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotARecordName)
+        }
+    }
+
+    /// Whether the text is a record name.
+    #[must_use]
+    pub fn is_one(text: &str) -> bool {
         let allowed =
             |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'+' | b'-');
         let starts_well = text
             .bytes()
             .next()
             .is_some_and(|b| b.is_ascii_alphanumeric());
-        if starts_well && text.len() <= 64 && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotARecordName)
-        }
+        starts_well && text.len() <= 64 && text.bytes().all(allowed)
     }
 
     /// The name.
@@ -121,6 +128,8 @@ pub struct Record {
     pub created_at: SystemTime,
     pub credential_changed_at: SystemTime,
     pub aside: Aside,
+    /// Who may use it; `None` until an operator said something.
+    pub rules: Option<Arc<[Rule]>>,
     /// How long after that people want to be reminded to change it again.
     pub remind_after: Option<Duration>,
 }

@@ -174,9 +174,10 @@ async fn the_daemon_inherits_no_descriptor_and_no_session_of_the_job_that_starte
         let known = match number.as_str() {
             "0" => target == "/dev/null",
             "1" | "2" => target == format!("{own}/run/sfvaultd.log"),
-            // Its own: the lock, its two sockets, and what it waits with.
+            // Its own: the lock, the audit, its two sockets, and what it waits with.
             _ => {
                 target == format!("{own}/run/sfvaultd.lock")
+                    || target.starts_with(&format!("{own}/data/audit."))
                     || target.starts_with("socket:[")
                     || target.starts_with("anon_inode:")
             }

@@ -13,6 +13,7 @@ use sfvault_tests::{
     simulator::{Answer, Detail, Fault, Options, Place, Simulator, USERNAME},
 };
 use sfvaultd::{
+    clock::Clock as _,
     failure::{Class, Failure, Next},
     host::Host,
     salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
@@ -237,8 +238,11 @@ async fn follow(inside: &Inside, record: &str, reason: &str, exit: i32, case: &s
 async fn every_known_answer_reaches_the_shell_as_what_it_is_and_the_password_goes_out_once() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../cases/soap_login.json")).unwrap();
     let simulator = Simulator::start(Options::default()).await;
-    let inside = Inside::start(way_through_the_proxy(&simulator), ManualClock::new()).await;
+    let clock = ManualClock::new();
+    let inside = Inside::start(way_through_the_proxy(&simulator), clock.clone()).await;
     for (number, case) in cases.iter().enumerate() {
+        // A clock that went back ends what the case before meant for the user's and the host's other records.
+        clock.set(clock.now() - Duration::from_hours(2));
         let record = format!("case-{number}");
         inside.add(&record, "https://login.salesforce.com").await;
         simulator.script(Place::Login, [case.answer()]);
@@ -289,8 +293,11 @@ async fn every_known_answer_of_oauth_reaches_the_shell_as_what_it_is_and_is_aske
     let text = include_str!("../cases/oauth_login.json");
     let cases: Vec<OAuthCase> = serde_json::from_str(text).unwrap();
     let simulator = Simulator::start(Options::default()).await;
-    let inside = Inside::start(way_through_the_proxy(&simulator), ManualClock::new()).await;
+    let clock = ManualClock::new();
+    let inside = Inside::start(way_through_the_proxy(&simulator), clock.clone()).await;
     for (number, case) in cases.iter().enumerate() {
+        // A clock that went back ends what the case before meant for the user's and the host's other records.
+        clock.set(clock.now() - Duration::from_hours(2));
         let record = format!("case-{number}");
         let flow = &case.flows[number % case.flows.len()];
         let (place, url) = match flow.as_str() {
@@ -368,6 +375,10 @@ impl Login for Failing {
         unreachable!("no login gave a session")
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        unreachable!("no login gave a session")
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { unreachable!("nobody asks") })
     }
@@ -375,8 +386,10 @@ impl Login for Failing {
 
 #[tokio::test]
 async fn every_class_of_failure_has_its_reason_its_status_and_a_hint_that_helps() {
-    let inside = Inside::start(Failing, ManualClock::new()).await;
+    let clock = ManualClock::new();
+    let inside = Inside::start(Failing, clock.clone()).await;
     for class in Class::ALL {
+        clock.set(clock.now() - Duration::from_hours(2));
         let reason = match class {
             Class::AccessPolicy | Class::SessionBarred => "ACCESS_POLICY",
             Class::ApiVersion => "API_VERSION",

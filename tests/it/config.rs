@@ -169,6 +169,6 @@ async fn a_host_that_is_no_longer_allowed_gets_no_credential() {
     scene.sfvault.start().unwrap();
     scene.unlock().await;
     scene.session(&[]).await;
-    scene.assert_logins(2, 0);
+    scene.assert_logins(1, 0);
     scene.finish().await;
 }

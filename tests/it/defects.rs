@@ -70,6 +70,10 @@ impl Login for Defective {
     fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
         Box::pin(async { unreachable!("nobody has a code") })
     }
+
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async { unreachable!("nobody logs out") })
+    }
 }
 
 async fn start() -> (Simulator, Inside, Defects) {

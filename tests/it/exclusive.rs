@@ -58,8 +58,8 @@ async fn of_two_daemons_that_found_no_vault_only_one_makes_and_has_it() {
     daemon
         .env("SFVAULT_DATA_DIR", &data)
         .env("SFVAULT_CONFIG_DIR", scene.sfvault.path("config"));
-    other.start_as(daemon).unwrap();
     scene.sfvault.start().unwrap();
+    other.start_as(daemon).unwrap();
     scene
         .ok(&["init", "--passphrase-file", "@passphrase"])
         .await;
@@ -71,11 +71,11 @@ async fn of_two_daemons_that_found_no_vault_only_one_makes_and_has_it() {
         let (status, error) = failure(ended(ran.unwrap()));
         assert_eq!(
             (status, &error["reason"]),
-            (1, &"STORAGE".into()),
+            (1, &"AUDIT_UNAVAILABLE".into()),
             "{command}"
         );
         let said = error["message"].as_str().unwrap();
-        assert!(said.starts_with("another process has the vault"), "{said}");
+        assert!(said.ends_with("another process has the audit"), "{said}");
     }
     assert_eq!(fs::read(data.join("vault.redb")).unwrap(), before);
     scene.add("prod").await;

@@ -8,8 +8,9 @@ use crate::dice::Dice;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 9] = [
+const TARGETS: [(&str, Target); 10] = [
     ("admin_service", fuzz::admin_service),
+    ("audit_file", fuzz::audit_file),
     ("authority", fuzz::authority),
     ("config", fuzz::config),
     ("oauth_answer", fuzz::oauth_answer),

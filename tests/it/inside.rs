@@ -15,9 +15,11 @@ use sfvault_tests::{
 };
 use sfvaultd::{
     accept::Activated,
+    audit::settings::Settings as AuditSettings,
     daemon::{Daemon, Setup},
     host::Host,
     paths::Paths,
+    policy::Mode,
     salesforce::{
         Login, SalesforceLogin,
         environment::Environment,
@@ -48,6 +50,8 @@ impl Inside {
                 data: installation.path("data"),
                 runtime: installation.path("run"),
             },
+            mode: Mode::User,
+            admin_group: None,
             clock: Arc::new(clock),
             login: Arc::new(login),
             kdf: KdfCost {
@@ -57,8 +61,11 @@ impl Inside {
             },
             keep_alive: Default::default(),
             retirements: Default::default(),
+            login_share_percent: 50,
+            hold_after_get: sfvaultd::config::Config::default().hold_after_get,
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
+            audit: AuditSettings::default(),
             protections: Vec::new(),
             activated: Activated {
                 sessions: None,

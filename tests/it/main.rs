@@ -1,7 +1,9 @@
 //! The one integration test binary.
 
+mod access;
 mod activation;
 mod answers;
+mod audit;
 mod autostart;
 mod browser_login;
 mod cases;
@@ -27,12 +29,14 @@ mod inside;
 mod layers;
 mod leaks;
 mod lockout;
+mod logout;
 mod main_job;
 mod memory;
 mod migrate;
 mod neighbours;
 mod nobody;
 mod oauth;
+mod peer;
 mod prompting;
 mod raw;
 mod refusals;
@@ -47,3 +51,4 @@ mod sockets;
 mod start;
 mod storage;
 mod upstream;
+mod watch;

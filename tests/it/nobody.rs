@@ -44,6 +44,11 @@ pub(crate) fn owns(installation: &Installation) {
 
 /// The command as one of nobody's. The program runs from a copy, for the build may lie where only root can look.
 pub(crate) fn runs(installation: &Installation, command: &Command) -> Command {
+    runs_as(installation, command, NOBODY)
+}
+
+/// The same as another user, whose group has the same number.
+pub(crate) fn runs_as(installation: &Installation, command: &Command, uid: u32) -> Command {
     let program = Path::new(command.get_program());
     let bin = installation.path("bin");
     fs::create_dir_all(&bin).unwrap();
@@ -55,7 +60,7 @@ pub(crate) fn runs(installation: &Installation, command: &Command) -> Command {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let mut own = Command::new(copy);
-    own.args(command.get_args()).uid(NOBODY).gid(NOBODY);
+    own.args(command.get_args()).uid(uid).gid(uid);
     for (variable, value) in command.get_envs() {
         match value {
             Some(value) => own.env(variable, value),

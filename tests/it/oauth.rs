@@ -469,3 +469,69 @@ async fn no_secret_of_oauth_is_in_logs_messages_or_files() {
     leaks::assert_none("the vault", &String::from_utf8_lossy(&vault), &secrets);
     scene.finish().await;
 }
+
+/// SOAP knows no such session, so it is not SOAP that ends it.
+#[tokio::test]
+async fn a_jwt_is_ended_by_revocation_and_a_dead_one_counts_as_ended() {
+    let oauth = OAuth::start().await;
+    oauth
+        .simulator
+        .app(CONSUMER_KEY, |app| app.jwt_tokens = true);
+    let name = RecordName::parse("jwt-bearer").unwrap();
+    oauth.session("jwt-bearer").await;
+    assert!(oauth.inside.admin.end_session(&name).await.unwrap());
+    assert!(oauth.simulator.sessions(USERNAME).is_empty());
+    oauth.session("jwt-bearer").await;
+    oauth.simulator.expire_sessions(USERNAME);
+    assert!(oauth.inside.admin.end_session(&name).await.unwrap());
+    let revocations = oauth.simulator.requests().into_iter();
+    let revocations = revocations.filter(|r| r.path == "/services/oauth2/revoke");
+    assert_eq!(revocations.count(), 2);
+    assert_eq!(oauth.logins(), 2);
+    oauth.finish().await;
+}
+
+#[tokio::test]
+async fn who_holds_a_jwt_is_given_its_successor_before_it_ends() {
+    let oauth = OAuth::start().await;
+    oauth
+        .simulator
+        .app(CONSUMER_KEY, |app| app.jwt_tokens = true);
+    let request = sfvault::WatchRequest {
+        record: RecordName::parse("jwt-bearer").unwrap(),
+        include_session: true,
+        min_ttl: None,
+        expect_org: None,
+        expect_environment: None,
+    };
+    let mut watch = oauth.client().await.watch(&request).await.unwrap();
+    let first = loop {
+        let news = watch.next().await.unwrap();
+        if let Some(session) = news.session {
+            break session;
+        }
+    };
+    let begun = oauth.simulator.clock().now();
+    let left = first.expires_at.duration_since(begun).unwrap();
+    let sent = oauth.simulator.requests().len();
+    // Five minutes before the end, and some chance.
+    oauth
+        .simulator
+        .clock()
+        .advance(left - Duration::from_secs(299));
+    let second = loop {
+        let news = watch.next().await.unwrap();
+        let session = news
+            .session
+            .expect("the first lasts until the second is there");
+        if session.generation > first.generation {
+            break session;
+        }
+    };
+    assert!(second.expires_at > first.expires_at);
+    assert_eq!(oauth.logins(), 2);
+    // The login and its proof; no call kept the first alive, for none could.
+    assert_eq!(oauth.simulator.requests().len(), sent + 2);
+    drop(watch);
+    oauth.finish().await;
+}

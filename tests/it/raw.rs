@@ -37,7 +37,7 @@ pub(crate) fn call(stream: UnixStream, method: &str) -> Result<(), Status> {
     calls(stream, &[method.to_owned()]).remove(0)
 }
 
-async fn channel(stream: UnixStream) -> Channel {
+pub(crate) async fn channel(stream: UnixStream) -> Channel {
     stream.set_nonblocking(true).unwrap();
     let mut stream = Some(tokio::net::UnixStream::from_std(stream).unwrap());
     let connector = tower::service_fn(move |_: http::Uri| {

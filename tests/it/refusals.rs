@@ -143,6 +143,8 @@ async fn a_refusal_is_known_in_every_dress_and_costs_one_attempt() {
             for (name, turn, reason) in &REFUSALS {
                 let record = format!("{checks:?}-{number}-{attempts}").to_lowercase();
                 inside.add(&record, &simulator.login_url()).await;
+                // What the one before meant for the user's other records is over.
+                simulator.clock().advance(Duration::from_hours(2));
                 let (mut org, mut user) = (org.clone(), user.clone());
                 (org.policy_checks, org.fault_style) = (checks, style);
                 turn(&mut org, &mut user);

@@ -57,7 +57,44 @@ async fn generations_grow_across_restarts() {
     assert!(scene.sfvault.stop().unwrap().success());
     scene.sfvault.start().unwrap();
     scene.unlock().await;
-    assert_eq!(scene.session(&[]).await["generation"], 2);
+    scene.simulator.expire_sessions(USERNAME);
+    let refused = scene.session(&["--refused-generation", "1"]).await;
+    assert_eq!(refused["generation"], 2);
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_session_outlives_the_daemon_and_a_killed_one_costs_no_login() {
+    let mut scene = Scene::with_record().await;
+    let before = scene.session(&[]).await;
+    for _ in 0..2 {
+        scene.sfvault.kill().unwrap();
+        scene.sfvault.start().unwrap();
+        scene.unlock().await;
+        assert_eq!(scene.session(&[]).await, before);
+    }
+    assert!(scene.sfvault.stop().unwrap().success());
+    scene.sfvault.start().unwrap();
+    scene.unlock().await;
+    assert_eq!(scene.session(&[]).await, before);
+    scene.assert_logins(1, 0);
+    scene.finish().await;
+}
+
+/// Its password may have been changed because somebody knew it.
+#[tokio::test]
+async fn a_session_of_an_earlier_credential_does_not_outlive_the_daemon() {
+    let mut scene = Scene::with_record().await;
+    scene.session(&[]).await;
+    scene.sfvault.secret_file("wrong", "mistyped").unwrap();
+    scene
+        .ok(&["set", "prod", "--password-file", "@wrong"])
+        .await;
+    scene.sfvault.kill().unwrap();
+    scene.sfvault.start().unwrap();
+    scene.unlock().await;
+    assert_eq!(scene.fails(&["get", "prod"]).await.0, 6);
+    scene.assert_logins(1, 1);
     scene.finish().await;
 }
 
@@ -84,15 +121,15 @@ async fn an_ending_daemon_waits_for_the_login_under_way() {
     scene.unlock().await;
     let status: serde_json::Value =
         serde_json::from_str(&scene.ok(&["show", "prod", "--json"]).await).unwrap();
-    assert_eq!(status["state"], "idle", "{status}");
+    assert_eq!(status["state"], "ready", "{status}");
     scene.assert_logins(1, 0);
     scene.finish().await;
 }
 
 #[tokio::test]
-async fn locking_drops_sessions_and_unlocking_needs_the_passphrase() {
+async fn a_locked_vault_gives_no_session_and_unlocking_needs_the_passphrase_but_no_login() {
     let scene = Scene::with_record().await;
-    scene.session(&[]).await;
+    let before = scene.session(&[]).await;
     scene.ok(&["lock"]).await;
     assert_eq!(scene.fails(&["get", "prod"]).await.0, 6);
     scene
@@ -107,7 +144,7 @@ async fn locking_drops_sessions_and_unlocking_needs_the_passphrase() {
         (6, Some("WRONG_PASSPHRASE"))
     );
     scene.unlock().await;
-    scene.session(&[]).await;
-    scene.assert_logins(2, 0);
+    assert_eq!(scene.session(&[]).await, before);
+    scene.assert_logins(1, 0);
     scene.finish().await;
 }

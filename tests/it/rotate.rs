@@ -90,7 +90,11 @@ async fn a_generated_password_is_set_and_awaits_its_token() {
     scene.sfvault.kill().unwrap();
     assert_eq!(scene.stored_passwords(), [PASSWORD.to_owned(), set.clone()]);
     scene.reborn().await;
-    let (status, error) = scene.fails(&["get", "prod"]).await;
+    assert_eq!(scene.session(&[]).await, before);
+    scene.simulator.expire_sessions(USERNAME);
+    let (status, error) = scene
+        .fails(&["get", "prod", "--refused-generation", "1"])
+        .await;
     assert_eq!(
         (status, &error["reason"]),
         (6, &Value::from("TOKEN_AWAITED"))
@@ -135,7 +139,9 @@ async fn a_daemon_that_dies_while_a_password_is_set_knows_both() {
     let shown = scene.ok(&["show", "prod"]).await;
     assert!(shown.contains("--keep-old"), "{shown}");
     // Nobody tries the old password by himself.
-    assert_eq!(scene.run(&["get", "prod"]).await.status, 6);
+    scene.simulator.expire_sessions(USERNAME);
+    let again = ["get", "prod", "--refused-generation", "1"];
+    assert_eq!(scene.run(&again).await.status, 6);
     scene.assert_logins(1, 0);
     scene.mailed_token();
     scene.rotates(&["--token-file", "@mailed"]).await;

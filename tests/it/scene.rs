@@ -43,7 +43,7 @@ impl Scene {
         Self::of(simulator, sfvault, variables).await
     }
 
-    async fn of(
+    pub(crate) async fn of(
         simulator: Simulator,
         mut sfvault: Installation,
         variables: &[(&str, &str)],

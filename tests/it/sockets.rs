@@ -130,7 +130,14 @@ async fn no_file_is_open_to_others_at_any_moment() {
     seen.sort();
     assert_eq!(
         seen,
-        ["admin.sock", "sfvault.sock", "sfvaultd.lock", "vault.redb"]
+        [
+            "admin.sock",
+            "audit.jsonl",
+            "audit.state",
+            "sfvault.sock",
+            "sfvaultd.lock",
+            "vault.redb"
+        ]
     );
 }
 

@@ -100,7 +100,9 @@ async fn a_certificate_authority_of_the_environment_is_trusted_and_no_other() {
         .start_in(&[("SSL_CERT_FILE", ca_file.to_str().unwrap())])
         .unwrap();
     scene.unlock().await;
-    let (status, error) = scene.fails(&["get", "prod"]).await;
+    let (status, error) = scene
+        .fails(&["get", "prod", "--refused-generation", "1"])
+        .await;
     assert_eq!(status, 75, "{error}");
     assert!(error["message"].as_str().unwrap().contains("certificate"));
     scene.assert_logins(1, 0);
@@ -173,7 +175,9 @@ async fn the_password_of_a_proxy_is_never_told() {
         .unwrap();
     scene.sfvault.start_in(&[("RUST_LOG", "trace")]).unwrap();
     scene.unlock().await;
-    let (status, error) = scene.fails(&["get", "prod"]).await;
+    let (status, error) = scene
+        .fails(&["get", "prod", "--refused-generation", "1"])
+        .await;
     assert_eq!(
         (status, error["reason"].as_str()),
         (75, Some("SALESFORCE_UNAVAILABLE"))

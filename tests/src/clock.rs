@@ -1,17 +1,25 @@
 //! A clock that tests turn by hand.
 
 use std::{
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use sfvaultd::clock::{Clock, SystemClock};
+use tokio::sync::watch;
 
 /// A clock that stands still until it is moved, or the machine's clock with a lead.
 ///
 /// Clones are the same clock: give one to the simulator and one to the daemon.
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<Mutex<Reading>>);
+pub struct ManualClock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    reading: Mutex<Reading>,
+    moved: watch::Sender<()>,
+}
 
 #[derive(Debug)]
 enum Reading {
@@ -23,17 +31,15 @@ impl ManualClock {
     /// A clock that stands at 21 November 2026, 00:00 UTC: before the dates on which the old login flows end.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Reading::Still(
-            UNIX_EPOCH + Duration::from_secs(START),
-        ))))
+        Self::at(Reading::Still(UNIX_EPOCH + Duration::from_secs(START)))
     }
 
     /// The machine's clock, until it is moved.
     #[must_use]
     pub fn running() -> Self {
-        Self(Arc::new(Mutex::new(Reading::Running {
+        Self::at(Reading::Running {
             ahead: Duration::ZERO,
-        })))
+        })
     }
 
     /// Moves the clock forward.
@@ -42,15 +48,27 @@ impl ManualClock {
             Reading::Still(time) => *time += by,
             Reading::Running { ahead } => *ahead += by,
         }
+        self.0.moved.send_replace(());
     }
 
     /// Stops the clock at a time, which may be in its past.
     pub fn set(&self, time: SystemTime) {
         *self.reading() = Reading::Still(time);
+        self.0.moved.send_replace(());
+    }
+
+    fn at(reading: Reading) -> Self {
+        Self(Arc::new(Inner {
+            reading: Mutex::new(reading),
+            moved: watch::Sender::new(()),
+        }))
     }
 
     fn reading(&self) -> MutexGuard<'_, Reading> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .reading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,6 +84,21 @@ impl Clock for ManualClock {
             Reading::Still(time) => time,
             Reading::Running { ahead } => SystemClock.now() + ahead,
         }
+    }
+
+    fn nap(&self, until: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let mut moved = self.0.moved.subscribe();
+        Box::pin(async move {
+            while self.now() < until {
+                let left = until.duration_since(self.now()).unwrap_or_default();
+                let still = matches!(*self.reading(), Reading::Still(_));
+                tokio::select! {
+                    // The sender is in the clock.
+                    _ = moved.changed() => {}
+                    () = tokio::time::sleep(left), if !still => {}
+                }
+            }
+        })
     }
 }
 

@@ -25,10 +25,9 @@ use super::failure::Failure;
 pub(crate) fn is_for(reason: Reason, places: &Places) -> bool {
     let not_running = reason == Reason::NoSocket || reason == Reason::NobodyListens;
     let forbidden = env::var_os("SFVAULT_NO_AUTOSTART").is_some_and(|value| !value.is_empty());
-    let system = places.runtime_dir() == Path::new("/run/sfvault");
     let another_s = fs::metadata(places.runtime_dir())
         .is_ok_and(|meta| meta.uid() != rustix::process::geteuid().as_raw());
-    not_running && !forbidden && !system && !another_s
+    not_running && !forbidden && !places.is_system() && !another_s
 }
 
 /// Starts the daemon and returns when it answers.

@@ -21,6 +21,9 @@ impl Context {
                 PlacesError::NotAbsolute(variable) => {
                     format!("set `{variable}` to a path that starts with `/`, or unset it")
                 }
+                PlacesError::NoMode => {
+                    "set `SFVAULT_MODE` to `user` or `system`, or unset it".to_owned()
+                }
                 PlacesError::NoRuntimeDirectory => {
                     "set `SFVAULT_RUNTIME_DIR` to the directory of the daemon's sockets".to_owned()
                 }

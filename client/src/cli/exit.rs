@@ -1,5 +1,7 @@
 //! The exit statuses, on which schedulers depend.
 
+use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
+
 use sfvault::Reason;
 
 /// With what status `sfvault` ends.
@@ -24,6 +26,17 @@ impl Exit {
     /// As a shell tells that a command died of a signal.
     pub(crate) fn signalled(signal: u8) -> Self {
         Self(128_u8.saturating_add(signal))
+    }
+
+    /// That of a command that we ran, as a shell tells it.
+    pub(crate) fn of_job(status: ExitStatus) -> Self {
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        let signal = status.signal().and_then(|signal| u8::try_from(signal).ok());
+        match (code, signal) {
+            (Some(code), _) => Self(code),
+            (None, Some(signal)) => Self::signalled(signal),
+            (None, None) => Self::ELSE,
+        }
     }
 
     pub(crate) fn code(self) -> u8 {
@@ -74,6 +87,7 @@ impl Exit {
             | Reason::ClockSkew
             | Reason::LoginBudgetSpent
             | Reason::SessionRefusedAgain
+            | Reason::TooManyStreams
             | Reason::ShuttingDown
             | Reason::Disconnected
             | Reason::NoAnswer => Self::TRY_LATER,
@@ -81,6 +95,7 @@ impl Exit {
             Reason::VaultDamaged
             | Reason::VaultForeign
             | Reason::Storage
+            | Reason::AuditUnavailable
             | Reason::Internal
             | Reason::ConnectFailed
             | Reason::Unimplemented

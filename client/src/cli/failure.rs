@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     CommandNotExecutable { message: String },
     /// `doctor` found problems, and has told them.
     ProblemsFound(Exit),
+    /// The command that `exec` ran beside itself ended so; what there was to say, it said.
+    JobEnded(Exit),
     /// A signal ended the waiting for a person.
     Signalled(u8),
     /// Whoever reads stdout went away. There is nobody to tell.
@@ -64,7 +66,7 @@ impl Failure {
             Self::Usage { .. } => Exit::USAGE,
             Self::Local { .. } | Self::ReaderGone => Exit::ELSE,
             Self::CommandNotFound { .. } => Exit::NOT_FOUND,
-            Self::ProblemsFound(exit) => *exit,
+            Self::JobEnded(exit) | Self::ProblemsFound(exit) => *exit,
             Self::CommandNotExecutable { .. } => Exit::NOT_EXECUTABLE,
             Self::Signalled(signal) => Exit::signalled(*signal),
         }
@@ -78,6 +80,7 @@ impl Failure {
             Self::Usage { .. } => "USAGE",
             Self::Local { .. } | Self::ReaderGone => "LOCAL",
             Self::CommandNotFound { .. } => "COMMAND_NOT_FOUND",
+            Self::JobEnded(_) => "JOB_ENDED",
             Self::ProblemsFound(_) => "PROBLEMS_FOUND",
             Self::CommandNotExecutable { .. } => "COMMAND_NOT_EXECUTABLE",
             Self::Signalled(_) => "SIGNALLED",
@@ -93,7 +96,9 @@ impl Failure {
             | Self::Local { message, .. }
             | Self::CommandNotFound { message }
             | Self::CommandNotExecutable { message } => Some(message),
-            Self::ProblemsFound(_) | Self::Signalled(_) | Self::ReaderGone => None,
+            Self::JobEnded(_) | Self::ProblemsFound(_) | Self::Signalled(_) | Self::ReaderGone => {
+                None
+            }
         }
     }
 
@@ -113,7 +118,9 @@ impl Failure {
                 "no shell reads the command: give the program and its arguments as separate words"
                     .to_owned(),
             ),
-            Self::ProblemsFound(_) | Self::Signalled(_) | Self::ReaderGone => None,
+            Self::JobEnded(_) | Self::ProblemsFound(_) | Self::Signalled(_) | Self::ReaderGone => {
+                None
+            }
         }
     }
 
@@ -125,6 +132,7 @@ impl Failure {
             | Self::Local { .. }
             | Self::CommandNotFound { .. }
             | Self::CommandNotExecutable { .. }
+            | Self::JobEnded(_)
             | Self::ProblemsFound(_)
             | Self::Signalled(_)
             | Self::ReaderGone => None,

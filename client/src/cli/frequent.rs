@@ -76,6 +76,8 @@ mod tests {
             "get prod --refused-generation 7 --expect-org 00Dxx0000001gPL --wait 10m --no-autostart",
             "get prod --expect-sandbox",
             "get --format=header --wait=1h prod",
+            "get prod --follow",
+            "exec prod --refresh-file /run/user/1000/prod.json -- true",
             "exec prod -- sh -c true",
             "exec prod --expect-production -- true",
             "exec --min-ttl 1h prod --no-autostart -- env --json",

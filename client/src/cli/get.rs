@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 use super::{
     context::Context,
     failure::Failure,
+    follow::Follower,
     instant::rfc3339,
+    interruption,
     session_env::variables,
     want::Want,
     words::{Doubtful, Words},
@@ -19,7 +21,11 @@ pub(crate) struct Get {
     #[command(flatten)]
     want: Want,
 
-    /// What to write [default: `session-id`, with `--json` `json`]
+    /// Write a JSON line for each session that follows too, and keep the session alive, until a signal comes
+    #[arg(long)]
+    follow: bool,
+
+    /// What to write [default: `session-id`, with `--json` or `--follow` `json`]
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -41,6 +47,7 @@ enum Format {
 impl Get {
     pub(crate) fn read(mut words: Words<'_>) -> Result<Self, Doubtful> {
         Ok(Self {
+            follow: words.flag("--follow"),
             format: words.value("--format", |word| Format::from_str(word, false))?,
             want: Want::read(words)?,
         })
@@ -49,6 +56,7 @@ impl Get {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
         let format = match (self.format, output.is_json()) {
+            (None, false) if self.follow => Format::Json,
             (None, false) => Format::SessionId,
             (None | Some(Format::Json), true) => Format::Json,
             (Some(format), false) => format,
@@ -59,6 +67,15 @@ impl Get {
                 ));
             }
         };
+        if self.follow {
+            if format != Format::Json {
+                return Err(Failure::usage(
+                    "`--follow` writes JSON only",
+                    "leave `--format` out",
+                ));
+            }
+            return follow(self.want, context).await;
+        }
         let session = self.want.session(context).await?;
         match format {
             Format::Json => output.json(&SessionJson::from(&session)),
@@ -77,8 +94,29 @@ impl Get {
     }
 }
 
+/// Ends well on a signal: nothing else ends it.
+async fn follow(want: Want, context: &Context) -> Result<(), Failure> {
+    tokio::select! {
+        biased;
+        signal = interruption() => signal.map(drop),
+        result = follow_on(want, context) => result,
+    }
+}
+
+async fn follow_on(want: Want, context: &Context) -> Result<(), Failure> {
+    let mut follower = Follower::new(context, want.watch());
+    let mut session = want.session(context).await?;
+    loop {
+        context.output.json(&SessionJson::from(&session))?;
+        let told = session.generation;
+        while session.generation == told {
+            session = follower.next().await?;
+        }
+    }
+}
+
 #[derive(Serialize)]
-struct SessionJson<'a> {
+pub(crate) struct SessionJson<'a> {
     session_id: &'a str,
     instance_url: &'a str,
     api_version: &'a str,

@@ -14,7 +14,8 @@ Exit status:
   A signal that interrupts a prompt makes 128 and its number.
 
 Environment:
-  SFVAULT_RUNTIME_DIR   directory of the sockets; in system mode /run/sfvault
+  SFVAULT_MODE          system: ask the daemon of the host, in /run/sfvault, not one's own
+  SFVAULT_RUNTIME_DIR   directory of the sockets
   SFVAULT_DATA_DIR      directory of the vault, for a daemon that is started
   SFVAULT_CONFIG_DIR    directory of config.toml, for a daemon that is started
   SFVAULT_NO_AUTOSTART  if not empty, as --no-autostart
@@ -55,12 +56,14 @@ Example:
   sfvault lock
 
 JSON:
-  {\"changed\",\"sessions_dropped\"}; the sessions go on at Salesforce
+  {\"changed\",\"sessions_dropped\"}
+  The sessions go on at Salesforce, and the vault keeps them sealed for the next unlock.
 ";
 
 pub(crate) const STATUS: &str = "\
-Example:
+Examples:
   sfvault status
+  sfvault status --peers
   sfvault status --security
 
   Starts no daemon. If none runs, the exit status is 3, and stdout still has data.
@@ -69,6 +72,8 @@ JSON:
   {\"running\":true,\"version\",\"pid\",\"started_at\",\"vault\",\"vault_path\",\"records\",\"warnings\"}
   {\"running\":false,\"vault\",\"vault_path\"}
   `vault` is missing, locked or unlocked; `records` is as in `sfvault list`.
+  With --peers: {\"peers\":[{\"uid\",\"pid\",\"unit\",\"socket\",\"connections\",\"calls\",\"waiting\",
+  \"held_back\"}],\"room\",\"share\"}; `held_back` counts connections that found no seat or lost it.
   --security: {\"protections\":[{\"name\",\"state\",\"reason\"}]}
   `state` is on, off or \"not available\".
 ";
@@ -220,6 +225,19 @@ JSON:
   {\"removed\"}
 ";
 
+pub(crate) const LOGOUT: &str = "\
+Example:
+  sfvault logout acme-prod --yes
+
+  Calls Salesforce's logout once. Salesforce often gives all logins of a user the same session:
+  other tools that log in as this user may lose theirs too. Who asks sfvaultd next gets a new
+  session, and who follows one is given it. Nothing else ends a session: not sfvaultd by itself,
+  nor `lock`, nor `remove`.
+
+JSON:
+  {\"record\",\"ended\",\"holders\":[{\"uid\",\"pid\",\"watching\",\"at\"}]}
+";
+
 pub(crate) const CHECK: &str = "\
 Examples:
   sfvault check acme-prod
@@ -232,6 +250,61 @@ JSON:
   {\"record\",\"instance_url\",\"logged_in\"}; `record` is as in `sfvault show`
 ";
 
+pub(crate) const ALLOW: &str = "\
+Examples:
+  sfvault allow acme-prod --uid etl
+  sfvault allow acme-prod --uid etl --unit nightly.service
+  sfvault allow acme-prod --gid salesforce
+
+  A rule lets in whom all of it fits, and takes nothing from anybody. Before the first one, the
+  user who runs the daemon may use a record; in system mode nobody. Names are looked up once, in
+  /etc/passwd and /etc/group; the number counts.
+  --uid     the user of the process that connects
+  --gid     its group, or one of its other groups
+  --unit    the systemd unit in which it runs; needs Linux 6.5 and cgroup v2. Units of a user's
+            own manager are another matter (--user-unit): that user can start any
+  --exe     its program. Keeps out mistakes, not the user: who may run a program can make it do
+            other things. No interpreter, no script, not sfvault itself. The daemon of another
+            user than the job's needs CAP_SYS_PTRACE to see it
+
+JSON:
+  {\"record\",\"rules\",\"changed\",\"warnings\"}; `rules` is as in `sfvault access`
+";
+
+pub(crate) const DENY: &str = "\
+Examples:
+  sfvault deny acme-prod --uid etl
+  sfvault deny acme-prod --all
+
+  Takes back one rule, given as it was allowed, or all of them. What is not allowed is denied, so
+  there are no rules that deny. Calls that wait are asked again at once.
+
+JSON:
+  {\"record\",\"rules\",\"changed\"}; `rules` is as in `sfvault access`
+";
+
+pub(crate) const ACCESS: &str = "\
+Example:
+  sfvault access acme-prod
+
+JSON:
+  {\"record\",\"rules\":[{\"uid\",\"user\",\"gid\",\"group\",\"unit\",\"user_unit\",\"exe\"}],\"default\"}
+  `default` is true until an operator says something.
+";
+
+pub(crate) const EXPLAIN: &str = "\
+Example:
+  sfvault explain acme-prod --pid \"$(systemctl show -P MainPID nightly.service)\"
+
+  Says what would become of the process if it connected now. To the process itself a record that
+  it may not use looks like none.
+
+JSON:
+  {\"record\",\"pid\",\"allowed\",\"rules\":[{\"rule\",\"decides\",\"missing\"}],
+   \"peer\":{\"uid\",\"gid\",\"groups\",\"unit\",\"user_unit\",\"unit_uid\",\"exe\",\"unknown\"}}
+  `rule` is as in `sfvault access`.
+";
+
 pub(crate) const GET: &str = "\
 Examples:
   curl -H @<(sfvault get acme-prod --format header) \\
@@ -242,6 +315,10 @@ Examples:
   When Salesforce refuses a session (401 INVALID_SESSION_ID), ask again with --refused-generation
   and the generation from the JSON: the same session is not given again.
 
+  --follow goes on: it writes a JSON line for each session that follows, and the session is kept
+  alive meanwhile. A restart of the daemon and a locked vault are waited for. SIGTERM and SIGINT end
+  it with status 0.
+
   --format env writes SF_ACCESS_TOKEN, SF_SESSION_ID, SF_INSTANCE_URL, SF_ORG_INSTANCE_URL,
   SF_ORG_ID and SF_API_VERSION, quoted for a shell, without `export`.
 
@@ -251,14 +328,64 @@ JSON:
 ";
 
 pub(crate) const EXEC: &str = "\
-Example:
-  sfvault exec acme-prod --min-ttl 2h -- python3 load_accounts.py --full
+Examples:
+  sfvault exec acme-prod --min-ttl 30m -- python3 load_accounts.py --full
+  sfvault exec acme-prod --refresh-file /run/user/1000/acme.json -- ./nightly.sh
 
   Sets SF_ACCESS_TOKEN, SF_SESSION_ID (the same), SF_INSTANCE_URL, SF_ORG_INSTANCE_URL (the same),
   SF_ORG_ID and SF_API_VERSION. `sfvault` turns into the command: signals, exit status and
   process id are the command's own. Without a session, the exit status is that of `sfvault get`.
   A session that the job outlives is not replaced: ask for enough with --min-ttl, or let the
   job itself ask for another.
+
+  With --refresh-file, `sfvault` stays: it keeps the session alive and the file, whose path is in
+  SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode 0600, replaced at once. Read it
+  again when Salesforce refuses the session. Signals go on to the command, its exit status is passed
+  on (128 and the signal if one killed it), and the file goes with it.
+";
+
+pub(crate) const LOG: &str = "\
+Examples:
+  sfvault log prod --since 2h
+  sfvault log --denied --follow
+  sfvault log --session-file leaked-session-id
+  sfvault log verify
+
+  One line for each decision, login and administration call, oldest first. A peer is named by its
+  user, unit and program, as far as they are known; a decision by the access rule that let the peer
+  in, or by what is missing for each. A session is named by its fingerprint; --session-file finds
+  the lines of a session whose id turned up somewhere.
+  `verify` checks every line; if any was changed, removed, reordered or cut off, it says where, and
+  the exit status is 1.
+
+JSON:
+  one object a line: {\"seq\",\"time\",\"action\",\"verdict\",\"count\",\"record\",\"reason\",\"rule\",\"class\",
+   \"flow\",\"generation\",\"fingerprint\",\"uid\",\"gid\",\"pid\",\"unit\",\"exe\",\"note\"}
+  verify: {\"whole\",\"files\",\"lines\",\"findings\":[{\"file\",\"line\",\"problem\"}],\"more\"}
+";
+
+pub(crate) const LOG_VERIFY: &str = "\
+Example:
+  sfvault log verify
+
+  Needs the unlocked vault, which has the key to check with. If something is wrong, every finding is
+  a line `FILE:LINE: PROBLEM` on stdout, and the exit status is 1.
+
+JSON:
+  {\"whole\",\"files\",\"lines\",\"findings\":[{\"file\",\"line\",\"problem\"}],\"more\"}
+";
+
+pub(crate) const USAGE: &str = "\
+Examples:
+  sfvault usage prod
+  sfvault usage prod --since 2026-11-01
+
+  Added up from the audit: as far back as its files go. To know before a record is migrated, rotated
+  or removed.
+
+JSON:
+  {\"users\":[{\"uid\",\"unit\",\"exe\",\"served\",\"refused\",\"denied\",\"flow\",\"first\",\"last\"}],
+   \"others\",\"logins\",\"failed_logins\"}
 ";
 
 pub(crate) const DOCTOR: &str = "\

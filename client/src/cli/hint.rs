@@ -15,12 +15,15 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             guaranteed, under Setup > Security > Session Settings or in the user's profile"
             .to_owned(),
         Reason::RecordNotFound => {
-            format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one")
+            format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one, and the \
+                     operator's `sfvault explain {name} --pid PID` tells what keeps a process from one that there is")
         }
         Reason::RecordExists => {
             format!("`sfvault set {name}` changes its secrets, `sfvault remove {name}` removes it")
         }
-        Reason::Denied => "run this as the user that the daemon serves".to_owned(),
+        Reason::Denied => "run this as a user whom the daemon serves: its own, or one of its rules (`sfvault allow`); \
+            administration is for the daemon's user, root, and the group under `[admin]` in `config.toml`"
+            .to_owned(),
         Reason::UnexpectedOrg => {
             format!("`sfvault show {name}` tells the record's org; correct `--expect-…` or take another record")
         }
@@ -37,6 +40,9 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::Storage => {
             "look for a full disk, a read-only file system and wrong permissions; the daemon's log tells more".to_owned()
         }
+        Reason::AuditUnavailable => "nothing was changed; look for a full disk and for who changed `audit.jsonl` and \
+            `audit.state` in the data directory; sessions are handed out meanwhile"
+            .to_owned(),
         Reason::CredentialRejected => format!(
             "Setup > Identity > Login History tells the cause: wrong password, security token reset, user locked, \
              frozen or inactive, wrong login URL; new secrets: `sfvault set {name}`, a new security token: `sfvault set {name} --open`; \
@@ -109,6 +115,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             "sfvaultd waits, so that Salesforce does not lock the user; the daemon's log tells what failed; if the cause is mended, \
              `sfvault check {name} --release`"
         ),
+        Reason::TooManyStreams => "end jobs that wait or watch, or let one of them share what it hears".to_owned(),
         Reason::SessionRefusedAgain => "the session lives and yet is refused: see IP and session policies under \
             Setup > Security > Session Settings, and the instance URL that the job calls"
             .to_owned(),

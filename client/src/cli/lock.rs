@@ -16,7 +16,7 @@ impl Lock {
         let locked = client.lock().await?;
         context.output.done(&if locked.changed {
             format!(
-                "locked the vault; sessions dropped: {}",
+                "locked the vault; sessions dropped here, which go on at Salesforce: {}",
                 locked.sessions_dropped
             )
         } else {

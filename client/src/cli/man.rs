@@ -47,6 +47,11 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         .filter(|command| !command.is_hide_set())
     {
         let name = format!("sfvault-{}", command.get_name());
+        for inner in command.get_subcommands() {
+            let name = format!("{name}-{}", inner.get_name());
+            let inner = inner.clone().display_name(&name);
+            pages.push((name, page(&inner)?));
+        }
         let command = command.clone().display_name(&name);
         pages.push((name, page(&command)?));
     }
@@ -106,7 +111,10 @@ mod tests {
     fn every_command_has_a_page_with_an_example() {
         let pages = pages().unwrap();
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
-        let commands = super::super::definition().get_subcommands().count();
+        let commands: usize = super::super::definition()
+            .get_subcommands()
+            .map(|command| 1 + command.get_subcommands().count())
+            .sum();
         assert_eq!(names.len(), 1 + commands, "{names:?}");
         for (name, page) in &pages {
             let page = String::from_utf8(page.clone()).unwrap();

@@ -3,7 +3,9 @@
 //! `get` is what jobs start all day, so a run does nothing that its command does not need: no thread, no
 //! file, no signal handler.
 
+mod access;
 mod add;
+mod allow;
 mod autostart;
 mod browser;
 mod callback;
@@ -12,11 +14,14 @@ mod clock;
 mod completions;
 mod context;
 mod credential;
+mod deny;
 mod doctor;
 mod exec;
 mod exit;
+mod explain;
 mod failure;
 mod flow;
+mod follow;
 mod frequent;
 mod get;
 mod help;
@@ -26,27 +31,35 @@ mod input;
 mod instant;
 mod list;
 mod lock;
+mod log;
 mod login;
+mod logout;
 mod man;
 mod migrate;
 mod misread;
 mod open_page;
 mod output;
 mod passphrase;
+mod peers;
 mod prompt;
 mod record_view;
+mod relay;
 mod reminder;
 mod remove;
 mod rotate;
+mod rule;
 mod secret_kind;
 mod session_env;
+mod session_file;
 mod set;
 mod show;
+mod since;
 mod span;
 mod spinner;
 mod status;
 mod token_help;
 mod unlock;
+mod usage;
 mod want;
 mod words;
 
@@ -136,15 +149,36 @@ enum Command {
     /// Remove a record
     #[command(after_long_help = help::REMOVE)]
     Remove(remove::Remove),
+    /// End the session of a record at Salesforce, for all who share it
+    #[command(after_long_help = help::LOGOUT)]
+    Logout(logout::Logout),
     /// Prove that a record works
     #[command(after_long_help = help::CHECK)]
     Check(check::Check),
+    /// Let somebody use a record
+    #[command(after_long_help = help::ALLOW)]
+    Allow(allow::Allow),
+    /// Take a rule of `allow` back
+    #[command(after_long_help = help::DENY)]
+    Deny(deny::Deny),
+    /// Show who may use a record
+    #[command(after_long_help = help::ACCESS)]
+    Access(access::Access),
+    /// Tell whether a process could use a record, and what it lacks
+    #[command(after_long_help = help::EXPLAIN)]
+    Explain(explain::Explain),
     /// Write a session to stdout
     #[command(after_long_help = help::GET)]
     Get(get::Get),
     /// Run a command with a session in its environment
     #[command(after_long_help = help::EXEC)]
     Exec(exec::Exec),
+    /// Tell who asked for what, and what came of it
+    #[command(after_long_help = help::LOG)]
+    Log(log::Log),
+    /// Tell who used a record, how often and when last
+    #[command(after_long_help = help::USAGE)]
+    Usage(usage::Usage),
     /// Find what is wrong, and what will stop working and when
     #[command(after_long_help = help::DOCTOR)]
     Doctor(doctor::Doctor),
@@ -251,12 +285,19 @@ impl Command {
             | Self::Login(_)
             | Self::Rotate(_)
             | Self::Migrate(_)
-            | Self::Remove(_) => true,
+            | Self::Remove(_)
+            | Self::Logout(_) => true,
             Self::Lock(_)
             | Self::Status(_)
             | Self::List(_)
             | Self::Show(_)
             | Self::Check(_)
+            | Self::Allow(_)
+            | Self::Deny(_)
+            | Self::Access(_)
+            | Self::Explain(_)
+            | Self::Log(_)
+            | Self::Usage(_)
             | Self::Get(_)
             | Self::Exec(_)
             | Self::Doctor(_)
@@ -280,9 +321,16 @@ impl Command {
             Self::Rotate(command) => Box::pin(command.run(context)),
             Self::Migrate(command) => Box::pin(command.run(context)),
             Self::Remove(command) => Box::pin(command.run(context)),
+            Self::Logout(command) => Box::pin(command.run(context)),
             Self::Check(command) => Box::pin(command.run(context)),
+            Self::Allow(command) => Box::pin(command.run(context)),
+            Self::Deny(command) => Box::pin(command.run(context)),
+            Self::Access(command) => Box::pin(command.run(context)),
+            Self::Explain(command) => Box::pin(command.run(context)),
             Self::Get(command) => Box::pin(command.run(context)),
             Self::Exec(command) => Box::pin(command.run(context)),
+            Self::Log(command) => Box::pin(command.run(context)),
+            Self::Usage(command) => Box::pin(command.run(context)),
             Self::Doctor(command) => Box::pin(command.run(context)),
             Self::Completions(command) => Box::pin(async { command.run(context) }),
             Self::Man(command) => Box::pin(async { command.run(context) }),

@@ -47,12 +47,7 @@ impl Output {
 
     /// Writes one JSON value and a line feed to stdout.
     pub(crate) fn json(self, value: &impl Serialize) -> Result<(), Failure> {
-        // Long enough for a session with all that belongs to it: a buffer that grows leaves copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(16 << 10));
-        to_json(&mut text, value)
-            .map_err(|error| Failure::local(format!("can't write JSON: {error}")))?;
-        text.push(b'\n');
-        self.data(&text)
+        self.data(&json_line(value)?)
     }
 
     /// Writes lines of `label  value` to stdout.
@@ -172,6 +167,16 @@ impl Output {
             to_stderr(&String::from_utf8_lossy(&text));
         }
     }
+}
+
+/// One JSON value and a line feed, in memory that is wiped.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // Long enough for a session with all that belongs to it: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(16 << 10));
+    to_json(&mut text, value)
+        .map_err(|error| Failure::local(format!("can't write JSON: {error}")))?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// Makes a panic tell where it happened and nothing else: its message could hold what was at hand.

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use serde::Serialize;
-use sfvault::{Flow, GeneratedPassword, RecordState, RecordStatus, Retirement};
+use sfvault::{Flow, GeneratedPassword, LoginUsage, RecordState, RecordStatus, Retirement};
 
 use super::{
     flow::FlowName,
@@ -31,6 +31,10 @@ pub(crate) struct RecordJson<'a> {
     session_issued_at: Option<String>,
     guaranteed_until: Option<String>,
     logins: u64,
+    logins_last_hour: Option<u32>,
+    logins_per_hour_limit: Option<u32>,
+    login_limit_reached_at: Option<String>,
+    logins_throttled_until: Option<String>,
     refresh_token_idle_until: Option<String>,
     consumer_key: Option<&'a str>,
     audience: Option<&'a str>,
@@ -87,6 +91,16 @@ impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
             session_issued_at: record.session_issued_at.map(rfc3339),
             guaranteed_until: record.guaranteed_until.map(rfc3339),
             logins: record.logins,
+            logins_last_hour: record.login_usage.map(|usage| usage.used),
+            logins_per_hour_limit: record.login_usage.map(|usage| usage.limit),
+            login_limit_reached_at: record
+                .login_usage
+                .and_then(|usage| usage.reached_at)
+                .map(rfc3339),
+            logins_throttled_until: record
+                .login_usage
+                .and_then(|usage| usage.throttled_until)
+                .map(rfc3339),
             refresh_token_idle_until: record.refresh_token_idle_until.map(rfc3339),
             consumer_key: record.consumer_key.as_deref(),
             audience: record.audience.as_deref(),
@@ -208,6 +222,10 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         ),
         ("generation", Some(record.generation.to_string())),
         ("logins", Some(record.logins.to_string())),
+        (
+            "user's logins",
+            record.login_usage.map(|usage| logins_of_user(usage, now)),
+        ),
         ("token idle until", time(record.refresh_token_idle_until)),
         ("secrets changed", time(record.credential_changed_at)),
         ("change due", time(record.credential_due_at())),
@@ -222,6 +240,16 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         .chain(retirements)
         .filter_map(|(label, value)| Some((label, value?)))
         .collect()
+}
+
+fn logins_of_user(usage: LoginUsage, now: SystemTime) -> String {
+    let LoginUsage { used, limit, .. } = usage;
+    let forecast = match (usage.throttled_until, usage.reached_at) {
+        (Some(until), _) => format!("; none before {}", for_people(until, now)),
+        (None, Some(at)) => format!("; at this rate none are left {}", for_people(at, now)),
+        (None, None) => String::new(),
+    };
+    format!("{used} of {limit} in the last hour{forecast}")
 }
 
 fn generated(state: GeneratedPassword) -> &'static str {

@@ -67,6 +67,7 @@ mod tests {
             session_issued_at: None,
             guaranteed_until: None,
             logins: 0,
+            login_usage: None,
             consumer_key: None,
             audience: None,
             refresh_token_idle_until: None,

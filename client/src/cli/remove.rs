@@ -29,7 +29,9 @@ impl Remove {
             .remove(name)
             .await
             .map_err(|error| Failure::call(error, name))?;
-        context.output.done(&format!("removed `{name}`"));
+        context.output.done(&format!(
+            "removed `{name}`; a session that it had at Salesforce goes on until it expires"
+        ));
         if context.output.is_json() {
             context.output.json(&json!({ "removed": name.as_str() }))?;
         }

@@ -11,12 +11,16 @@ use super::{
     failure::Failure,
     instant::{for_people, rfc3339},
     output::Output,
+    peers,
     record_view::{HEAD, RETIREMENTS_HEAD, records_json, retirement_rows, row},
     reminder::overdue,
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {
+    /// Tell who is connected, and who is held back
+    #[arg(long, conflicts_with = "security")]
+    peers: bool,
     /// Tell what keeps others from the daemon's process, and it from the system
     #[arg(long)]
     security: bool,
@@ -26,6 +30,10 @@ impl Status {
     /// Starts no daemon: that there is none is an answer.
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let places = context.places()?;
+        if self.peers {
+            let peers = AdminClient::connect(&places).await?.peers().await?;
+            return peers::show(&peers, context.output);
+        }
         if self.security {
             let status = AdminClient::connect(&places).await?.status().await?;
             return protections(&status.protections, context.output);

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use clap::Args;
-use sfvault::{Environment, RecordName, Session, SessionRequest};
+use sfvault::{Environment, RecordName, Session, SessionRequest, WatchRequest};
 
 use super::{
     context::Context,
@@ -62,18 +62,33 @@ impl Want {
         })
     }
 
+    /// What to watch after the first session.
+    pub(crate) fn watch(&self) -> WatchRequest {
+        WatchRequest {
+            record: self.name.clone(),
+            include_session: true,
+            min_ttl: self.min_ttl,
+            expect_org: self.expect_org.clone(),
+            expect_environment: self.environment(),
+        }
+    }
+
+    fn environment(&self) -> Option<Environment> {
+        match (self.expect_sandbox, self.expect_production) {
+            (true, _) => Some(Environment::Sandbox),
+            (false, true) => Some(Environment::Production),
+            (false, false) => None,
+        }
+    }
+
     /// Takes a session from the daemon.
     pub(crate) async fn session(self, context: &Context) -> Result<Session, Failure> {
         let request = SessionRequest {
+            expect_environment: self.environment(),
             record: self.name,
             min_ttl: self.min_ttl,
             refused_generation: self.refused_generation,
             expect_org: self.expect_org,
-            expect_environment: match (self.expect_sandbox, self.expect_production) {
-                (true, _) => Some(Environment::Sandbox),
-                (false, true) => Some(Environment::Production),
-                (false, false) => None,
-            },
             wait: self.wait,
         };
         let client = context.sessions().await?;

@@ -21,8 +21,12 @@ const RECORD_KEYS: &[&str] = &[
     "generation",
     "guaranteed_until",
     "kept_flow",
+    "login_limit_reached_at",
     "login_url",
     "logins",
+    "logins_last_hour",
+    "logins_per_hour_limit",
+    "logins_throttled_until",
     "name",
     "org_id",
     "problem",
@@ -339,7 +343,12 @@ fn scripts_and_pages_are_made_without_a_daemon() {
     }
     let dir = fake.dir().join("man/man1");
     assert_eq!(fake.run(&["man", "--dir", dir.to_str().unwrap()]).status, 0);
-    for page in ["sfvault.1", "sfvault-get.1", "sfvault-doctor.1"] {
+    for page in [
+        "sfvault.1",
+        "sfvault-get.1",
+        "sfvault-doctor.1",
+        "sfvault-log-verify.1",
+    ] {
         assert!(dir.join(page).exists(), "{page}");
     }
     let page = fs::read_to_string(dir.join("sfvault.1")).unwrap();
@@ -349,4 +358,28 @@ fn scripts_and_pages_are_made_without_a_daemon() {
         ran.status == 0 && ran.stdout.contains("Exit status:"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn logout_lists_who_may_be_cut_off_and_asks() {
+    let fake = Fake::start();
+    let ran = fake.run_with_stdin(&["logout", "prod"], "y\n");
+    assert_eq!(ran.status, 2, "{}", ran.stderr);
+    for line in [
+        "process 4711 of uid 1000: has watched it since 2026-11-21T20:42:44Z",
+        "a process of uid 1000: took it at 2026-11-21T20:42:44Z",
+        "say `--yes`",
+    ] {
+        assert!(ran.stderr.contains(line), "{}", ran.stderr);
+    }
+    assert!(fake.asked().ended.is_none());
+    let ran = fake.run(&["logout", "prod", "--yes", "--json"]);
+    let told = ran.json();
+    assert_eq!(
+        (&told["record"], &told["ended"]),
+        (&"prod".into(), &true.into())
+    );
+    assert_eq!(told["holders"][0]["pid"], 4711);
+    assert!(told["holders"][1]["pid"].is_null());
+    assert_eq!(fake.asked().ended.as_deref(), Some("prod"));
 }

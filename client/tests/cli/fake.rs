@@ -11,6 +11,7 @@ use std::{
 use prost_types::Timestamp;
 use sfvault_proto::v1::{
     self,
+    audit_server::{Audit, AuditServer},
     control_server::{Control, ControlServer},
     records_server::{Records, RecordsServer},
     sessions_server::{Sessions, SessionsServer},
@@ -35,7 +36,9 @@ pub(crate) struct Asked {
     pub(crate) set: Option<v1::SetCredentialRequest>,
     pub(crate) rotate: Option<v1::RotateCredentialRequest>,
     pub(crate) removed: Option<String>,
+    pub(crate) ended: Option<String>,
     pub(crate) check: Option<v1::CheckRecordRequest>,
+    pub(crate) audit: Option<v1::ReadAuditRequest>,
 }
 
 /// A daemon in this process, and its directories.
@@ -189,6 +192,7 @@ fn serve(
             .serve_with_incoming(for_jobs);
         let admins = Server::builder()
             .add_service(RecordsServer::new(daemon.clone()))
+            .add_service(AuditServer::new(daemon.clone()))
             .add_service(ControlServer::new(daemon))
             .serve_with_incoming(for_admins);
         tokio::select! {
@@ -281,6 +285,15 @@ impl Sessions for Daemon {
             expires_at: at(1_795_300_964),
             warnings: Vec::new(),
         }))
+    }
+
+    type WatchSessionStream = tokio_stream::Empty<Result<v1::WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        _: Request<v1::WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        Ok(Response::new(tokio_stream::empty()))
     }
 
     async fn list_records(
@@ -397,6 +410,31 @@ impl Records for Daemon {
         Ok(Response::new(v1::RemoveRecordResponse {}))
     }
 
+    async fn list_holders(
+        &self,
+        request: Request<v1::ListHoldersRequest>,
+    ) -> Result<Response<v1::ListHoldersResponse>, Status> {
+        record(&request.into_inner().name)?;
+        let holder = |pid, watching| v1::Holder {
+            uid: 1000,
+            pid,
+            watching,
+            at: at(1_795_293_764),
+        };
+        Ok(Response::new(v1::ListHoldersResponse {
+            has_session: true,
+            holders: vec![holder(4711, true), holder(0, false)],
+        }))
+    }
+
+    async fn end_session(
+        &self,
+        request: Request<v1::EndSessionRequest>,
+    ) -> Result<Response<v1::EndSessionResponse>, Status> {
+        self.note(|asked| asked.ended = Some(request.into_inner().name));
+        Ok(Response::new(v1::EndSessionResponse { ended: true }))
+    }
+
     async fn begin_login(
         &self,
         _: Request<v1::BeginLoginRequest>,
@@ -424,10 +462,45 @@ impl Records for Daemon {
             logged_in: true,
         }))
     }
+
+    async fn allow_peer(
+        &self,
+        _: Request<v1::AllowPeerRequest>,
+    ) -> Result<Response<v1::AllowPeerResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
+    async fn deny_peer(
+        &self,
+        _: Request<v1::DenyPeerRequest>,
+    ) -> Result<Response<v1::DenyPeerResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
+    async fn get_access(
+        &self,
+        _: Request<v1::GetAccessRequest>,
+    ) -> Result<Response<v1::GetAccessResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
+    async fn explain_access(
+        &self,
+        _: Request<v1::ExplainAccessRequest>,
+    ) -> Result<Response<v1::ExplainAccessResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
 }
 
 #[tonic::async_trait]
 impl Control for Daemon {
+    async fn get_peers(
+        &self,
+        _: Request<v1::GetPeersRequest>,
+    ) -> Result<Response<v1::GetPeersResponse>, Status> {
+        Err(refusal("INTERNAL", None))
+    }
+
     async fn initialize_vault(
         &self,
         request: Request<v1::InitializeVaultRequest>,
@@ -480,6 +553,72 @@ impl Control for Daemon {
                 reason: "too old a \u{1b}[2Jkernel".to_owned(),
             }],
             warnings: vec!["memory is not locked".to_owned()],
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl Audit for Daemon {
+    type ReadAuditStream = tokio_stream::Once<Result<v1::ReadAuditResponse, Status>>;
+
+    async fn read_audit(
+        &self,
+        request: Request<v1::ReadAuditRequest>,
+    ) -> Result<Response<Self::ReadAuditStream>, Status> {
+        self.note(|asked| asked.audit = Some(request.into_inner()));
+        let entry = v1::AuditEntry {
+            seq: 9,
+            time: at(1_795_293_764),
+            action: "get".to_owned(),
+            verdict: "served".to_owned(),
+            count: 3,
+            record: "prod".to_owned(),
+            generation: Some(7),
+            fingerprint: "ab".repeat(8),
+            uid: Some(1000),
+            pid: Some(42),
+            exe: "/tmp/\u{1b}[2J\n".to_owned(),
+            ..v1::AuditEntry::default()
+        };
+        let entries = vec![entry];
+        Ok(Response::new(tokio_stream::once(Ok(
+            v1::ReadAuditResponse { entries },
+        ))))
+    }
+
+    async fn verify_audit(
+        &self,
+        _: Request<v1::VerifyAuditRequest>,
+    ) -> Result<Response<v1::VerifyAuditResponse>, Status> {
+        Ok(Response::new(v1::VerifyAuditResponse {
+            files: 1,
+            lines: 20,
+            findings: vec![v1::AuditFinding {
+                file: "audit.jsonl".to_owned(),
+                line: 4,
+                problem: "is not line 4\u{1b}".to_owned(),
+            }],
+            more: 2,
+        }))
+    }
+
+    async fn get_usage(
+        &self,
+        _: Request<v1::GetUsageRequest>,
+    ) -> Result<Response<v1::GetUsageResponse>, Status> {
+        let user = v1::AuditUser {
+            uid: Some(1000),
+            unit: "nightly.service".to_owned(),
+            served: 5,
+            refused: 1,
+            flow: "soap-login".to_owned(),
+            last: at(1_795_293_764),
+            ..v1::AuditUser::default()
+        };
+        Ok(Response::new(v1::GetUsageResponse {
+            users: vec![user],
+            logins: 2,
+            ..v1::GetUsageResponse::default()
         }))
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod audit;
 mod autostart;
 mod connect;
 mod exec;

@@ -4,6 +4,7 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,6 +15,8 @@ use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{
+    audited,
+    door::Door,
     peer::{Origin, admit},
     status,
 };
@@ -28,17 +31,16 @@ const STREAMED: &str = "/grpc.reflection.";
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Puts [`Guarded`] around all services, so that a new one can't be served without it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct CallsLayer {
-    /// Asked once: a system call per call would be felt.
-    pub(super) own_uid: u32,
+    pub(super) door: Arc<Door>,
 }
 
 /// A service whose callers are let in, and whose calls are counted.
 #[derive(Debug, Clone)]
 pub(super) struct Guarded<S> {
     service: S,
-    own_uid: u32,
+    door: Arc<Door>,
 }
 
 impl<S> Layer<S> for CallsLayer {
@@ -47,7 +49,7 @@ impl<S> Layer<S> for CallsLayer {
     fn layer(&self, service: S) -> Guarded<S> {
         Guarded {
             service,
-            own_uid: self.own_uid,
+            door: Arc::clone(&self.door),
         }
     }
 }
@@ -69,9 +71,11 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let origin = request.extensions_mut().remove::<Origin>();
-        let Origin { peer, caller } = match admit(origin, self.own_uid) {
+        let peer = origin.as_ref().map(|origin| origin.peer.clone());
+        let Origin { peer, caller } = match admit(origin, &self.door) {
             Ok(origin) => origin,
             Err(status) => {
+                audited::turned_away(&self.door.audit, peer.as_ref());
                 let refusal = status.into_http();
                 return Box::pin(async { Ok(refusal) });
             }

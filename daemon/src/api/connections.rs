@@ -1,7 +1,7 @@
 //! Every connection is served by itself, so that each can be told to leave when nothing is under way on it.
 //!
 //! When the vault forgets secrets, connections end, and take along the buffers in which HTTP/2 and gRPC keep what they
-//! last received and sent. The seat knows when that suits the client ([`Seats::dismiss`]); it is told with GOAWAY (RFC
+//! last received and sent. The seat knows when that suits the client ([`crate::seats::Seats::dismiss`]); it is told with GOAWAY (RFC
 //! 9113, 6.8), so that a call that was just on its way is still answered, and the next makes a new connection.
 
 use std::{io, pin::pin, sync::Arc};
@@ -19,8 +19,7 @@ use tonic::{
 use tower::layer::util::{Identity, Stack};
 use tracing::debug;
 
-use super::{calls::CallsLayer, peer::Connection, server};
-use crate::seats::Seats;
+use super::{calls::CallsLayer, door::Door, peer::Connection, server};
 
 type Transport = Server<Stack<CallsLayer, Identity>>;
 
@@ -31,12 +30,12 @@ type Transport = Server<Stack<CallsLayer, Identity>>;
 pub(super) async fn serve(
     services: Routes,
     mut connections: mpsc::Receiver<io::Result<UnixStream>>,
-    seats: Arc<Seats>,
+    door: Arc<Door>,
     mut forgotten: watch::Receiver<()>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     // Once: each connection has a copy, and this one is cheap to copy.
-    let (transport, services) = (server(), services.prepare());
+    let (transport, services) = (server(&door), services.prepare());
     let mut shutdown = pin!(shutdown);
     let mut served = JoinSet::new();
     let (stop, stopped) = watch::channel(());
@@ -44,11 +43,11 @@ pub(super) async fn serve(
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Ok(()) = forgotten.changed() => seats.dismiss(),
+            Ok(()) = forgotten.changed() => door.dismiss(),
             Some(ended) = served.join_next() => without_fault(ended)?,
             accepted = connections.recv() => {
                 let Some(accepted) = accepted else { break };
-                match accepted.and_then(|stream| Connection::new(stream, &seats)) {
+                match accepted.and_then(|stream| Connection::new(stream, &door)) {
                     Ok(connection) => {
                         let (transport, services) = (transport.clone(), services.clone());
                         served.spawn(attend(transport, services, connection, stopped.clone()));

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    self, GetStatusRequest, GetStatusResponse, InitializeVaultRequest, InitializeVaultResponse,
-    LockVaultRequest, LockVaultResponse, ProtectionState, UnlockVaultRequest, UnlockVaultResponse,
-    control_server::Control,
+    self, GetPeersRequest, GetPeersResponse, GetStatusRequest, GetStatusResponse,
+    InitializeVaultRequest, InitializeVaultResponse, LockVaultRequest, LockVaultResponse,
+    ProtectionState, UnlockVaultRequest, UnlockVaultResponse, control_server::Control,
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
+use super::{About, House, access, audited, convert, peer::Peer, status};
 use crate::{
+    attempts::Attempts,
+    audit::{event::Action, who::Who},
     error::Error,
     harden::{Protection, State},
     locked,
@@ -21,6 +23,8 @@ use crate::{
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) about: About,
+    pub(super) house: Arc<House>,
+    pub(super) attempts: Attempts,
 }
 
 impl Service {
@@ -37,11 +41,26 @@ impl Service {
         })
     }
 
-    async fn unlock(&self, request: UnlockVaultRequest) -> Result<UnlockVaultResponse, Error> {
-        let (records, changed) = self
-            .vault
-            .unlock(Passphrase::new(request.passphrase))
-            .await?;
+    async fn unlock(
+        &self,
+        uid: u32,
+        who: Who,
+        request: UnlockVaultRequest,
+    ) -> Result<UnlockVaultResponse, Error> {
+        let passphrase = Passphrase::new(request.passphrase);
+        let turn = self
+            .attempts
+            .turn(uid, self.house.policy.is_owner(uid), |wrong, pause| {
+                audited::held_back(&self.about.audit, &who, wrong, pause);
+            })
+            .await;
+        let unlocked = self.vault.unlock(passphrase).await;
+        if unlocked.as_ref().is_err_and(Error::is_wrong_passphrase) {
+            turn.was(false);
+        } else if unlocked.is_ok() {
+            turn.was(true);
+        }
+        let (records, changed) = unlocked?;
         Ok(UnlockVaultResponse {
             records: convert::count(records),
             changed,
@@ -63,6 +82,7 @@ impl Service {
             .iter()
             .cloned()
             .chain(unlocked)
+            .chain(self.about.audit.warnings())
             .collect()
     }
 
@@ -91,28 +111,54 @@ impl Control for Service {
         &self,
         request: Request<InitializeVaultRequest>,
     ) -> Result<Response<InitializeVaultResponse>, Status> {
-        status::answer(self.initialize(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let work = self.initialize(request);
+        audited::administer(&self.about.audit, Action::INIT, who, None, work).await
     }
 
     async fn unlock_vault(
         &self,
         request: Request<UnlockVaultRequest>,
     ) -> Result<Response<UnlockVaultResponse>, Status> {
-        status::answer(self.unlock(request.into_inner()).await)
+        let peer = request.extensions().get::<Peer>();
+        let uid = peer
+            .map(|peer| peer.uid)
+            .ok_or_else(|| status::from_error(&Error::Denied))?;
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let work = self.unlock(uid, who.clone(), request);
+        audited::administer(&self.about.audit, Action::UNLOCK, who, None, work).await
     }
 
     async fn lock_vault(
         &self,
-        _request: Request<LockVaultRequest>,
+        request: Request<LockVaultRequest>,
     ) -> Result<Response<LockVaultResponse>, Status> {
-        status::answer(self.lock().await)
+        // Secrets must be able to leave the memory whatever the disk is like.
+        let result = self.lock().await;
+        audited::told(
+            &self.about.audit,
+            Action::LOCK,
+            audited::who(&request),
+            None,
+            result,
+        )
     }
 
     async fn get_status(
         &self,
-        _request: Request<GetStatusRequest>,
+        request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
-        status::answer(self.status())
+        let who = audited::who(&request);
+        audited::told(&self.about.audit, Action::STATUS, who, None, self.status())
+    }
+
+    async fn get_peers(
+        &self,
+        request: Request<GetPeersRequest>,
+    ) -> Result<Response<GetPeersResponse>, Status> {
+        let who = audited::who(&request);
+        let peers = Ok(access::peers(&self.house));
+        audited::told(&self.about.audit, Action::PEERS, who, None, peers)
     }
 }
 

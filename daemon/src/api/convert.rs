@@ -20,8 +20,9 @@ use crate::{
     session::{
         Session,
         decision::{Activity, Refusal, Want},
+        quota::Usage,
     },
-    vault::{LockState, NewRecord, NewSecrets, RecordView, SessionRequest},
+    vault::{LockState, NewRecord, NewSecrets, RecordView, SessionRequest, watching::WatchRequest},
 };
 
 pub(super) fn record_name(text: &str) -> Result<RecordName, Error> {
@@ -31,17 +32,6 @@ pub(super) fn record_name(text: &str) -> Result<RecordName, Error> {
 pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<SessionRequest, Error> {
     let min_ttl = duration("min_ttl", request.min_ttl)?;
     let refused = Some(request.refused_generation).filter(|generation| *generation != 0);
-    let expect_org = Some(&request.expect_org).filter(|org| !org.is_empty());
-    if let Some(org) = expect_org {
-        let is_org_id =
-            matches!(org.len(), 15 | 18) && org.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !(is_org_id && org.starts_with("00D")) {
-            return Err(invalid(
-                "expect_org",
-                "an org id has 15 or 18 letters and digits and starts with `00D`",
-            ));
-        }
-    }
     Ok(SessionRequest {
         want: Want {
             min_ttl,
@@ -49,10 +39,33 @@ pub(super) fn session_request(request: &v1::GetSessionRequest) -> Result<Session
             fresh_proof: false,
             fresh_login: false,
         },
-        expect_org: expect_org.cloned(),
+        expect_org: expected_org(&request.expect_org)?,
         expect_environment: environment("expect_environment", request.expect_environment)?,
         wait: duration("wait", request.wait)?,
     })
+}
+
+pub(super) fn watch_request(request: &v1::WatchSessionRequest) -> Result<WatchRequest, Error> {
+    Ok(WatchRequest {
+        min_ttl: duration("min_ttl", request.min_ttl)?,
+        expect_org: expected_org(&request.expect_org)?,
+        expect_environment: environment("expect_environment", request.expect_environment)?,
+    })
+}
+
+fn expected_org(text: &str) -> Result<Option<String>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_org_id =
+        matches!(text.len(), 15 | 18) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !(is_org_id && text.starts_with("00D")) {
+        return Err(invalid(
+            "expect_org",
+            "an org id has 15 or 18 letters and digits and starts with `00D`",
+        ));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 pub(super) fn session(
@@ -201,6 +214,15 @@ pub(super) fn new_secrets(request: v1::SetCredentialRequest) -> Result<NewSecret
     })
 }
 
+fn login_usage(usage: Usage) -> v1::LoginUsage {
+    v1::LoginUsage {
+        used: usage.used,
+        limit: usage.limit,
+        reached_at: usage.reached_at.map(Into::into),
+        throttled_until: usage.throttled_until.map(Into::into),
+    }
+}
+
 pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
     let record = &view.record;
     let problem = Problem::of(view);
@@ -230,6 +252,7 @@ pub(super) fn record_status(view: &RecordView) -> v1::RecordStatus {
             .as_ref()
             .map(|session| session.guaranteed_until().into()),
         logins: view.logins,
+        login_usage: view.usage.map(login_usage),
         consumer_key: record.flow.consumer_key().unwrap_or_default().to_owned(),
         refresh_token_idle_until: view.token_idle_until.map(Into::into),
         kept_login: changes::kept_login(&record.aside),
@@ -274,11 +297,11 @@ pub(super) fn count(count: usize) -> u64 {
 }
 
 /// What keeps a record from logging in.
-struct Problem {
-    reason: v1::Reason,
-    text: String,
+pub(super) struct Problem {
+    pub(super) reason: v1::Reason,
+    pub(super) text: String,
     failed_at: Option<SystemTime>,
-    retry_at: Option<SystemTime>,
+    pub(super) retry_at: Option<SystemTime>,
 }
 
 impl Problem {
@@ -294,7 +317,7 @@ impl Problem {
         }
     }
 
-    fn of_activity(activity: &Activity) -> Self {
+    pub(super) fn of_activity(activity: &Activity) -> Self {
         let none = Self {
             reason: v1::Reason::Unspecified,
             text: String::new(),
@@ -398,6 +421,15 @@ pub(super) fn duration(
 ) -> Result<Duration, Error> {
     sent.map_or(Ok(Duration::ZERO), Duration::try_from)
         .map_err(|_| invalid(field, "is not a time span of 0 or more"))
+}
+
+pub(super) fn instant(
+    field: &'static str,
+    sent: Option<prost_types::Timestamp>,
+) -> Result<Option<SystemTime>, Error> {
+    sent.map(SystemTime::try_from)
+        .transpose()
+        .map_err(|_| invalid(field, "is no time"))
 }
 
 pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {

@@ -8,10 +8,12 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
+use super::{About, audited, convert};
 use crate::{
+    audit::event::Action,
     error::Error,
     locked,
+    policy::Mode,
     vault::{
         Vault,
         doctor::{self, Finding, Grade},
@@ -21,12 +23,13 @@ use crate::{
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) about: About,
+    pub(super) mode: Mode,
 }
 
 impl Service {
     fn daemon(&self) -> Vec<Finding> {
         let warnings = self.about.warnings.iter().cloned();
-        let mut findings = doctor::places(&self.about.paths);
+        let mut findings = doctor::places(&self.about.paths, self.mode);
         let state = self.vault.lock_state();
         findings.extend(doctor::vault(
             self.vault.path(),
@@ -35,6 +38,8 @@ impl Service {
         ));
         let unlocked = locked::warning().map(str::to_owned);
         findings.extend(doctor::limits(warnings.chain(unlocked)));
+        let log = self.about.paths.data.join("audit.jsonl");
+        findings.extend(doctor::audit(&log, self.about.audit.warnings()));
         findings.push(doctor::protections(self.about.protections()));
         findings
     }
@@ -69,21 +74,26 @@ impl Service {
 impl Doctor for Service {
     async fn examine_daemon(
         &self,
-        _request: Request<ExamineDaemonRequest>,
+        request: Request<ExamineDaemonRequest>,
     ) -> Result<Response<ExamineDaemonResponse>, Status> {
-        Ok(Response::new(ExamineDaemonResponse {
+        let found = ExamineDaemonResponse {
             findings: self.daemon().into_iter().map(finding).collect(),
-        }))
+        };
+        let who = audited::who(&request);
+        audited::told(&self.about.audit, Action::DOCTOR, who, None, Ok(found))
     }
 
     async fn examine_record(
         &self,
         request: Request<ExamineRecordRequest>,
     ) -> Result<Response<ExamineRecordResponse>, Status> {
-        let found = self.record(request.into_inner()).await;
-        status::answer(found.map(|found| ExamineRecordResponse {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let found = self.record(request).await;
+        let found = found.map(|found| ExamineRecordResponse {
             findings: found.into_iter().map(finding).collect(),
-        }))
+        });
+        audited::told(&self.about.audit, Action::DOCTOR, who, Some(&name), found)
     }
 }
 

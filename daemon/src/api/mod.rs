@@ -3,6 +3,9 @@
 //! Every handler has the same shape: the peer was let in before it ([`peer`]), the request becomes domain types, the
 //! vault answers, `convert` and `status` turn the answer into messages. No handler decides anything.
 
+mod access;
+mod audit;
+mod audited;
 pub mod authority;
 mod browser_login;
 mod calls;
@@ -11,28 +14,36 @@ mod connections;
 mod control;
 mod convert;
 mod doctor;
+mod door;
 pub mod peer;
 mod records;
 mod sessions;
 mod status;
+mod watch;
 
 use std::{io, sync::Arc, time::SystemTime};
 
 use sfvault_proto::v1::{
-    FILE_DESCRIPTOR_SET, control_server::ControlServer, doctor_server::DoctorServer,
-    records_server::RecordsServer, sessions_server::SessionsServer,
+    FILE_DESCRIPTOR_SET, audit_server::AuditServer, control_server::ControlServer,
+    doctor_server::DoctorServer, records_server::RecordsServer, sessions_server::SessionsServer,
 };
 use tokio::{net::UnixStream, sync::mpsc};
 use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::layer::util::{Identity, Stack};
 
-use self::calls::CallsLayer;
+pub use self::door::House;
+use self::{
+    calls::CallsLayer,
+    door::{Door, Way},
+};
 use crate::{
+    attempts::Attempts,
+    audit::Audit,
     harden::Protection,
     locked,
-    paths::{Paths, own_uid},
-    seats::Seats,
+    paths::Paths,
+    policy::Capture,
     vault::{LockState, Vault},
 };
 
@@ -63,6 +74,7 @@ pub struct About {
     pub protections: Arc<[Protection]>,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
+    pub audit: Audit,
     pub paths: Arc<Paths>,
 }
 
@@ -81,8 +93,8 @@ impl About {
 pub async fn serve_sessions(
     vault: Arc<Vault>,
     about: About,
+    house: Arc<House>,
     connections: mpsc::Receiver<io::Result<UnixStream>>,
-    seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -90,20 +102,29 @@ pub async fn serve_sessions(
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
+    let audit = about.audit.clone();
     let sessions = SessionsServer::new(sessions::Service {
         vault: Arc::clone(&vault),
         about,
+        house: Arc::clone(&house),
     });
     let mut services =
         Routes::new(sessions.max_decoding_message_size(LONGEST_REQUEST)).add_service(health);
+    let door = Arc::new(Door {
+        house: Arc::clone(&house),
+        vault: Arc::clone(&vault),
+        audit,
+        way: Way::Sessions,
+    });
     // The descriptors are compiled in; if they could not be read, jobs still get their sessions.
     if let Ok(reflection) = reflection {
         services = services.add_service(reflection);
     }
     let forgotten = vault.forgotten();
     tokio::select! {
-        served = connections::serve(services, connections, seats, forgotten, shutdown) => served,
-        () = report_health(vault, reporter) => Ok(()),
+        served = connections::serve(services, connections, door, forgotten, shutdown) => served,
+        () = report_health(Arc::clone(&vault), reporter) => Ok(()),
+        () = renew_connections(vault, house) => Ok(()),
     }
 }
 
@@ -114,30 +135,50 @@ pub async fn serve_sessions(
 pub async fn serve_admin(
     vault: Arc<Vault>,
     about: About,
+    house: Arc<House>,
     connections: mpsc::Receiver<io::Result<UnixStream>>,
-    seats: Arc<Seats>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let forgotten = vault.forgotten();
     let records = RecordsServer::new(records::Service {
         vault: Arc::clone(&vault),
+        policy: house.policy.clone(),
+        audit: about.audit.clone(),
     });
+    let audit = AuditServer::new(audit::Service {
+        audit: about.audit.clone(),
+        vault: Arc::clone(&vault),
+    });
+    let log = about.audit.clone();
     let doctor = DoctorServer::new(doctor::Service {
         vault: Arc::clone(&vault),
         about: about.clone(),
+        mode: house.policy.mode(),
     });
-    let control = ControlServer::new(control::Service { vault, about });
+    let control = ControlServer::new(control::Service {
+        vault: Arc::clone(&vault),
+        about,
+        house: Arc::clone(&house),
+        attempts: Attempts::default(),
+    });
+    let door = Arc::new(Door {
+        house,
+        vault,
+        audit: log,
+        way: Way::Admin,
+    });
     let services = Routes::new(records.max_decoding_message_size(LONGEST_REQUEST))
+        .add_service(audit.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(control.max_decoding_message_size(LONGEST_REQUEST))
         .add_service(doctor.max_decoding_message_size(LONGEST_REQUEST));
-    connections::serve(services, connections, seats, forgotten, shutdown).await
+    connections::serve(services, connections, door, forgotten, shutdown).await
 }
 
 /// The guard stands before every service, so that a new one can't be served without it.
 ///
 /// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
 /// uses goes when its seat is needed, or when the vault forgets what the connection's buffers may hold ([`connections`]).
-fn server() -> Server<Stack<CallsLayer, Identity>> {
+fn server(door: &Arc<Door>) -> Server<Stack<CallsLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(LONGEST_HEAD)
@@ -146,7 +187,9 @@ fn server() -> Server<Stack<CallsLayer, Identity>> {
         .max_frame_size(LONGEST_FRAME)
         .http2_max_pending_accept_reset_streams(Some(TAKEN_BACK))
         .http2_max_local_error_reset_streams(Some(BROKEN))
-        .layer(CallsLayer { own_uid: own_uid() })
+        .layer(CallsLayer {
+            door: Arc::clone(door),
+        })
 }
 
 /// `Sessions` is serving while the vault is unlocked; the daemon as a whole (the empty name) always.
@@ -165,4 +208,21 @@ async fn report_health(vault: Arc<Vault>, reporter: HealthReporter) {
             return std::future::pending().await;
         }
     }
+}
+
+/// When a rule asks for the first time what a user's processes are, their connections know only who they were. Those that
+/// are idle are closed: their clients connect again, and are looked at.
+async fn renew_connections(vault: Arc<Vault>, house: Arc<House>) {
+    let mut changes = vault.changes();
+    let mut before = vault.guests();
+    while changes.changed().await.is_ok() {
+        let now = vault.guests();
+        if let (Some(before), Some(now)) = (&before, &now) {
+            house.sessions.close_idle(|uid| {
+                before.capture(uid) == Capture::Ids && now.capture(uid) == Capture::Process
+            });
+        }
+        before = now;
+    }
+    std::future::pending().await
 }

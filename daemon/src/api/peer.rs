@@ -14,10 +14,13 @@ use tokio::{
 use tonic::{Status, transport::server::Connected};
 use tracing::debug;
 
-use super::{authority::AuthorityMask, status};
+use super::{authority::AuthorityMask, door::Door, status};
+pub use crate::policy::Peer;
 use crate::{
+    audit::who::Who,
     error::Error,
-    seats::{Caller, Seat, SeatedStream, Seats},
+    policy::{Asker, Traits},
+    seats::{Caller, Seat, SeatedStream, Sitter},
 };
 
 /// What a client reads for which there is no seat: SETTINGS, then GOAWAY with the code ENHANCE_YOUR_CALM, which
@@ -26,12 +29,29 @@ const TURNED_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\
     \0\0\x46\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b\
     sfvaultd: all connections are busy with calls; try again later";
 
-/// The process that connected, as the kernel saw it at that moment. The pid may belong to another process by now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
-    pub uid: u32,
-    pub gid: u32,
-    pub pid: Option<i32>,
+impl From<&Peer> for Who {
+    fn from(peer: &Peer) -> Self {
+        let Traits { unit, exe } = peer.traits().clone();
+        Self {
+            uid: Some(peer.uid),
+            gid: Some(peer.gid),
+            pid: peer.pid,
+            unit,
+            exe,
+        }
+    }
+}
+
+/// Somebody whose process was looked at for this call is named as what it was then.
+impl From<&Asker<'_>> for Who {
+    fn from(asker: &Asker<'_>) -> Self {
+        let Traits { unit, exe } = asker.traits();
+        Self {
+            unit,
+            exe,
+            ..Self::from(asker.peer())
+        }
+    }
 }
 
 /// An accepted connection that knows its peer.
@@ -54,19 +74,20 @@ impl Connection {
     ///
     /// # Errors
     /// If the kernel does not say, or no seat can be had; then nobody is served.
-    pub fn new(stream: UnixStream, seats: &Arc<Seats>) -> io::Result<Self> {
-        let credentials = stream.peer_cred()?;
-        let peer = Peer {
-            uid: credentials.uid(),
-            gid: credentials.gid(),
-            pid: credentials.pid(),
+    pub(super) fn new(stream: UnixStream, door: &Door) -> io::Result<Self> {
+        let mut peer = Peer::of(&stream, |uid| door.capture(uid))?;
+        let sitter = Sitter {
+            uid: peer.uid,
+            pid: peer.pid,
         };
-        let Ok(taking) = seats.take(peer.pid) else {
+        let Ok(taking) = door.seats(&peer).take(sitter) else {
             // A new socket takes these few bytes; a client that hears nothing has still been told by the end.
             let _ = stream.try_write(TURNED_AWAY);
             debug!(pid = peer.pid, "a connection was turned away");
             return Err(io::ErrorKind::ResourceBusy.into());
         };
+        // Who got no seat is not looked at.
+        peer.get_acquainted(&stream);
         let caller = taking.caller();
         Ok(Self {
             stream: SeatedStream::new(stream, taking),
@@ -80,19 +101,15 @@ impl Connection {
     }
 }
 
-/// Lets only the daemon's own uid and root call. A uid of another user namespace arrives here as the uid that it is
-/// mapped to, so root of a container is not root.
+/// Lets in whom the door admits. A uid of another user namespace arrives here as the uid that it is mapped to, so root of
+/// a container is not root.
 ///
 /// # Errors
 /// The status for everybody else, and for a connection of which the kernel told nothing.
-pub(super) fn admit(origin: Option<Origin>, own_uid: u32) -> Result<Origin, Status> {
+pub(super) fn admit(origin: Option<Origin>, door: &Door) -> Result<Origin, Status> {
     origin
-        .filter(|origin| is_ours(origin.peer, own_uid))
+        .filter(|origin| door.admits(&origin.peer))
         .ok_or_else(|| status::from_error(&Error::Denied))
-}
-
-fn is_ours(peer: Peer, own_uid: u32) -> bool {
-    peer.uid == own_uid || peer.uid == 0
 }
 
 impl Connected for Connection {
@@ -144,33 +161,5 @@ impl AsyncWrite for Connection {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_own_uid_and_root_are_served() {
-        let peer = |uid| Peer {
-            uid,
-            gid: uid,
-            pid: Some(1),
-        };
-        assert!(is_ours(peer(1000), 1000));
-        assert!(is_ours(peer(0), 1000));
-        assert!(!is_ours(peer(1001), 1000));
-        assert!(!is_ours(peer(65534), 1000));
-        assert!(!is_ours(peer(1000), 0));
-    }
-
-    /// A connection of which the kernel told nothing is nobody's.
-    #[test]
-    fn a_call_without_a_peer_is_denied() {
-        assert_eq!(
-            admit(None, 1000).unwrap_err().code(),
-            tonic::Code::PermissionDenied
-        );
     }
 }

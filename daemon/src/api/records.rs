@@ -3,21 +3,30 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    AddRecordRequest, AddRecordResponse, BeginLoginRequest, BeginLoginResponse, CheckRecordRequest,
-    CheckRecordResponse, DescribeRecordRequest, DescribeRecordResponse, FinishLoginRequest,
-    FinishLoginResponse, ForgetOldLoginRequest, ForgetOldLoginResponse, MigrateRecordRequest,
-    MigrateRecordResponse, RemoveRecordRequest, RemoveRecordResponse, RestoreLoginRequest,
-    RestoreLoginResponse, RevealGeneratedPasswordRequest, RevealGeneratedPasswordResponse,
-    RotateCredentialRequest, RotateCredentialResponse, SetCredentialRequest, SetCredentialResponse,
-    records_server::Records,
+    AddRecordRequest, AddRecordResponse, AllowPeerRequest, AllowPeerResponse, BeginLoginRequest,
+    BeginLoginResponse, CheckRecordRequest, CheckRecordResponse, DenyPeerRequest, DenyPeerResponse,
+    DescribeRecordRequest, DescribeRecordResponse, EndSessionRequest, EndSessionResponse,
+    ExplainAccessRequest, ExplainAccessResponse, FinishLoginRequest, FinishLoginResponse,
+    ForgetOldLoginRequest, ForgetOldLoginResponse, GetAccessRequest, GetAccessResponse, Holder,
+    ListHoldersRequest, ListHoldersResponse, MigrateRecordRequest, MigrateRecordResponse,
+    RemoveRecordRequest, RemoveRecordResponse, RestoreLoginRequest, RestoreLoginResponse,
+    RevealGeneratedPasswordRequest, RevealGeneratedPasswordResponse, RotateCredentialRequest,
+    RotateCredentialResponse, SetCredentialRequest, SetCredentialResponse, records_server::Records,
 };
 use tonic::{Request, Response, Status};
 
-use super::{browser_login, changes, convert, status};
-use crate::{error::Error, vault::Vault};
+use super::{access, audited, browser_login, changes, convert};
+use crate::{
+    audit::{Audit, event::Action},
+    error::Error,
+    policy::Policy,
+    vault::Vault,
+};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
+    pub(super) policy: Policy,
+    pub(super) audit: Audit,
 }
 
 impl Service {
@@ -57,6 +66,29 @@ impl Service {
             .remove(convert::record_name(&request.name)?)
             .await?;
         Ok(RemoveRecordResponse {})
+    }
+
+    fn holders(&self, request: &ListHoldersRequest) -> Result<ListHoldersResponse, Error> {
+        let holders = self.vault.holders(&request.name)?;
+        let has_session = holders.is_some();
+        let holders = holders.unwrap_or_default();
+        Ok(ListHoldersResponse {
+            has_session,
+            holders: holders
+                .into_iter()
+                .map(|hold| Holder {
+                    uid: hold.holder.uid,
+                    pid: hold.holder.pid.unwrap_or_default(),
+                    watching: hold.stream,
+                    at: Some(hold.at.into()),
+                })
+                .collect(),
+        })
+    }
+
+    async fn end_session(&self, request: EndSessionRequest) -> Result<EndSessionResponse, Error> {
+        let ended = self.vault.end_session(&request.name).await?;
+        Ok(EndSessionResponse { ended })
     }
 
     fn begin_login(&self, request: BeginLoginRequest) -> Result<BeginLoginResponse, Error> {
@@ -145,83 +177,201 @@ impl Records for Service {
         &self,
         request: Request<AddRecordRequest>,
     ) -> Result<Response<AddRecordResponse>, Status> {
-        status::answer(self.add(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.add(request);
+        audited::administer(&self.audit, Action::ADD, who, Some(&name), work).await
     }
 
     async fn set_credential(
         &self,
         request: Request<SetCredentialRequest>,
     ) -> Result<Response<SetCredentialResponse>, Status> {
-        status::answer(self.set(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.set(request);
+        audited::administer(&self.audit, Action::SET, who, Some(&name), work).await
     }
 
     async fn describe_record(
         &self,
         request: Request<DescribeRecordRequest>,
     ) -> Result<Response<DescribeRecordResponse>, Status> {
-        status::answer(self.describe(request.get_ref()))
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = self.describe(&request);
+        audited::told(&self.audit, Action::SHOW, who, Some(&request.name), result)
     }
 
     async fn remove_record(
         &self,
         request: Request<RemoveRecordRequest>,
     ) -> Result<Response<RemoveRecordResponse>, Status> {
-        status::answer(self.remove(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.remove(request);
+        audited::administer(&self.audit, Action::REMOVE, who, Some(&name), work).await
+    }
+
+    async fn list_holders(
+        &self,
+        request: Request<ListHoldersRequest>,
+    ) -> Result<Response<ListHoldersResponse>, Status> {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = self.holders(&request);
+        audited::told(
+            &self.audit,
+            Action::HOLDERS,
+            who,
+            Some(&request.name),
+            result,
+        )
+    }
+
+    async fn end_session(
+        &self,
+        request: Request<EndSessionRequest>,
+    ) -> Result<Response<EndSessionResponse>, Status> {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.end_session(request);
+        audited::administer(&self.audit, Action::LOGOUT, who, Some(&name), work).await
     }
 
     async fn check_record(
         &self,
         request: Request<CheckRecordRequest>,
     ) -> Result<Response<CheckRecordResponse>, Status> {
-        status::answer(self.check(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let action = if request.release {
+            Action::RELEASE
+        } else {
+            Action::CHECK
+        };
+        let work = self.check(request);
+        audited::administer(&self.audit, action, who, Some(&name), work).await
+    }
+
+    async fn allow_peer(
+        &self,
+        request: Request<AllowPeerRequest>,
+    ) -> Result<Response<AllowPeerResponse>, Status> {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let (name, rule) = (request.name.clone(), access::named(request.rule.as_ref()));
+        let work = access::allow(&self.vault, &self.policy, request);
+        audited::change_rules(&self.audit, Action::ALLOW, who, (&name, rule), work).await
+    }
+
+    async fn deny_peer(
+        &self,
+        request: Request<DenyPeerRequest>,
+    ) -> Result<Response<DenyPeerResponse>, Status> {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let (name, rule) = (request.name.clone(), access::named(request.rule.as_ref()));
+        let work = access::deny(&self.vault, &self.policy, request);
+        audited::change_rules(&self.audit, Action::DENY, who, (&name, rule), work).await
+    }
+
+    async fn get_access(
+        &self,
+        request: Request<GetAccessRequest>,
+    ) -> Result<Response<GetAccessResponse>, Status> {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = access::get(&self.vault, &self.policy, &request);
+        audited::told(
+            &self.audit,
+            Action::ACCESS,
+            who,
+            Some(&request.name),
+            result,
+        )
+    }
+
+    async fn explain_access(
+        &self,
+        request: Request<ExplainAccessRequest>,
+    ) -> Result<Response<ExplainAccessResponse>, Status> {
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let result = access::explain(&self.vault, &self.policy, &request);
+        audited::told(
+            &self.audit,
+            Action::EXPLAIN,
+            who,
+            Some(&request.name),
+            result,
+        )
     }
 
     async fn begin_login(
         &self,
         request: Request<BeginLoginRequest>,
     ) -> Result<Response<BeginLoginResponse>, Status> {
-        status::answer(self.begin_login(request.into_inner()))
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = async { self.begin_login(request) };
+        audited::administer(&self.audit, Action::BEGIN_LOGIN, who, Some(&name), work).await
     }
 
     async fn finish_login(
         &self,
         request: Request<FinishLoginRequest>,
     ) -> Result<Response<FinishLoginResponse>, Status> {
-        status::answer(self.finish_login(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let work = self.finish_login(request);
+        audited::administer(&self.audit, Action::FINISH_LOGIN, who, None, work).await
     }
 
     async fn migrate_record(
         &self,
         request: Request<MigrateRecordRequest>,
     ) -> Result<Response<MigrateRecordResponse>, Status> {
-        status::answer(self.migrate(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request
+            .to
+            .as_ref()
+            .map(|to| to.name.clone())
+            .unwrap_or_default();
+        let work = self.migrate(request);
+        audited::administer(&self.audit, Action::MIGRATE, who, Some(&name), work).await
     }
 
     async fn restore_login(
         &self,
         request: Request<RestoreLoginRequest>,
     ) -> Result<Response<RestoreLoginResponse>, Status> {
-        status::answer(self.restore(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.restore(request);
+        audited::administer(&self.audit, Action::RESTORE, who, Some(&name), work).await
     }
 
     async fn forget_old_login(
         &self,
         request: Request<ForgetOldLoginRequest>,
     ) -> Result<Response<ForgetOldLoginResponse>, Status> {
-        status::answer(self.forget(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.forget(request);
+        audited::administer(&self.audit, Action::FORGET, who, Some(&name), work).await
     }
 
     async fn rotate_credential(
         &self,
         request: Request<RotateCredentialRequest>,
     ) -> Result<Response<RotateCredentialResponse>, Status> {
-        status::answer(self.rotate(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.rotate(request);
+        audited::administer(&self.audit, Action::ROTATE, who, Some(&name), work).await
     }
 
     async fn reveal_generated_password(
         &self,
         request: Request<RevealGeneratedPasswordRequest>,
     ) -> Result<Response<RevealGeneratedPasswordResponse>, Status> {
-        status::answer(self.reveal(request.into_inner()).await)
+        let (who, request) = (audited::who(&request), request.into_inner());
+        let name = request.name.clone();
+        let work = self.reveal(request);
+        audited::administer(&self.audit, Action::REVEAL, who, Some(&name), work).await
     }
 }

@@ -4,16 +4,56 @@ use std::{sync::Arc, time::Duration};
 
 use sfvault_proto::v1::{
     GetSessionRequest, GetSessionResponse, ListRecordsRequest, ListRecordsResponse,
-    sessions_server::Sessions,
+    WatchSessionRequest, sessions_server::Sessions,
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, convert, status};
-use crate::{seats::Caller, vault::Vault};
+use super::{
+    About, House, audited, convert,
+    peer::Peer,
+    status,
+    watch::{Pusher, Pushes},
+};
+use crate::{
+    error::Error,
+    policy::Asker,
+    seats::Caller,
+    session::{Session, hold::Holder},
+    vault::{Vault, watching::Watcher},
+};
 
 pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) about: About,
+    pub(super) house: Arc<House>,
+}
+
+impl Service {
+    /// Made anew for every answer, and for every push of a stream: rules and processes change.
+    fn asker<'a, T>(&'a self, request: &'a Request<T>) -> Result<Asker<'a>, Status> {
+        let peer = request.extensions().get::<Peer>();
+        peer.map(|peer| Asker::new(&self.house.policy, peer))
+            .ok_or_else(|| status::from_error(&Error::Denied))
+    }
+
+    async fn session(
+        &self,
+        asker: &mut Asker<'_>,
+        caller: Option<Caller>,
+        request: &GetSessionRequest,
+    ) -> Result<Arc<Session>, Error> {
+        let mut wanted = convert::session_request(request)?;
+        // Held until the answer. Who finds too many waiting already is told at once what he would have waited for.
+        let waiting = caller
+            .filter(|_| !wanted.wait.is_zero())
+            .and_then(|caller| caller.wait());
+        if waiting.is_none() {
+            wanted.wait = Duration::ZERO;
+        }
+        self.vault
+            .session_for(asker, &request.record, &wanted)
+            .await
+    }
 }
 
 #[tonic::async_trait]
@@ -23,36 +63,80 @@ impl Sessions for Service {
         request: Request<GetSessionRequest>,
     ) -> Result<Response<GetSessionResponse>, Status> {
         let caller = request.extensions().get::<Caller>().cloned();
-        let request = request.into_inner();
-        let mut wanted =
-            convert::session_request(&request).map_err(|error| status::from_error(&error))?;
-        // Held until the answer. Who finds too many waiting already is told at once what he would have waited for.
-        let waiting = caller
-            .filter(|_| !wanted.wait.is_zero())
-            .and_then(|caller| caller.wait());
-        if waiting.is_none() {
-            wanted.wait = Duration::ZERO;
-        }
-        match self.vault.session(&request.record, &wanted).await {
-            Ok(session) => Ok(Response::new(convert::session(
-                &session,
-                &self.about.api_version,
-                self.vault.warnings(&request.record),
-            ))),
+        let holder = holder(&request);
+        let mut asker = self.asker(&request)?;
+        let request = request.get_ref();
+        let result = self.session(&mut asker, caller, request).await;
+        audited::session(&self.about.audit, &asker, &request.record, &result);
+        status::answer(result.map(|session| {
+            if let Some(holder) = holder {
+                self.vault.got(&request.record, holder);
+            }
+            let warnings = self.vault.warnings(&request.record);
+            convert::session(&session, &self.about.api_version, warnings)
+        }))
+    }
+
+    type WatchSessionStream = Pushes;
+
+    async fn watch_session(
+        &self,
+        request: Request<WatchSessionRequest>,
+    ) -> Result<Response<Pushes>, Status> {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let caller = request.extensions().get::<Caller>().cloned();
+        let pusher = (|| {
+            let peer = peer.ok_or(Error::Denied)?;
+            let waiting = caller
+                .and_then(|caller| caller.wait())
+                .ok_or(Error::TooManyStreams)?;
+            let request = request.get_ref();
+            let holder = holder_of(&peer);
+            let watcher = Watcher {
+                policy: self.house.policy.clone(),
+                peer,
+                holder,
+            };
+            let watch =
+                self.vault
+                    .watch(&request.record, convert::watch_request(request)?, watcher);
+            Ok::<_, Error>(Pusher {
+                watch,
+                vault: Arc::clone(&self.vault),
+                audit: self.about.audit.clone(),
+                record: request.record.clone(),
+                api_version: request
+                    .include_session
+                    .then(|| Arc::clone(&self.about.api_version)),
+                _waiting: waiting,
+            })
+        })();
+        match pusher {
+            Ok(pusher) => Ok(Response::new(Pushes::of(pusher))),
             Err(error) => Err(status::from_error(&error)),
         }
     }
 
     async fn list_records(
         &self,
-        _request: Request<ListRecordsRequest>,
+        request: Request<ListRecordsRequest>,
     ) -> Result<Response<ListRecordsResponse>, Status> {
-        let records = self
-            .vault
-            .records()
-            .map_err(|error| status::from_error(&error))?;
-        Ok(Response::new(ListRecordsResponse {
-            records: records.iter().map(convert::record_status).collect(),
+        let asker = self.asker(&request)?;
+        let result = self.vault.records_for(&asker);
+        audited::listing(&self.about.audit, &asker, &result);
+        status::answer(result.map(|listing| ListRecordsResponse {
+            records: listing.records.iter().map(convert::record_status).collect(),
         }))
+    }
+}
+
+fn holder<T>(request: &Request<T>) -> Option<Holder> {
+    request.extensions().get::<Peer>().map(holder_of)
+}
+
+fn holder_of(peer: &Peer) -> Holder {
+    Holder {
+        uid: peer.uid,
+        pid: peer.pid,
     }
 }

@@ -18,12 +18,16 @@ pub(super) fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status>
 /// The status of an error, with its reason and, where waiting helps, how long.
 pub(super) fn from_error(error: &Error) -> Status {
     let reason = reason(error);
-    let name = reason.as_str_name().trim_start_matches("REASON_");
-    let mut details = ErrorDetails::with_error_info(name, ERROR_DOMAIN, []);
+    let mut details = ErrorDetails::with_error_info(reason_name(error), ERROR_DOMAIN, []);
     if let Some(wait) = retry_after(error) {
         details.set_retry_info(Some(wait));
     }
     Status::with_error_details(code(reason), error.to_string(), details)
+}
+
+/// The name under which clients and the audit know why a request failed.
+pub(super) fn reason_name(error: &Error) -> &'static str {
+    reason(error).as_str_name().trim_start_matches("REASON_")
 }
 
 /// Why Salesforce gave no session.
@@ -53,6 +57,7 @@ pub(super) fn failure_reason(class: Class) -> Reason {
 fn reason(error: &Error) -> Reason {
     match error {
         Error::BrowserLogin { .. } => Reason::BrowserLogin,
+        Error::AuditUnavailable(_) => Reason::AuditUnavailable,
         Error::Denied => Reason::Denied,
         Error::HostNotAllowed(_) => Reason::HostNotAllowed,
         Error::Internal(_) => Reason::Internal,
@@ -60,14 +65,17 @@ fn reason(error: &Error) -> Reason {
         Error::CodeRefused { failure, .. }
         | Error::Latched { failure, .. }
         | Error::LoginFailed { failure, .. }
+        | Error::LogoutFailed { failure, .. }
         | Error::TrialFailed { failure, .. } => failure_reason(failure.class),
         Error::LoginBudgetSpent { .. } => Reason::LoginBudgetSpent,
+        Error::LoginShareSpent { .. } => Reason::RateLimited,
         Error::MinTtlTooLong { .. } => Reason::MinTtlTooLong,
         Error::RecordExists(_) => Reason::RecordExists,
         Error::RecordNotFound(_) => Reason::RecordNotFound,
         Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
         Error::ShuttingDown => Reason::ShuttingDown,
         Error::Store(error) | Error::TokenUnsaved { problem: error, .. } => store_reason(error),
+        Error::TooManyStreams => Reason::TooManyStreams,
         Error::UnexpectedEnvironment { .. } | Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,
         Error::VaultLocked => Reason::VaultLocked,
@@ -122,13 +130,17 @@ fn code(reason: Reason) -> Code {
         | Reason::VaultLocked
         | Reason::VaultMissing
         | Reason::WrongHost => Code::FailedPrecondition,
-        Reason::LoginBudgetSpent | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::LoginBudgetSpent | Reason::RateLimited | Reason::TooManyStreams => {
+            Code::ResourceExhausted
+        }
         Reason::ClockSkew
         | Reason::LoginUnanswered
         | Reason::RestrictedHours
         | Reason::SalesforceUnavailable
         | Reason::SessionRefusedAgain
         | Reason::ShuttingDown => Code::Unavailable,
-        Reason::Internal | Reason::Storage | Reason::Unspecified => Code::Internal,
+        Reason::AuditUnavailable | Reason::Internal | Reason::Storage | Reason::Unspecified => {
+            Code::Internal
+        }
     }
 }

@@ -18,6 +18,7 @@ use rustix::fs::OFlags;
 use table::Table;
 
 use crate::{
+    audit::settings::Settings as AuditSettings,
     day::Day,
     harden::Switches,
     host::Host,
@@ -41,14 +42,22 @@ pub struct Config {
     pub salesforce: Settings,
     /// The API version that jobs are told to use, such as `64.0`. Logins always use their own.
     pub api_version: String,
+    /// How many of the logins that Salesforce takes from one user in an hour are ours to make, in percent.
+    pub login_share_percent: u32,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
     /// What the process may do without.
     pub hardening: Switches,
     /// When refresh tokens that nobody uses are used once.
     pub keep_alive: KeepAlive,
+    /// The group whose members may administer a system-wide daemon: its name or number.
+    pub admin_group: Option<String>,
+    /// How the audit is kept.
+    pub audit: AuditSettings,
     /// What Salesforce is taking away, with the operator's dates.
     pub retirements: Retirements,
+    /// For how long after a GetSession its session is held: kept alive though the caller makes no calls.
+    pub hold_after_get: Duration,
 }
 
 impl Default for Config {
@@ -56,10 +65,15 @@ impl Default for Config {
         Self {
             salesforce: Settings::default(),
             api_version: "64.0".to_owned(),
+            // Other tools log in as the same user.
+            login_share_percent: 50,
             kdf: KdfCost::default(),
             hardening: Switches::default(),
             keep_alive: KeepAlive::default(),
+            admin_group: None,
+            audit: AuditSettings::default(),
             retirements: Retirements::default(),
+            hold_after_get: Duration::from_mins(30),
         }
     }
 }
@@ -187,6 +201,19 @@ impl Config {
         root.section("vault", &mut problems, |section, problems| {
             config.vault_section(section, problems)
         });
+        root.section("session", &mut problems, |section, problems| {
+            if let Some(minutes) =
+                section.integer("keep_alive_after_get_minutes", 0..=1440, problems)
+            {
+                config.hold_after_get = Duration::from_mins(minutes);
+            }
+        });
+        root.section("admin", &mut problems, |section, problems| {
+            config.admin_section(section, problems)
+        });
+        root.section("audit", &mut problems, |section, problems| {
+            config.audit_section(section, problems)
+        });
         root.section("hardening", &mut problems, |section, problems| {
             config.hardening_section(section, problems)
         });
@@ -239,6 +266,9 @@ impl Config {
         if let Some(seconds) = section.integer("answer_timeout_seconds", 1..=600, problems) {
             salesforce.answer_timeout = Duration::from_secs(seconds);
         }
+        if let Some(percent) = section.integer("login_share_percent", 1..=100, problems) {
+            self.login_share_percent = u32::try_from(percent).unwrap_or(100);
+        }
         if let Some(version) = section.string("api_version", problems, |text| {
             let major = text
                 .strip_suffix(".0")
@@ -256,6 +286,17 @@ impl Config {
             let after = Duration::from_hours(24 * days);
             self.keep_alive.after = (days > 0).then_some(after);
         }
+    }
+
+    fn admin_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        self.admin_group = section.string("group", problems, |text| {
+            let odd = |c: char| c.is_control() || c.is_whitespace() || c == ':';
+            if text.is_empty() || text.contains(odd) {
+                Err("is not the name of a group".to_owned())
+            } else {
+                Ok(text.to_owned())
+            }
+        });
     }
 
     fn hardening_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
@@ -291,6 +332,18 @@ impl Config {
             self.kdf.iterations = u32::try_from(iterations).unwrap_or(u32::MAX);
         }
     }
+
+    fn audit_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
+        if let Some(kib) = section.integer("file_kib", 64..=1 << 20, problems) {
+            self.audit.file_bytes = kib * 1024;
+        }
+        if let Some(files) = section.integer("keep_files", 1..=100_000, problems) {
+            self.audit.keep_files = usize::try_from(files).ok();
+        }
+        if let Some(journald) = section.boolean("journald", problems) {
+            self.audit.journald = journald;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -317,11 +370,20 @@ mod tests {
             proxy = "http://proxy.example:3128"
             connect_timeout_seconds = 5
             answer_timeout_seconds = 30
+            login_share_percent = 20
             api_version = "60.0"
             use_refresh_tokens_after_days = 7
             [vault]
             kdf_memory_mib = 8
             kdf_iterations = 1
+            [session]
+            keep_alive_after_get_minutes = 90
+            [admin]
+            group = "sfvault"
+            [audit]
+            file_kib = 64
+            keep_files = 3
+            journald = false
             [hardening]
             landlock = false
             seccomp = true
@@ -345,12 +407,21 @@ mod tests {
             Some(Path::new("/etc/ssl/corp.pem"))
         );
         assert!(matches!(config.salesforce.proxy, Proxy::Url(_)));
+        assert_eq!(config.login_share_percent, 20);
         assert_eq!(config.salesforce.connect_timeout, Duration::from_secs(5));
         assert_eq!(config.salesforce.answer_timeout, Duration::from_secs(30));
         assert_eq!(config.api_version, "60.0");
+        assert_eq!(config.hold_after_get, Duration::from_mins(90));
         let week = Duration::from_hours(7 * 24);
         assert_eq!(config.keep_alive.after, Some(week));
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
+        assert_eq!(config.admin_group.as_deref(), Some("sfvault"));
+        let audit = AuditSettings {
+            file_bytes: 64 << 10,
+            keep_files: Some(3),
+            journald: false,
+        };
+        assert_eq!(config.audit, audit);
         let hardening = Switches {
             landlock: false,
             seccomp: true,

@@ -9,7 +9,7 @@ mod service;
 pub use authority::authority;
 pub use service::{admin_service, sessions_service};
 
-use crate::{config::Config, salesforce, store};
+use crate::{audit, config::Config, salesforce, store};
 
 /// A vault's header.
 ///
@@ -34,6 +34,14 @@ pub fn vault_envelope(bytes: &[u8]) {
 /// session leads to a host that may not see one.
 pub fn soap_answer(bytes: &[u8]) {
     salesforce::fuzz::answer(bytes);
+}
+
+/// A file of the audit.
+///
+/// # Panics
+/// If what is taken for a line is not written as it was read, or the lines do not lie side by side.
+pub fn audit_file(bytes: &[u8]) {
+    audit::fuzz::file(bytes);
 }
 
 /// The answers of Salesforce's OAuth endpoints: two bytes make the HTTP status, the rest is the body.

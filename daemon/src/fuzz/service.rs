@@ -14,12 +14,15 @@ use tokio::{
 };
 
 use crate::{
-    api::{About, serve_admin, serve_sessions},
+    api::{About, House, serve_admin, serve_sessions},
+    audit::Audit,
     clock::{Clock as _, SystemClock},
+    descriptors::Room,
     failure::{Class, Failure},
     host::Host,
+    paths::own_uid,
+    policy::{Mode, Policy},
     salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
-    seats::Seats,
     secret::{Passphrase, SessionId},
     store::{KdfCost, fuzz::Template},
     vault::{Parts, Vault},
@@ -38,7 +41,7 @@ const SESSIONS: [&str; 4] = [
     "/grpc.health.v1.Health/Check",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ];
-const ADMIN: [&str; 9] = [
+const ADMIN: [&str; 17] = [
     "/sfvault.v1.Control/GetStatus",
     "/sfvault.v1.Control/InitializeVault",
     "/sfvault.v1.Control/UnlockVault",
@@ -48,6 +51,14 @@ const ADMIN: [&str; 9] = [
     "/sfvault.v1.Records/DescribeRecord",
     "/sfvault.v1.Records/RemoveRecord",
     "/sfvault.v1.Records/CheckRecord",
+    "/sfvault.v1.Records/AllowPeer",
+    "/sfvault.v1.Records/DenyPeer",
+    "/sfvault.v1.Records/GetAccess",
+    "/sfvault.v1.Records/ExplainAccess",
+    "/sfvault.v1.Control/GetPeers",
+    "/sfvault.v1.Audit/ReadAudit",
+    "/sfvault.v1.Audit/VerifyAudit",
+    "/sfvault.v1.Audit/GetUsage",
 ];
 
 /// A connection to `sfvault.sock`. The first byte chooses a call whose message the rest is; above the calls there
@@ -99,6 +110,7 @@ async fn converse(input: &[u8], admin: bool) {
         warnings: Vec::new(),
         protections: [].into(),
         api_version: "64.0".into(),
+        audit: Audit::nowhere(),
         paths: Arc::new(crate::paths::Paths {
             config: "/nowhere".into(),
             data: "/nowhere".into(),
@@ -108,12 +120,18 @@ async fn converse(input: &[u8], admin: bool) {
     let (sender, connections) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async move { drop(stopped.await) };
-    let seats = Seats::new(2);
+    let room = Room {
+        sessions: 2,
+        admin: 2,
+        strangers: 1,
+    };
+    let house = House::new(Policy::new(Mode::User, own_uid()), None, room);
+    let house = Arc::new(house);
     let service = async move {
         if admin {
-            serve_admin(vault, about, connections, seats, stopped).await
+            serve_admin(vault, about, house, connections, stopped).await
         } else {
-            serve_sessions(vault, about, connections, seats, stopped).await
+            serve_sessions(vault, about, house, connections, stopped).await
         }
     };
     let client = async move {
@@ -147,7 +165,10 @@ fn vault() -> Option<Arc<Vault>> {
         login: Arc::new(Nowhere),
         kdf: cost,
         keep_alive: Default::default(),
+        audit: Audit::nowhere(),
         retirements: Arc::default(),
+        login_share_percent: 50,
+        hold_after_get: Duration::ZERO,
     };
     let (store, keys) = template.open().ok()?;
     Vault::unlocked(Path::new("(memory)"), store, keys, parts).ok()
@@ -171,6 +192,10 @@ impl Login for Nowhere {
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
+        Box::pin(async { Err(unavailable()) })
+    }
+
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
         Box::pin(async { Err(unavailable()) })
     }
 

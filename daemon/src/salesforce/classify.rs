@@ -67,6 +67,28 @@ pub(super) fn user_info(
     Err(of_proof(failure))
 }
 
+/// What the answer to `logout()` means. A session that was dead already is ended.
+pub(super) fn logout(answer: Result<Answer, Failure>, secrets: &[&str]) -> Result<(), Failure> {
+    match answer.and_then(|answer| content(&answer, secrets)) {
+        Ok(content) if content.name == "logoutResponse" => Ok(()),
+        Ok(_) => Err(unreadable("it answers another call")),
+        Err(failure) if failure.class == Class::SessionDead => Ok(()),
+        Err(failure) => Err(of_proof(failure)),
+    }
+}
+
+/// What the answer of the revocation endpoint means ("Revoke OAuth Tokens", Salesforce Help). It calls a session that was
+/// dead already an invalid token.
+pub(super) fn revocation(answer: Result<Answer, Failure>) -> Result<(), Failure> {
+    let answer = answer.map_err(of_proof)?;
+    let text = str::from_utf8(answer.body.as_ref()).unwrap_or_default();
+    match answer.status {
+        200 if !answer.is_html() => Ok(()),
+        400 if text.contains("invalid_token") => Ok(()),
+        _ => Err(of_proof(by_status(&answer, "endpoint `revoke`"))),
+    }
+}
+
 /// What a failure of a login is: no session was sent, so none can be dead, and whatever this is, it is not understood.
 pub(super) fn of_login(mut failure: Failure) -> Failure {
     if matches!(failure.class, Class::SessionBarred | Class::SessionDead) {

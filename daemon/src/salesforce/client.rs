@@ -75,6 +75,15 @@ impl SalesforceLogin {
         classify::proof(answer, &secrets)
     }
 
+    async fn log_out(&self, session_id: &SessionId, host: &Host) -> Result<(), Failure> {
+        self.rules
+            .permit(host)
+            .map_err(|refused| classify::wrong_host(&refused))?;
+        let body = envelope::logout(session_id).map_err(unsendable)?;
+        // EXPOSE: `redact`, which keeps it out of what is told about a failure.
+        classify::logout(self.post(host, body).await, &[session_id.expose()])
+    }
+
     async fn change_password(&self, change: &PasswordChange) -> Result<(), PasswordNotSet> {
         let PasswordChange {
             session_id,
@@ -189,6 +198,18 @@ impl Login for SalesforceLogin {
                 self.user_info(session_id, instance).await
             };
             log("proof", instance, &result);
+            result
+        })
+    }
+
+    fn end<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async move {
+            let result = if oauth::is_for_soap(session_id) {
+                self.log_out(session_id, instance).await
+            } else {
+                self.revoke(session_id, instance).await
+            };
+            log("end of a session", instance, &result);
             result
         })
     }

@@ -72,6 +72,15 @@ pub(super) fn login(
 
 /// `getUserInfo()` with a session.
 pub(super) fn get_user_info(session_id: &SessionId) -> Result<WipedBuffer, Unsendable> {
+    with_session(session_id, b"<urn:getUserInfo/>")
+}
+
+/// `logout()`, which ends the session that it is sent with (SOAP API Developer Guide, logout()).
+pub(super) fn logout(session_id: &SessionId) -> Result<WipedBuffer, Unsendable> {
+    with_session(session_id, b"<urn:logout/>")
+}
+
+fn with_session(session_id: &SessionId, call: &[u8]) -> Result<WipedBuffer, Unsendable> {
     let mut out = WipedBuffer::with_capacity(1024);
     out.push(
         concat!(
@@ -84,13 +93,9 @@ pub(super) fn get_user_info(session_id: &SessionId) -> Result<WipedBuffer, Unsen
     );
     // EXPOSE: the request body, which goes to the session's instance only.
     xml::push_escaped(session_id.expose(), &mut out).map_err(|_| Unsendable::SessionId)?;
-    out.push(
-        concat!(
-            "</urn:sessionId></urn:SessionHeader>",
-            "</soapenv:Header><soapenv:Body><urn:getUserInfo/></soapenv:Body></soapenv:Envelope>",
-        )
-        .as_bytes(),
-    );
+    out.push(b"</urn:sessionId></urn:SessionHeader></soapenv:Header><soapenv:Body>");
+    out.push(call);
+    out.push(b"</soapenv:Body></soapenv:Envelope>");
     Ok(out)
 }
 

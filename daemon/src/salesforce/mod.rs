@@ -91,6 +91,9 @@ pub trait Login: fmt::Debug + Send + Sync + 'static {
     /// Makes one cheap call with a session: is it alive, and whose is it?
     fn prove<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, Proof>;
 
+    /// Ends a session at Salesforce, for all who share it. One that was dead already counts as ended.
+    fn end<'a>(&'a self, session_id: &'a SessionId, instance: &'a Host) -> Exchange<'a, ()>;
+
     /// Asks a host for its list of API versions, which needs no credential and counts as nothing.
     fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey>;
 }

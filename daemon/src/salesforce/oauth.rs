@@ -19,13 +19,15 @@ use crate::{credential::FlowKind, failure::Failure};
 pub(super) use answer::Expected;
 pub(super) use introspection::timeout;
 pub(super) use refusal::rest_fault;
-pub(super) use request::{Asked, Unsendable, code, introspect, token};
+pub(super) use request::{Asked, Unsendable, code, introspect, revoke, token};
 pub(super) use user_info::proof;
 
 /// Where all flows ask for a session.
 pub(super) const TOKEN: &str = "/services/oauth2/token";
 /// Where an app asks how long a session of its own lives.
 pub(super) const INTROSPECT: &str = "/services/oauth2/introspect";
+/// Where a session is ended.
+pub(super) const REVOKE: &str = "/services/oauth2/revoke";
 /// Where a session tells whose it is.
 pub(super) const USER_INFO: &str = "/services/oauth2/userinfo";
 

@@ -36,6 +36,27 @@ const LINE_EVERY: Duration = Duration::from_mins(1);
 /// A process as the kernel named it when it connected; `None` if it did not.
 pub type Pid = Option<i32>;
 
+/// Who sits there, for people; the pid alone counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sitter {
+    pub uid: u32,
+    pub pid: Pid,
+}
+
+/// What one process has of the seats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    pub connections: usize,
+    /// Under way, those that wait included.
+    pub calls: usize,
+    pub waiting: usize,
+    /// Connections turned away or closed for want of seats.
+    pub held_back: u64,
+}
+
+/// Processes that were held back and are remembered.
+const REMEMBERED: usize = 64;
+
 /// The seats of one socket.
 #[derive(Debug)]
 pub struct Seats {
@@ -48,6 +69,7 @@ pub struct Seats {
 #[derive(Debug, Default)]
 struct Taken {
     seats: BTreeMap<u64, Arc<Seat>>,
+    held_back: BTreeMap<Sitter, u64>,
     next: u64,
     told: Option<Instant>,
 }
@@ -79,24 +101,34 @@ impl Seats {
     ///
     /// # Errors
     /// If no seat is free and none can be freed.
-    pub fn take(self: &Arc<Self>, pid: Pid) -> Result<Taking, Full> {
+    pub fn take(self: &Arc<Self>, sitter: Sitter) -> Result<Taking, Full> {
+        let pid = sitter.pid;
         let mut taken = self.lock();
         let now = Instant::now();
-        let own = taken.seats.values().filter(|seat| seat.pid == pid).count();
+        let own = taken
+            .seats
+            .values()
+            .filter(|seat| seat.sitter.pid == pid)
+            .count();
         if own >= self.share || taken.seats.len() >= self.room {
             let within = (own >= self.share).then_some(pid);
             let Some(victim) = taken.longest_idle(within) else {
+                taken.hold_back(sitter);
                 taken.tell(now, own);
                 return Err(Full);
             };
             if let Some(seat) = taken.seats.remove(&victim) {
-                debug!(pid = seat.pid, "an idle connection makes way for a new one");
+                debug!(
+                    pid = seat.sitter.pid,
+                    "an idle connection makes way for a new one"
+                );
+                taken.hold_back(seat.sitter);
                 seat.evict();
             }
         }
         let number = taken.next;
         taken.next = number.wrapping_add(1);
-        let seat = Seat::new(pid, now);
+        let seat = Seat::new(sitter, now);
         taken.seats.insert(number, Arc::clone(&seat));
         Ok(Taking {
             seats: Arc::clone(self),
@@ -121,7 +153,7 @@ impl Seats {
         for other in taken.seats.values() {
             let waiting = other.waiting();
             in_all += waiting;
-            if other.pid == seat.pid {
+            if other.sitter.pid == seat.sitter.pid {
                 of_process += waiting;
             }
         }
@@ -129,6 +161,38 @@ impl Seats {
             && of_process < WAITING_PER_PROCESS
             && in_all < WAITING_IN_ALL;
         room.then(|| seat.wait())
+    }
+
+    /// How many seats there are, and how many one process may have.
+    #[must_use]
+    pub fn room(&self) -> (usize, usize) {
+        (self.room, self.share)
+    }
+
+    /// Who has what.
+    #[must_use]
+    pub fn loads(&self) -> BTreeMap<Sitter, Load> {
+        let taken = self.lock();
+        let mut loads: BTreeMap<Sitter, Load> = BTreeMap::new();
+        for seat in taken.seats.values() {
+            let load = loads.entry(seat.sitter).or_default();
+            load.connections += 1;
+            load.calls += seat.calls();
+            load.waiting += seat.waiting();
+        }
+        for (sitter, times) in &taken.held_back {
+            loads.entry(*sitter).or_default().held_back = *times;
+        }
+        loads
+    }
+
+    /// Closes the connections of these users that have no call under way; their clients connect again.
+    pub fn close_idle(&self, is_meant: impl Fn(u32) -> bool) {
+        for seat in self.lock().seats.values() {
+            if seat.idle_since().is_some() && is_meant(seat.sitter.uid) {
+                seat.evict();
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -141,10 +205,10 @@ impl Taken {
     fn longest_idle(&self, within: Option<Pid>) -> Option<u64> {
         let mut processes: HashMap<Pid, (usize, Option<(Instant, u64)>)> = HashMap::new();
         for (number, seat) in &self.seats {
-            if within.is_some_and(|pid| pid != seat.pid) {
+            if within.is_some_and(|pid| pid != seat.sitter.pid) {
                 continue;
             }
-            let (size, oldest) = processes.entry(seat.pid).or_default();
+            let (size, oldest) = processes.entry(seat.sitter.pid).or_default();
             *size += 1;
             if let Some(since) = seat.idle_since() {
                 let candidate = (since, *number);
@@ -158,6 +222,18 @@ impl Taken {
                 size.cmp(other_size).then(other_since.cmp(since))
             })
             .map(|(_, _, number)| number)
+    }
+
+    fn hold_back(&mut self, sitter: Sitter) {
+        if self.held_back.len() >= REMEMBERED && !self.held_back.contains_key(&sitter) {
+            // Whoever was held back least matters least.
+            let least = self.held_back.iter().min_by_key(|(_, times)| **times);
+            if let Some(sitter) = least.map(|(sitter, _)| *sitter) {
+                self.held_back.remove(&sitter);
+            }
+        }
+        let times = self.held_back.entry(sitter).or_default();
+        *times = times.saturating_add(1);
     }
 
     fn tell(&mut self, now: Instant, own: usize) {

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::Pid;
+use super::Sitter;
 
 /// How long a peer may take to finish a frame or a request that it began, or to take an answer. On a local socket these
 /// are microseconds; the rest is for a machine that swaps.
@@ -21,7 +21,7 @@ pub const QUIET: Duration = Duration::from_secs(1);
 /// One connection.
 #[derive(Debug)]
 pub struct Seat {
-    pub(super) pid: Pid,
+    pub(super) sitter: Sitter,
     farewell: Notify,
     state: Mutex<State>,
 }
@@ -79,9 +79,9 @@ pub struct Due {
 }
 
 impl Seat {
-    pub(super) fn new(pid: Pid, now: Instant) -> Arc<Self> {
+    pub(super) fn new(sitter: Sitter, now: Instant) -> Arc<Self> {
         Arc::new(Self {
-            pid,
+            sitter,
             farewell: Notify::new(),
             state: Mutex::new(State {
                 idle_since: now,
@@ -124,6 +124,10 @@ impl Seat {
     pub(super) fn wait(self: &Arc<Self>) -> Waiting {
         self.lock().waiting += 1;
         Waiting(Arc::clone(self))
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.lock().calls
     }
 
     pub(super) fn waiting(&self) -> usize {

@@ -6,13 +6,25 @@ use std::{
 use super::*;
 
 fn pids(seats: &Seats) -> Vec<Pid> {
-    seats.lock().seats.values().map(|seat| seat.pid).collect()
+    seats
+        .lock()
+        .seats
+        .values()
+        .map(|seat| seat.sitter.pid)
+        .collect()
+}
+
+fn sitter(pid: i32) -> Sitter {
+    Sitter {
+        uid: 1000,
+        pid: Some(pid),
+    }
 }
 
 /// A seat that becomes idle later than all before it.
 async fn take(seats: &Arc<Seats>, pid: i32) -> Taking {
     tokio::time::advance(Duration::from_secs(1)).await;
-    seats.take(Some(pid)).unwrap()
+    seats.take(sitter(pid)).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,9 +59,9 @@ async fn a_connection_with_a_call_under_way_is_never_closed_for_another() {
     let seats = Seats::new(2);
     let (one, two) = (take(&seats, 1).await, take(&seats, 2).await);
     let (call, _other) = (one.seat.call(), two.seat.call());
-    assert_eq!(seats.take(Some(3)).unwrap_err(), Full);
+    assert_eq!(seats.take(sitter(3)).unwrap_err(), Full);
     drop(call);
-    assert!(seats.take(Some(3)).is_ok());
+    assert!(seats.take(sitter(3)).is_ok());
     assert!(one.seat.is_evicted() && !two.seat.is_evicted());
 }
 
@@ -163,4 +175,34 @@ async fn a_connection_that_ends_by_itself_needs_nobody_to_wait_for_its_farewell(
     let seat = Arc::clone(&taking.seat);
     drop(taking);
     seat.farewell().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sits_and_who_was_held_back_is_told() {
+    let seats = Seats::new(2);
+    let first = take(&seats, 1).await;
+    let _call = first.seat.call();
+    let _waiting = seats.wait(&first.seat).unwrap();
+    let _second = take(&seats, 2).await;
+    // Takes the idle seat of 2, and leaves nothing for 3.
+    let third = take(&seats, 4).await;
+    let _call = third.seat.call();
+    assert!(seats.take(sitter(3)).is_err());
+    let loads = seats.loads();
+    let busy = Load {
+        connections: 1,
+        calls: 1,
+        waiting: 1,
+        held_back: 0,
+    };
+    assert_eq!(loads[&sitter(1)], busy);
+    let gone = Load {
+        held_back: 1,
+        ..Load::default()
+    };
+    assert_eq!((loads[&sitter(2)], loads[&sitter(3)]), (gone, gone));
+    for pid in 100..300 {
+        let _ = seats.take(sitter(pid));
+    }
+    assert!(seats.loads().len() <= REMEMBERED + 2);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, ledger::Hold};
 
 /// The first pause after a failure that may pass; each further failure triples it. So a hiccup costs seconds, and yet
 /// no two minutes see more than three logins fail: should an overloaded Salesforce judge what it then has no answer
@@ -39,10 +39,31 @@ impl BackOff {
         }
     }
 
+    /// What the ledger keeps of it.
+    #[must_use]
+    pub fn hold(&self, since: SystemTime) -> Hold {
+        Hold {
+            failure: self.failure.clone(),
+            since,
+            until: self.until,
+            round: self.round,
+        }
+    }
+
     /// Whether it lasts. One that is longer than any we set means that the clock went back: then it is over.
     #[must_use]
     pub fn lasts(&self, now: SystemTime) -> bool {
         let longest = self.failure.pause.unwrap_or_default().max(LONGEST_PAUSE) * 2;
         now < self.until && self.until <= now + longest
+    }
+}
+
+impl From<Hold> for BackOff {
+    fn from(hold: Hold) -> Self {
+        Self {
+            failure: hold.failure,
+            until: hold.until,
+            round: hold.round,
+        }
     }
 }

@@ -37,6 +37,17 @@ pub enum Decision {
     Refuse(Refusal),
 }
 
+/// What to do for somebody who wants the session ended.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// There is none.
+    Nothing,
+    /// A flight is under way: wait for it, then ask again.
+    Join,
+    /// End this one in a flight with this stamp.
+    Start(Stamp, Arc<Session>),
+}
+
 /// Why a caller gets nothing, for now or until somebody acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -52,6 +63,19 @@ pub enum Refusal {
     RefusedAgain { until: SystemTime },
     /// No login before the refresh token that the last one brought is saved: the one on disk is spent.
     TokenUnsaved,
+}
+
+impl Refusal {
+    /// When asking again may help, if time alone helps.
+    #[must_use]
+    pub fn until(&self) -> Option<SystemTime> {
+        match self {
+            Self::BackingOff { until, .. }
+            | Self::BudgetSpent { until }
+            | Self::RefusedAgain { until } => Some(*until),
+            Self::Latched { .. } | Self::MinTtlTooLong { .. } | Self::TokenUnsaved => None,
+        }
+    }
 }
 
 /// What a record is doing.

@@ -13,11 +13,13 @@ use std::{
 pub use rotation::Rotation;
 use tokio::{sync::watch, task};
 
-use super::{decision::Effect, machine::Machine};
+use super::{decision::Effect, hold::Holds, machine::Machine};
 use crate::{
+    access::Rule,
     aside::Aside,
     credential::Credential,
     error::Error,
+    kept::KeptSession,
     ledger::Ledger,
     record::{Record, RecordId},
     store::{Credentials, Keys, Revision, Store, StoreError, StoredRecord},
@@ -31,6 +33,7 @@ pub type Landing = Option<Result<(), Error>>;
 pub struct Entry {
     id: RecordId,
     state: Mutex<State>,
+    changed: watch::Sender<()>,
     row: Arc<tokio::sync::Mutex<Row>>,
 }
 
@@ -93,16 +96,22 @@ pub struct State {
     pub landing: Option<watch::Receiver<Landing>>,
     /// What a flight brought must not be told before it is durable, and its save failed.
     pub unsaved: bool,
+    /// The session that the store keeps, as far as is known.
+    stored_session: Option<KeptSession>,
     /// A new refresh token that is not on disk yet.
     rotation: Option<Rotation>,
     /// Set when the vault was locked or the record removed: what callers who still hold the entry get.
     pub closed: Option<Error>,
+    pub holds: Holds,
+    /// A keeper runs for it.
+    pub kept: bool,
 }
 
 impl Entry {
     /// The entry of a record that the store loaded or has just stored.
     #[must_use]
     pub fn new(stored: StoredRecord) -> Self {
+        let stored_session = stored.ledger.kept.clone();
         let machine = Machine::new(stored.ledger, stored.record.credential_version);
         Self {
             id: stored.record.id,
@@ -111,9 +120,13 @@ impl Entry {
                 machine,
                 landing: None,
                 unsaved: false,
+                stored_session,
                 rotation: None,
                 closed: None,
+                holds: Holds::default(),
+                kept: false,
             }),
+            changed: watch::Sender::new(()),
             row: Arc::new(tokio::sync::Mutex::new(Row {
                 revision: stored.revision,
                 in_doubt: None,
@@ -137,7 +150,21 @@ impl Entry {
     pub fn close(&self, error: Error) -> bool {
         let mut state = self.lock();
         state.closed = Some(error);
-        state.machine.forget_sessions()
+        let had_session = state.machine.forget_sessions();
+        drop(state);
+        self.tell();
+        had_session
+    }
+
+    /// Told whenever what the record does, has or is held by may have changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Wakes whoever waits for [`Entry::changes`].
+    pub fn tell(&self) {
+        self.changed.send_replace(());
     }
 
     /// Writes the record and its ledger as they are now. Goes on to its end even if the caller goes away.
@@ -154,7 +181,10 @@ impl Entry {
                 (Arc::clone(&state.record), state.machine.ledger().clone())
             };
             row.put(&store, &keys, &record, &ledger, None)?;
-            entry.lock().unsaved = false;
+            let mut state = entry.lock();
+            state.unsaved = false;
+            state.stored_session = ledger.kept;
+            drop(state);
             Ok::<(), StoreError>(())
         });
         Ok(written
@@ -264,6 +294,28 @@ impl Entry {
         Ok(())
     }
 
+    /// Replaces the access rules by what `change` makes of the present ones: first in the store, then in memory.
+    /// Returns false, and writes nothing, if it makes none. Blocks; callers run it on a blocking thread.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the store can't write; then nothing changed.
+    pub fn set_rules(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        change: impl FnOnce(Option<&[Rule]>) -> Result<Option<Arc<[Rule]>>, Error>,
+    ) -> Result<bool, Error> {
+        let mut row = self.row.blocking_lock();
+        self.settle(store, keys, &mut row)?;
+        let mut record = Record::clone(&self.lock().record);
+        let Some(rules) = change(record.rules.as_deref())? else {
+            return Ok(false);
+        };
+        record.rules = Some(rules);
+        self.commit(store, keys, &mut row, record, None, |_| ())?;
+        Ok(true)
+    }
+
     /// Releases a latch and a spent login budget: first in the store, then in memory. Blocks; callers run it on a
     /// blocking thread.
     ///
@@ -332,6 +384,11 @@ impl Entry {
                 Change::Wanted if same_way => state.machine.credential_changed(version),
                 Change::Wanted => state.machine.change_over(version),
             }
+        } else if stored.record.rules != state.record.rules {
+            state.record = Arc::new(Record {
+                rules: stored.record.rules,
+                ..Record::clone(&state.record)
+            });
         }
         *row = Row {
             revision: stored.revision,
@@ -353,11 +410,22 @@ impl Entry {
         apply(&mut trial);
         row.put(store, keys, &record, trial.ledger(), credential)?;
         let mut state = self.lock();
+        state.stored_session = trial.ledger().kept.clone();
         // The pin may have been learnt meanwhile; its own save follows.
         let pin = record.pin.clone().or_else(|| state.record.pin.clone());
         state.record = Arc::new(Record { pin, ..record });
         apply(&mut state.machine);
+        drop(state);
+        self.tell();
         Ok(())
+    }
+}
+
+impl State {
+    /// Whether the store keeps a session that is no longer the right one.
+    #[must_use]
+    pub fn is_store_behind(&self) -> bool {
+        self.machine.ledger().kept != self.stored_session
     }
 }
 

@@ -9,7 +9,8 @@ use std::{sync::Arc, time::SystemTime};
 use super::{
     Session,
     back_off::BackOff,
-    decision::{Activity, Decision, Outcome, Refusal, Stamp, Step, Want},
+    decision::{Activity, Decision, Ending, Outcome, Refusal, Stamp, Step, Want},
+    kept::keep_grant,
     refusals::Refusals,
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     salesforce::Grant,
 };
 
+mod keeping;
 mod turn;
 
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,8 @@ pub struct Machine {
     ledger: Ledger,
     credential_version: u64,
     session: Option<Arc<Session>>,
+    /// The credential that the session was got with.
+    session_version: u64,
     refusals: Refusals,
     /// The last session that died, to know its id when Salesforce gives it again.
     gone: Option<Arc<Session>>,
@@ -52,22 +56,27 @@ impl Machine {
         if let Some(pending) = ledger.pending.take() {
             ledger.count_failure(pending.since);
         }
-        Self {
+        let back_off = ledger.hold.clone().map(BackOff::from);
+        let mut machine = Self {
             ledger,
             credential_version,
             session: None,
+            session_version: credential_version,
             refusals: Refusals::default(),
             gone: None,
             unproven: None,
             flight: None,
             last_stamp: 0,
-            back_off: None,
+            back_off,
             token_unsaved: false,
-        }
+        };
+        machine.resume();
+        machine
     }
 
     /// What to do for a caller now.
     pub fn acquire(&mut self, want: Want, now: SystemTime) -> Decision {
+        let mut replaces = false;
         if let Some(session) = self.session.clone() {
             let possible = session.longest_guarantee();
             let refused = want
@@ -91,7 +100,7 @@ impl Machine {
                 if let Some(until) = self.refusals.vouched_until(now) {
                     return Decision::Refuse(Refusal::RefusedAgain { until });
                 }
-                self.refusals.doubt();
+                self.doubt();
             } else if now >= session.expires_at() {
                 self.lose_session();
             } else if session.ends_within(want.min_ttl, now) {
@@ -99,7 +108,7 @@ impl Machine {
                 if let Err(refusal) = self.may_log_in(now) {
                     return Decision::Refuse(refusal);
                 }
-                self.lose_session();
+                replaces = true;
             }
         }
         if self.flight.is_some() {
@@ -117,14 +126,7 @@ impl Machine {
         {
             return Decision::Refuse(refusal);
         }
-        self.last_stamp += 1;
-        let stamp = Stamp(self.last_stamp);
-        self.flight = Some(Flight {
-            stamp,
-            superseded: false,
-            fresh_login: want.fresh_login,
-        });
-        Decision::Start(stamp)
+        Decision::Start(self.take_off(want.fresh_login || replaces))
     }
 
     /// What the flight does next; `None` if it is not the current one.
@@ -145,7 +147,9 @@ impl Machine {
         self.current(stamp)?;
         self.refusals.login_entered(now);
         self.ledger.generation += 1;
+        self.ledger.kept = None;
         self.ledger.logins += 1;
+        self.ledger.recent.count(now);
         self.ledger.pending = Some(Pending {
             credential_version: self.credential_version,
             since: now,
@@ -156,8 +160,22 @@ impl Machine {
     /// The session that the flight was to prove is dead: the flight goes on with its next step.
     pub fn session_died(&mut self, stamp: Stamp) {
         if self.current(stamp).is_some() {
+            self.ledger.kept = None;
             self.lose_session();
         }
+    }
+
+    /// Begins to end the session at Salesforce. Nobody gets it meanwhile, and if that fails nobody does before a call has
+    /// proved that it lives.
+    pub fn end_session(&mut self) -> Ending {
+        if self.flight.is_some() {
+            return Ending::Join;
+        }
+        let Some(session) = self.session.clone() else {
+            return Ending::Nothing;
+        };
+        self.refusals.doubt();
+        Ending::Start(self.take_off(false), session)
     }
 
     /// Ends a flight. `jitter` in 0..=255 spreads the pauses of many records.
@@ -177,6 +195,7 @@ impl Machine {
         if matches!(outcome, Outcome::NotSent) && self.ledger.pending.take().is_some() {
             // Who compares the count with Salesforce's login history finds only what was sent there.
             self.ledger.logins = self.ledger.logins.saturating_sub(1);
+            self.ledger.recent.take_back();
         }
         if flight.superseded {
             self.ledger.pending = None;
@@ -190,6 +209,7 @@ impl Machine {
         match outcome {
             Outcome::Proven(proof) => {
                 self.back_off = None;
+                self.ledger.hold = None;
                 let mut session = self
                     .session
                     .take()
@@ -200,6 +220,7 @@ impl Machine {
                     session = session.map(|session| session.restamped(self.ledger.generation));
                 }
                 self.session = session;
+                self.keep();
             }
             Outcome::LoggedIn {
                 grant,
@@ -214,6 +235,8 @@ impl Machine {
                     self.refusals.vouch_for_same_id(now);
                 }
                 self.session = Some(Arc::new(session));
+                self.session_version = self.credential_version;
+                self.keep();
             }
             Outcome::Unproven {
                 grant,
@@ -221,7 +244,12 @@ impl Machine {
                 failure,
             } => {
                 self.login_succeeded(now);
-                if failure.class != Class::SessionDead {
+                if failure.class == Class::SessionDead {
+                    self.ledger.kept = None;
+                } else {
+                    self.ledger.kept.get_or_insert_with(|| {
+                        keep_grant(&grant, generation, self.credential_version, now)
+                    });
                     self.unproven = Some((grant, generation));
                 }
                 self.proof_failed(failure, now, jitter);
@@ -234,6 +262,7 @@ impl Machine {
             Outcome::LoginFailed(failure) => {
                 self.ledger.pending = None;
                 self.login_failed(failure, now, jitter);
+                self.ledger.hold = self.back_off.as_ref().map(|back_off| back_off.hold(now));
             }
             Outcome::NotSent => {}
         }
@@ -256,10 +285,14 @@ impl Machine {
     /// that used it.
     pub fn credential_changed(&mut self, version: u64) {
         self.credential_version = version;
+        self.ledger.kept = None;
         self.ledger.latch = None;
         self.unproven = None;
         self.back_off
             .take_if(|back_off| back_off.failure.class.next() == Next::CountAndBackOff);
+        self.ledger
+            .hold
+            .take_if(|hold| hold.failure.class.next() == Next::CountAndBackOff);
         if let Some(flight) = &mut self.flight {
             flight.superseded = true;
         }
@@ -268,6 +301,14 @@ impl Machine {
     /// The login under way brought another refresh token. To all but the store it is the same credential.
     pub fn credential_rotated(&mut self, version: u64) {
         let old = std::mem::replace(&mut self.credential_version, version);
+        if self.session_version == old {
+            self.session_version = version;
+        }
+        if let Some(kept) = &mut self.ledger.kept
+            && kept.credential_version == old
+        {
+            kept.credential_version = version;
+        }
         for stamped in [
             self.ledger
                 .latch
@@ -296,6 +337,7 @@ impl Machine {
     pub fn release(&mut self) {
         self.ledger.latch = None;
         self.ledger.failed_at.clear();
+        self.ledger.hold = None;
         self.ledger.rejected_trials.clear();
         self.back_off = None;
     }
@@ -323,6 +365,18 @@ impl Machine {
     #[must_use]
     pub fn session(&self) -> Option<&Arc<Session>> {
         self.session.as_ref()
+    }
+
+    /// Whether somebody called the present session refused, and no call has settled it yet.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.refusals.doubted()
+    }
+
+    /// Until when nothing at all is sent, because the last exchange failed.
+    #[must_use]
+    pub fn pause(&self, now: SystemTime) -> Option<&BackOff> {
+        self.backing_off(now)
     }
 
     /// Whether a login or a proof is under way.
@@ -403,9 +457,21 @@ impl Machine {
             .filter(|flight| flight.stamp == stamp && !flight.superseded)
     }
 
+    fn take_off(&mut self, fresh_login: bool) -> Stamp {
+        self.last_stamp += 1;
+        let stamp = Stamp(self.last_stamp);
+        self.flight = Some(Flight {
+            stamp,
+            superseded: false,
+            fresh_login,
+        });
+        stamp
+    }
+
     fn lose_session(&mut self) {
         if let Some(session) = self.session.take() {
             self.gone = Some(session);
+            self.ledger.kept = None;
             self.refusals.session_gone();
         }
     }
@@ -414,6 +480,7 @@ impl Machine {
         self.ledger.succeeded_at = Some(now);
         self.ledger.pending = None;
         self.ledger.latch = None;
+        self.ledger.hold = None;
         self.ledger.failed_at.clear();
         self.ledger.rejections = 0;
     }
@@ -442,9 +509,9 @@ impl Machine {
                     self.set_latch(failure, now);
                     return;
                 }
-                self.pause(failure, now, jitter);
+                self.back_off_from(failure, now, jitter);
             }
-            Next::BackOff => self.pause(failure, now, jitter),
+            Next::BackOff => self.back_off_from(failure, now, jitter),
         }
     }
 
@@ -457,9 +524,10 @@ impl Machine {
         ) {
             self.lose_session();
             self.unproven = None;
+            self.ledger.kept = None;
             self.set_latch(failure, now);
         } else {
-            self.pause(failure, now, jitter);
+            self.back_off_from(failure, now, jitter);
         }
     }
 
@@ -473,7 +541,7 @@ impl Machine {
         self.back_off = None;
     }
 
-    fn pause(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
+    fn back_off_from(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
         self.back_off = Some(BackOff::after(self.back_off.as_ref(), failure, now, jitter));
     }
 }

@@ -1,11 +1,19 @@
 //! Sessions: what one is, when one may be handed out ([`machine`],
 //! [`decision`]), and how one is got ([`refresh`]).
 
+mod account;
 pub mod back_off;
 pub mod decision;
+mod ending;
 pub mod entry;
+pub mod hold;
+pub mod keep_alive;
+mod keeper;
+pub mod kept;
 pub mod machine;
+pub mod outages;
 pub mod pin;
+pub mod quota;
 pub mod refresh;
 pub mod refusals;
 pub mod turn;

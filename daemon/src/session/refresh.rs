@@ -6,8 +6,8 @@
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    sync::Arc,
-    time::SystemTime,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -17,15 +17,19 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Session,
+    Session, account,
     decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
     entry::{Entry, Landing, Rotation, State},
+    outages::Outages,
     pin::leads_elsewhere,
+    quota::{Quota, Throttle},
 };
 use crate::{
+    audit::Audit,
     clock::Clock,
     error::Error,
-    failure::Class,
+    failure::{Class, Failure},
+    host::Host,
     record::{Pin, Record, RecordName},
     salesforce::{Grant, Login, LoginRequest},
     store::{Keys, Store, StoreError},
@@ -42,10 +46,17 @@ pub struct Refresher {
     pub keys: Keys,
     pub login: Arc<dyn Login>,
     pub clock: Arc<dyn Clock>,
+    pub audit: Audit,
     /// Held by every flight: who unlocks the vault or ends the daemon waits until the air is clear.
     pub in_air: Arc<RwLock<()>>,
+    /// What users may still do.
+    pub quota: Quota,
+    /// What hosts are down.
+    pub outages: Outages,
     /// Told whenever a record may have become usable.
     pub changed: watch::Sender<()>,
+    /// For how long after a GetSession its session is held.
+    pub hold_after_get: Duration,
     /// Told when a new refresh token could not be saved.
     pub tokens: watch::Sender<()>,
 }
@@ -73,7 +84,7 @@ impl Refresher {
             if unsaved {
                 entry.save(&self.store, &self.keys).await?;
             }
-            let mut landing = {
+            let next = {
                 let mut state = entry.lock();
                 if let Some(error) = &state.closed {
                     return Err(error.clone());
@@ -81,17 +92,23 @@ impl Refresher {
                 let now = self.clock.now();
                 match state.machine.acquire(want, now) {
                     Decision::Serve(session) => return Ok(session),
-                    Decision::Refuse(refusal) => {
-                        return Err(as_error(refusal, &state, want, now));
-                    }
-                    Decision::Join => state.landing.clone(),
+                    Decision::Refuse(refusal) => Err(as_error(refusal, &state, want, now)),
+                    Decision::Join => Ok(state.landing.clone()),
                     Decision::Start(stamp) => {
                         let started = self.start(entry, stamp);
                         // Without a task nothing would ever end the flight.
                         let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
                         state.landing = Some(landing.clone());
-                        Some(landing)
+                        entry.tell();
+                        Ok(Some(landing))
                     }
+                }
+            };
+            let mut landing = match next {
+                Ok(landing) => landing,
+                Err(error) => {
+                    self.catch_up(entry).await?;
+                    return Err(error);
                 }
             };
             let Some(landing) = &mut landing else {
@@ -111,13 +128,37 @@ impl Refresher {
         Err(Error::Internal("too many flights for one caller"))
     }
 
+    /// What a caller said about a session must be true after a crash too.
+    pub(super) async fn catch_up(&self, entry: &Arc<Entry>) -> Result<(), Error> {
+        if entry.lock().is_store_behind() {
+            entry.save(&self.store, &self.keys).await?;
+        }
+        Ok(())
+    }
+
     fn start(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
         stamp: Stamp,
     ) -> Result<watch::Receiver<Landing>, Error> {
         let (tell, landing) = watch::channel(None);
-        let flight = Flight {
+        let flight = self.take_off(entry, stamp)?;
+        task::spawn(async move {
+            let landed = flight.run().await;
+            flight.refresher.changed.send_replace(());
+            flight.entry.tell();
+            // Nobody waits any more: then nobody needs to know.
+            let _ = tell.send(Some(landed));
+        });
+        Ok(landing)
+    }
+
+    pub(super) fn take_off(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        stamp: Stamp,
+    ) -> Result<Flight, Error> {
+        Ok(Flight {
             // Refused only while somebody waits for the air to clear; then nothing may take off.
             _in_air: Arc::clone(&self.in_air)
                 .try_read_owned()
@@ -125,28 +166,27 @@ impl Refresher {
             refresher: Arc::clone(self),
             entry: Arc::clone(entry),
             stamp,
-        };
-        task::spawn(async move {
-            let landed = flight.run().await;
-            flight.refresher.changed.send_replace(());
-            // Nobody waits any more: then nobody needs to know.
-            let _ = tell.send(Some(landed));
-        });
-        Ok(landing)
+            asked: Mutex::default(),
+        })
     }
 }
 
 /// One piece of work for Salesforce.
-struct Flight {
-    refresher: Arc<Refresher>,
-    entry: Arc<Entry>,
-    stamp: Stamp,
+pub(super) struct Flight {
+    pub(super) refresher: Arc<Refresher>,
+    pub(super) entry: Arc<Entry>,
+    pub(super) stamp: Stamp,
+    /// The host that has not answered yet.
+    asked: Mutex<Option<Host>>,
     _in_air: OwnedRwLockReadGuard<()>,
 }
 
 impl Drop for Flight {
-    /// After a panic the machine must not wait for a result that never comes. After a landing this does nothing.
+    /// After a panic nobody must wait for a result that never comes. After a landing this does nothing.
     fn drop(&mut self) {
+        if let Some(host) = self.take_asked() {
+            self.refresher.outages.not_asked(&host);
+        }
         self.entry
             .lock()
             .machine
@@ -157,15 +197,34 @@ impl Drop for Flight {
 impl Flight {
     async fn run(&self) -> Result<(), Error> {
         loop {
+            if let Err(error) = self.ask() {
+                self.land(Outcome::NotSent).await?;
+                return Err(error);
+            }
             let step = self.entry.lock().machine.step(self.stamp, self.now());
             let outcome = match step {
                 None => Outcome::NotSent,
-                Some(Step::Prove(session)) => match self.prove(&session).await {
-                    Some(outcome) => outcome,
-                    None => continue,
-                },
+                Some(Step::Prove(session)) => {
+                    if let Err(error) = self.refresher.catch_up(&self.entry).await {
+                        self.land(Outcome::NotSent).await?;
+                        return Err(error);
+                    }
+                    match self.prove(&session).await {
+                        Some(outcome) => outcome,
+                        None => continue,
+                    }
+                }
                 Some(Step::ProveGrant { grant, generation }) => {
-                    self.prove_grant(grant, generation).await
+                    let outcome = self.prove_grant(grant, generation).await;
+                    // It may have been got hours ago, by the daemon before this one.
+                    if let Outcome::Unproven { failure, .. } = &outcome
+                        && failure.class == Class::SessionDead
+                    {
+                        self.answered();
+                        self.entry.lock().machine.session_died(self.stamp);
+                        continue;
+                    }
+                    outcome
                 }
                 Some(Step::LogIn) => match self.log_in().await {
                     Ok(outcome) => outcome,
@@ -192,6 +251,7 @@ impl Flight {
                 None => Outcome::Proven(proof),
             }),
             Err(failure) if failure.class == Class::SessionDead => {
+                self.answered();
                 self.entry.lock().machine.session_died(self.stamp);
                 None
             }
@@ -207,8 +267,12 @@ impl Flight {
             // configuration that is to be mended, and then all is well again.
             let permitted = refresher.login.permit(&state.record.login_host);
             permitted.map_err(Error::HostNotAllowed)?;
+            let now = refresher.clock.now();
+            let admitted = refresher.quota.admit(&state.record, now);
+            admitted.map_err(|throttle| as_throttled(throttle, &state.record, now))?;
             let Some(generation) = state.machine.enter_login(self.stamp, refresher.clock.now())
             else {
+                refresher.quota.take_back(&state.record);
                 return Ok(Outcome::NotSent);
             };
             (Arc::clone(&state.record), generation)
@@ -229,13 +293,31 @@ impl Flight {
         };
         let saved = self.save_rotated(&request, &mut grant).await;
         drop(request);
-        Ok(match self.led_elsewhere(&grant.org_id, &grant.user_id) {
-            Some(failure) => Outcome::LoginFailed(failure),
-            None if !saved => Outcome::Unsaved {
+        self.answered();
+        if let Some(failure) = self.led_elsewhere(&grant.org_id, &grant.user_id) {
+            return Ok(Outcome::LoginFailed(failure));
+        }
+        if !saved {
+            return Ok(Outcome::Unsaved {
                 grant: Box::new(grant),
                 generation,
+            });
+        }
+        let now = self.now();
+        let grant = Box::new(grant);
+        Ok(match refresher.outages.enter(&grant.instance, now) {
+            Ok(()) => {
+                self.set_asked(grant.instance.clone());
+                self.prove_grant(grant, generation).await
+            }
+            Err((failure, until)) => Outcome::Unproven {
+                grant,
+                generation,
+                failure: Failure {
+                    pause: until.duration_since(now).ok(),
+                    ..failure
+                },
             },
-            None => self.prove_grant(Box::new(grant), generation).await,
         })
     }
 
@@ -312,6 +394,7 @@ impl Flight {
     /// which is the careful reading. But a latch or a generation that is in memory only is told to nobody: after a
     /// crash it would not be true.
     async fn land(&self, outcome: Outcome) -> Result<(), Error> {
+        account::tell(&self.refresher.audit, &self.entry, &outcome);
         match &outcome {
             Outcome::LoginFailed(failure)
             | Outcome::ProofFailed(failure)
@@ -340,9 +423,18 @@ impl Flight {
         let (must_save, must_last) = {
             let mut state = self.entry.lock();
             let before = state.machine.ledger().clone();
-            let taken = state
-                .machine
-                .complete(self.stamp, outcome, self.now(), jitter());
+            let (now, jitter) = (self.now(), jitter());
+            self.tell_of_host(&outcome, now, jitter);
+            let throttled = throttled(&outcome);
+            let taken = state.machine.complete(self.stamp, outcome, now, jitter);
+            let after = state.machine.ledger();
+            if after.logins < before.logins {
+                self.refresher.quota.take_back(&state.record);
+            }
+            if let (Some(failure), Some(hold)) = (throttled, &after.hold) {
+                let quota = &self.refresher.quota;
+                quota.refused(&state.record, &failure, now, hold.until);
+            }
             if let Some(pin) = pin.filter(|_| taken && state.record.pin.is_none()) {
                 state.record = Arc::new(Record {
                     pin: Some(pin),
@@ -354,7 +446,7 @@ impl Flight {
             }
             let after = state.machine.ledger();
             let must_last = before.latch != after.latch || before.generation != after.generation;
-            (before != *after, must_last)
+            (before != *after || state.is_store_behind(), must_last)
         };
         if must_save
             && let Err(error) = self
@@ -379,7 +471,55 @@ impl Flight {
         }
     }
 
-    fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<crate::failure::Failure> {
+    /// Lets the next step ask its host, unless that is down.
+    fn ask(&self) -> Result<(), Error> {
+        let (host, record) = {
+            let state = self.entry.lock();
+            let instance = state.machine.instance();
+            let host = instance.unwrap_or_else(|| state.record.login_host.clone());
+            (host, state.record.name.clone())
+        };
+        let now = self.now();
+        let entered = self.refresher.outages.enter(&host, now);
+        entered.map_err(|(failure, until)| Error::LoginFailed {
+            record,
+            failure,
+            retry_after: until.duration_since(now).unwrap_or_default(),
+        })?;
+        self.set_asked(host);
+        Ok(())
+    }
+
+    fn answered(&self) {
+        if let Some(host) = self.take_asked() {
+            self.refresher.outages.answered(&host);
+        }
+    }
+
+    fn tell_of_host(&self, outcome: &Outcome, now: SystemTime, jitter: u8) {
+        let Some(host) = self.take_asked() else {
+            return;
+        };
+        let outages = &self.refresher.outages;
+        match outcome {
+            Outcome::LoginFailed(failure)
+            | Outcome::ProofFailed(failure)
+            | Outcome::Unproven { failure, .. } => outages.failed(&host, failure, now, jitter),
+            Outcome::LoggedIn { .. } | Outcome::Proven(_) => drop(outages.answered(&host)),
+            Outcome::NotSent | Outcome::Unsaved { .. } => outages.not_asked(&host),
+        }
+    }
+
+    fn set_asked(&self, host: Host) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
+    }
+
+    fn take_asked(&self) -> Option<Host> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.take()
+    }
+
+    fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<Failure> {
         leads_elsewhere(self.entry.lock().record.pin.as_ref(), org_id, user_id)
     }
 
@@ -429,6 +569,39 @@ pub(super) fn as_error(refusal: Refusal, state: &State, want: Want, now: SystemT
             Some(problem) => token_unsaved(&record, problem),
             None => Error::Internal("a refresh token that nobody tried to save"),
         },
+    }
+}
+
+fn as_throttled(throttle: Throttle, record: &Record, now: SystemTime) -> Error {
+    let name = record.name.clone();
+    let retry_after = |until: SystemTime| until.duration_since(now).unwrap_or_default();
+    match throttle {
+        Throttle::Spent { limit, until } => Error::LoginShareSpent {
+            record: name,
+            limit,
+            retry_after: retry_after(until),
+        },
+        Throttle::Refused { failure, until } => Error::LoginFailed {
+            record: name,
+            failure,
+            retry_after: retry_after(until),
+        },
+    }
+}
+
+/// The failure of a login that Salesforce refused for the rate.
+fn throttled(outcome: &Outcome) -> Option<Failure> {
+    match outcome {
+        Outcome::LoginFailed(failure) if failure.class == Class::RateLimited => {
+            Some(failure.clone())
+        }
+        Outcome::LoggedIn { .. }
+        | Outcome::LoginFailed(_)
+        | Outcome::NotSent
+        | Outcome::Proven(_)
+        | Outcome::ProofFailed(_)
+        | Outcome::Unproven { .. }
+        | Outcome::Unsaved { .. } => None,
     }
 }
 

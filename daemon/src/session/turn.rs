@@ -243,6 +243,7 @@ impl Drop for Turn {
         drop(state);
         // First the waiting callers of this record, who look again at once; then everybody.
         self.tell.send_replace(Some(Ok(())));
+        self.entry.tell();
         self.refresher.changed.send_replace(());
     }
 }

@@ -108,6 +108,7 @@ impl Store {
         let next = Revision(expected.map_or(1, |revision| revision.0.saturating_add(1)));
         let cant_seal = |_| no_resources(&self.path, "seal a record of");
         let sealed = rows::seal_record(keys, next, record, ledger).map_err(cant_seal)?;
+        let session = rows::seal_session(keys, next, record.id, ledger).map_err(cant_seal)?;
         let seal = |credential: Option<&Credential>, version| {
             credential
                 .map(|credential| SealedCredential::seal(keys, record.id, version, credential))
@@ -153,6 +154,7 @@ impl Store {
                 }));
             }
             records.insert(&record.id.0, sealed.as_slice())?;
+            rows::write_session(transaction, record.id, session.as_deref())?;
             Ok(Ok(next))
         })
     }

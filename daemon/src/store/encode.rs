@@ -3,13 +3,18 @@
 //! The stored structures are private and frozen with the format, so that no change to a type of the
 //! daemon changes what is on disk. Times are kept to the millisecond; one before 1970 is kept as 1970.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::seal::Field;
 use crate::{
+    access::{Draft, Id, Rule},
     credential::{Credential, Flow, FlowKind},
     host::Host,
     ledger::Ledger,
@@ -18,10 +23,13 @@ use crate::{
 };
 
 mod aside;
+mod hold;
 mod ledger;
+mod session;
 
 use aside::StoredAside;
 use ledger::StoredLedger;
+pub(super) use session::{session_from_bytes, session_to_bytes};
 
 /// What is wrong with an opened value: words without its content.
 pub(super) type Malformed = &'static str;
@@ -54,6 +62,7 @@ pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, L
         created_at: from_ms(stored.created_ms)?,
         credential_changed_at: from_ms(stored.credential_changed_ms)?,
         aside: aside.unwrap_or_default(),
+        rules: stored.access.map(rules).transpose()?,
         remind_after: stored.remind_after_ms.map(Duration::from_millis),
     };
     Ok((record, ledger))
@@ -171,7 +180,13 @@ fn secret_of(credential: &Credential, field: Field) -> Option<&[u8]> {
         Field::ConsumerSecret => credential.consumer_secret()?.expose(),
         Field::PrivateKey => credential.private_key()?.expose(),
         Field::RefreshToken => credential.refresh_token()?.expose(),
-        Field::Record | Field::NoSecurityToken | Field::NoConsumerSecret => return None,
+        Field::Audit
+        | Field::Record
+        | Field::NoSecurityToken
+        | Field::NoConsumerSecret
+        | Field::Session => {
+            return None;
+        }
     };
     Some(text.as_bytes())
 }
@@ -201,6 +216,32 @@ struct StoredRecord {
     ledger: StoredLedger,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     aside: Option<StoredAside>,
+    /// Came later. A daemon that knows no rules refuses a record that has some: it would hand it out to everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access: Option<Vec<StoredRule>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredRule {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid: Option<StoredId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gid: Option<StoredId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_unit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exe: Option<PathBuf>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredId {
+    number: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -228,6 +269,10 @@ impl StoredRecord {
             remind_after_ms: record.remind_after.map(duration_ms),
             ledger: StoredLedger::from(ledger),
             aside: StoredAside::of(&record.aside),
+            access: record
+                .rules
+                .as_ref()
+                .map(|rules| rules.iter().map(StoredRule::from).collect()),
         }
     }
 
@@ -239,6 +284,43 @@ impl StoredRecord {
             self.audience.as_deref(),
         )
     }
+}
+
+impl From<&Rule> for StoredRule {
+    fn from(rule: &Rule) -> Self {
+        let kept = |id: Id| StoredId {
+            number: id.number,
+            name: id.name,
+        };
+        let draft = rule.draft();
+        Self {
+            uid: draft.uid.map(kept),
+            gid: draft.gid.map(kept),
+            unit: draft.unit,
+            user_unit: draft.user_unit,
+            exe: draft.exe,
+        }
+    }
+}
+
+fn rules(stored: Vec<StoredRule>) -> Result<Arc<[Rule]>, Malformed> {
+    let id = |id: StoredId| Id {
+        number: id.number,
+        name: id.name,
+    };
+    stored
+        .into_iter()
+        .map(|rule| {
+            Rule::accepted(Draft {
+                uid: rule.uid.map(id),
+                gid: rule.gid.map(id),
+                unit: rule.unit,
+                user_unit: rule.user_unit,
+                exe: rule.exe,
+            })
+            .ok_or("one of its access rules means nothing")
+        })
+        .collect()
 }
 
 impl From<StoredPin> for Pin {

@@ -52,6 +52,7 @@ fn fill_image(image: Arc<InMemoryBackend>, header: &[u8], code: &[u8]) -> Result
         table.insert(rows::CODE_ROW, code)?;
         transaction.open_table(rows::RECORDS)?;
         transaction.open_table(rows::SECRETS)?;
+        transaction.open_table(rows::SESSIONS)?;
     }
     transaction.commit()?;
     // What redb sets aside for growth would make an empty vault 1 MiB long.

@@ -1,8 +1,10 @@
 //! The vault file: sealed records in one redb database.
 //!
-//! Four tables. `header`: the plain header and its authentication code. `records`: by record id, the sealed
+//! Six tables. `header`: the plain header and its authentication code. `chest`: what is kept for the audit, made when
+//! there is something to keep. `records`: by record id, the sealed
 //! record with its ledger. `secrets`: by record id and field, the sealed secrets. `aside`: by record id, version and
-//! field, the sealed secrets that a record keeps beside those in use. Names, usernames and hosts
+//! field, the sealed secrets that a record keeps beside those in use. `sessions`: by record id, the sealed session that a
+//! restart may go on with. Names, usernames and hosts
 //! are inside the ciphertext; what shows is how many records there are, how often each changed, and how long
 //! each value is.
 //!
@@ -26,6 +28,7 @@ use crate::{
     secret::Passphrase,
 };
 
+mod chest;
 mod credentials;
 mod encode;
 mod engine;
@@ -199,7 +202,8 @@ impl Store {
                     Err(bad) => return Ok(Err(self.damaged(bad))),
                 }
             }
-            Ok(Ok(records))
+            let sessions = rows::load_sessions(transaction, keys, &mut records)?;
+            Ok(sessions.map(|()| records).map_err(|bad| self.damaged(bad)))
         })
     }
 
@@ -226,7 +230,7 @@ impl Store {
     }
 
     /// Writes a record that must not exist yet (`expected` is `None`) or must be at this revision, with its
-    /// ledger, and with its credential if that is new. All of it is on disk when this returns `Ok`.
+    /// ledger and the session in it, and with its credential if that is new. All of it is on disk when this returns `Ok`.
     ///
     /// A new credential comes with a higher `credential_version`, and an unchanged one with the same.
     ///
@@ -249,7 +253,7 @@ impl Store {
         self.write(keys, expected, record, ledger, secrets)
     }
 
-    /// Removes a record, its ledger and all its credentials.
+    /// Removes a record, its ledger and all its credentials, and its session.
     ///
     /// # Errors
     /// [`StoreError::Changed`]: it is not at this revision, and nothing has changed. After any other error
@@ -262,6 +266,7 @@ impl Store {
             }
             records.remove(&id.0)?;
             rows::remove_credential(&mut transaction.open_table(rows::SECRETS)?, id)?;
+            rows::write_session(transaction, id, None)?;
             rows::keep_aside(&mut transaction.open_table(rows::ASIDE)?, id, &[])?;
             Ok(Ok(()))
         })

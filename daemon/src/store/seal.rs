@@ -64,11 +64,15 @@ pub(super) enum Field {
     SecurityToken = 3,
     /// An empty value that says that there is no token: dropping the token's row would else go unseen.
     NoSecurityToken = 4,
+    /// What is kept for the audit, of no record.
+    Audit = 64,
     ConsumerSecret = 5,
     /// As [`Field::NoSecurityToken`], for an app that needs no secret.
     NoConsumerSecret = 6,
     PrivateKey = 7,
     RefreshToken = 8,
+    /// The session that a restart may go on with; the version is the record's revision.
+    Session = 32,
 }
 
 impl Field {
@@ -146,6 +150,14 @@ impl Keys {
     pub(super) fn header_is_authentic(&self, header: &[u8], code: &[u8]) -> bool {
         self.header_key()
             .is_ok_and(|key| hmac::verify(&key, header, code).is_ok())
+    }
+
+    /// A keyed digest of a session id, which tells sessions apart and nothing else.
+    pub(super) fn digest(&self, session: &[u8]) -> Result<[u8; 32], CantSeal> {
+        let purpose: [&[u8]; 1] = [b"sfvault fingerprint key v1\0"];
+        let key: hmac::Key = derive(&self.prk(), &purpose, hmac::HMAC_SHA256)?;
+        let digest = hmac::sign(&key, session);
+        digest.as_ref().try_into().map_err(|_| CantSeal)
     }
 
     fn record_key(&self, record: RecordId) -> Result<LessSafeKey, CantSeal> {

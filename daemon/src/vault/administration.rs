@@ -1,6 +1,7 @@
 //! What changes the vault. One change at a time, each to its end: first on disk, then in memory.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -10,7 +11,7 @@ use tokio::task;
 use tracing::info;
 
 use super::{
-    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, credential, kind,
+    NewSecrets, Open, Phase, RecordView, SessionRequest, Vault, access::guests, credential, kind,
     trial::no_drawn_password,
 };
 use crate::{
@@ -27,6 +28,8 @@ use crate::{
         Session,
         decision::Want,
         entry::{Amendment, Entry, is_in_doubt},
+        outages::Outages,
+        quota::Quota,
         refresh::Refresher,
     },
     store::{Keys, Store, StoredRecord, new_record_id},
@@ -117,6 +120,7 @@ impl Vault {
                 return Err(Error::Internal("the vault changed while it was locked"));
             };
             drop(phase);
+            vault.parts.audit.locked();
             let dropped = open
                 .records
                 .values()
@@ -236,6 +240,9 @@ impl Vault {
                 let (refresher, entry) = vault.find(released.as_str())?;
                 no_drawn_password(&Arc::clone(&entry.lock().record))?;
                 entry.release(&refresher.store, &refresher.keys)?;
+                let record = Arc::clone(&entry.lock().record);
+                refresher.quota.release(&record);
+                refresher.outages.answered(&record.login_host);
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
                 Ok(())
@@ -288,22 +295,39 @@ impl Vault {
     }
 
     pub(super) fn install(&self, store: Arc<Store>, keys: Keys, records: Vec<StoredRecord>) {
-        let records = records
+        let mut records = records;
+        for Ledger { kept, .. } in records.iter_mut().map(|stored| &mut stored.ledger) {
+            // Since it was kept, the operator may have withdrawn the host.
+            kept.take_if(|kept| self.parts.login.permit(&kept.instance).is_err());
+        }
+        let quota = Quota::new(self.parts.login_share_percent);
+        let now = self.parts.clock.now();
+        for stored in &records {
+            quota.adopt(&stored.record, &stored.ledger, now);
+        }
+        self.parts.audit.unlocked(&store, &keys);
+        let records: BTreeMap<_, _> = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
             .collect();
+        let guests = guests(records.values());
         let refresher = Arc::new(Refresher {
             store,
             keys,
             login: Arc::clone(&self.parts.login),
             clock: Arc::clone(&self.parts.clock),
+            audit: self.parts.audit.clone(),
             in_air: Arc::clone(&self.in_air),
+            quota,
+            outages: Outages::default(),
             changed: self.changed.clone(),
+            hold_after_get: self.parts.hold_after_get,
             tokens: self.tokens.clone(),
         });
         *self.write() = Phase::Unlocked(Open {
             refresher,
             records,
+            guests,
             adds_in_doubt: Vec::new(),
         });
         self.changed.send_replace(());
@@ -331,6 +355,7 @@ impl Vault {
             created_at: now,
             credential_changed_at: now,
             aside: Aside::default(),
+            rules: None,
             remind_after: new.remind_after,
         };
         let ledger = Ledger::default();

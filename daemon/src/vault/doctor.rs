@@ -17,6 +17,7 @@ use crate::{
     harden::{Protection, State},
     host::Host,
     paths::{PathError, Paths, own_uid},
+    policy::Mode,
     retirement::Nearness,
     salesforce::{API_VERSION, Survey},
     session::decision::{Activity, Refusal},
@@ -71,8 +72,8 @@ impl Finding {
 
 /// The directories and sockets. The daemon would not have started over most of this; it may have changed since.
 #[must_use]
-pub fn places(paths: &Paths) -> Vec<Finding> {
-    let directories = match paths.check() {
+pub fn places(paths: &Paths, mode: Mode) -> Vec<Finding> {
+    let directories = match paths.check(mode) {
         Ok(()) => Finding::new(
             "directories",
             paths.data.display().to_string(),
@@ -151,6 +152,22 @@ pub fn vault(path: &Path, state: LockState, slots: &[KdfCost]) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Whether the audit is kept; `warnings` are its own.
+pub fn audit(path: &Path, warnings: Vec<String>) -> Vec<Finding> {
+    let subject = path.display().to_string();
+    if warnings.is_empty() {
+        let text = "every decision is written down".to_owned();
+        return vec![Finding::new("audit", subject, Grade::Good, text)];
+    }
+    warnings
+        .into_iter()
+        .map(|text| {
+            Finding::new("audit", subject.clone(), Grade::Problem, text)
+                .fix("see to the disk and the data directory; `sfvault log verify` tells what is damaged")
+        })
+        .collect()
 }
 
 /// What could not be hardened.

@@ -337,11 +337,13 @@ fn leaves_a_record(error: &Error) -> bool {
     match error {
         Error::HostNotAllowed(_)
         | Error::Latched { .. }
+        | Error::LoginShareSpent { .. }
         | Error::LoginBudgetSpent { .. }
         | Error::LoginFailed { .. }
         | Error::MinTtlTooLong { .. }
         | Error::SessionRefusedAgain { .. } => true,
-        Error::BrowserLogin { .. }
+        Error::AuditUnavailable(_)
+        | Error::BrowserLogin { .. }
         | Error::CodeRefused { .. }
         | Error::Denied
         | Error::Internal(_)
@@ -356,6 +358,8 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::UnexpectedOrg { .. }
         | Error::VaultExists(_)
         | Error::VaultLocked
+        | Error::LogoutFailed { .. }
+        | Error::TooManyStreams
         | Error::VaultMissing(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 //! Reading a session takes a read lock and the record's own lock, each for microseconds. Administration is serialised
 //! and runs on a blocking thread to its end, whatever becomes of the caller: what was begun is done or not done.
 
+mod access;
 mod administration;
 mod browser_login;
 mod credential;
@@ -17,7 +18,9 @@ mod rotate;
 mod trial;
 mod unsaved;
 mod view;
+pub mod watching;
 
+pub use access::{Access, Listing};
 pub use administration::{Checked, NewRecord};
 pub use browser_login::{BegunLogin, Callback, NewLogin};
 pub use credential::NewSecrets;
@@ -29,7 +32,9 @@ pub use view::RecordView;
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, SystemTime},
 };
@@ -40,16 +45,25 @@ use tokio::{
 };
 
 use crate::{
+    audit::{Audit, event::Fingerprint},
     clock::Clock,
     environment::Environment,
     error::Error,
     failure::Failure,
     host::Host,
     keep_alive::KeepAlive,
+    policy::{Asker, Guests},
     record::{RecordId, RecordName, same_org},
     retirement::{Nearness, Retirements},
     salesforce::{Login, Survey},
-    session::{Session, decision::Want, entry::Entry, refresh::Refresher},
+    secret::SessionId,
+    session::{
+        Session,
+        decision::Want,
+        entry::Entry,
+        hold::{Hold, Holder},
+        refresh::Refresher,
+    },
     store::{KdfCost, Keys, Store, StoreError},
 };
 
@@ -66,8 +80,14 @@ pub struct Parts {
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
     pub keep_alive: KeepAlive,
+    /// Told about logins, and when the vault is unlocked and locked.
+    pub audit: Audit,
     /// What Salesforce is taking away.
     pub retirements: Arc<Retirements>,
+    /// How many of the logins that Salesforce takes from one user in an hour are ours to make, in percent.
+    pub login_share_percent: u32,
+    /// For how long after a GetSession its session is held.
+    pub hold_after_get: Duration,
 }
 
 /// The vault of this daemon.
@@ -79,6 +99,7 @@ pub struct Vault {
     administration: Arc<tokio::sync::Mutex<()>>,
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
+    ending: watch::Sender<bool>,
     /// Told when the keeper must look: a refresh token came, or could not be saved.
     tokens: watch::Sender<()>,
     logins: Mutex<PendingLogins>,
@@ -99,6 +120,8 @@ enum Phase {
 struct Open {
     refresher: Arc<Refresher>,
     records: BTreeMap<RecordName, Arc<Entry>>,
+    /// Whom the rules of all records speak of.
+    guests: Arc<Guests>,
     /// Adds that failed in a way that does not tell whether they were made.
     adds_in_doubt: Vec<RecordId>,
 }
@@ -158,6 +181,7 @@ impl Vault {
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
+            ending: watch::Sender::new(false),
             tokens: watch::Sender::new(()),
             logins: Mutex::default(),
             aside: Mutex::default(),
@@ -194,23 +218,50 @@ impl Vault {
         self.forgotten.subscribe()
     }
 
-    /// A session of the record, from memory where there is one that fits.
+    /// A session of the record for the operator, who needs no rule; otherwise as [`Self::session_for`].
     ///
     /// # Errors
-    /// Why there is none. All callers of one login get the same.
+    /// As [`Self::session_for`].
     pub async fn session(
         &self,
         name: &str,
         request: &SessionRequest,
     ) -> Result<Arc<Session>, Error> {
+        self.session_of(name, request, None).await
+    }
+
+    /// A session of the record, from memory where there is one that fits, if the peer may use the record: when it asks,
+    /// and again when it has waited.
+    ///
+    /// # Errors
+    /// Why there is none. All callers of one login get the same. Who may not use the record gets what he would get if
+    /// there were none.
+    pub async fn session_for(
+        &self,
+        asker: &mut Asker<'_>,
+        name: &str,
+        request: &SessionRequest,
+    ) -> Result<Arc<Session>, Error> {
+        self.session_of(name, request, Some(asker)).await
+    }
+
+    async fn session_of(
+        &self,
+        name: &str,
+        request: &SessionRequest,
+        mut asker: Option<&mut Asker<'_>>,
+    ) -> Result<Arc<Session>, Error> {
         if request.wait.is_zero() {
-            return self.session_now(name, request).await;
+            return self.session_now(name, request, asker).await;
         }
         let deadline = Instant::now() + request.wait.min(LONGEST_WAIT);
         // Before the first look, so that no change falls between looking and waiting.
         let mut changed = self.changed.subscribe();
         loop {
-            let result = self.session_now(name, request).await;
+            if let Some(asker) = &mut asker {
+                asker.ask_again();
+            }
+            let result = self.session_now(name, request, asker.as_deref_mut()).await;
             let nap = match &result {
                 Err(error) => error.may_pass_in(),
                 Ok(_) => None,
@@ -231,8 +282,12 @@ impl Vault {
         &self,
         name: &str,
         request: &SessionRequest,
+        mut asker: Option<&mut Asker<'_>>,
     ) -> Result<Arc<Session>, Error> {
-        let (refresher, entry) = self.find(name)?;
+        let (refresher, entry) = match asker.as_deref_mut() {
+            Some(asker) => self.find_for(asker, name)?,
+            None => self.find(name)?,
+        };
         let expected = request.expect_org.as_deref();
         if let Some(expected) = expected
             && let Some(pin) = &entry.lock().record.pin
@@ -242,12 +297,63 @@ impl Vault {
         }
         let environment = request.expect_environment;
         kind::is_expected(environment, kind::known(&entry))?;
-        let session = refresher.session(&entry, request.want).await?;
+        let mut answer = pin!(refresher.session(&entry, request.want));
+        let mut waited = false;
+        let answer = poll_fn(|cx| {
+            let polled = answer.as_mut().poll(cx);
+            waited |= polled.is_pending();
+            polled
+        });
+        let answer = answer.await;
+        if let Some(asker) = asker.filter(|_| waited) {
+            // A login takes its time, and the rules or the peer may be others by now.
+            asker.ask_again();
+            self.find_for(asker, name)?;
+        }
+        let session = answer?;
         if let Some(expected) = expected {
             is_expected(expected, &session.org_id)?;
         }
         kind::is_expected(environment, Some(Environment::of_flag(session.sandbox)))?;
         Ok(session)
+    }
+
+    /// Somebody took the record's session: it is held for a while.
+    pub fn got(&self, name: &str, holder: Holder) {
+        // Who removed the record meanwhile has ended that hold too.
+        let Ok((refresher, entry)) = self.find(name) else {
+            return;
+        };
+        entry.lock().holds.got(holder, self.parts.clock.now());
+        if !refresher.hold_after_get.is_zero() {
+            refresher.keep(&entry);
+        }
+    }
+
+    /// Who may be cut off if the record's session ends, if there is one: streams, and who took it within its timeout.
+    ///
+    /// # Errors
+    /// If there is no such record, or the vault is missing or locked.
+    pub fn holders(&self, name: &str) -> Result<Option<Vec<Hold>>, Error> {
+        let (_, entry) = self.find(name)?;
+        let state = entry.lock();
+        let now = self.parts.clock.now();
+        let session = state.machine.session();
+        Ok(session.map(|session| state.holds.list(session.timeout, now)))
+    }
+
+    /// Ends the record's session at Salesforce. Returns false if there is none here.
+    ///
+    /// # Errors
+    /// If there is no such record, the vault is missing or locked, or Salesforce did not say that it ended.
+    pub async fn end_session(&self, name: &str) -> Result<bool, Error> {
+        let (refresher, entry) = self.find(name)?;
+        refresher.end_session(&entry).await
+    }
+
+    /// Ends all watching: the daemon goes down.
+    pub fn end_watches(&self) {
+        self.ending.send_replace(true);
     }
 
     /// All records, in the order of their names; none while the vault is locked.
@@ -257,11 +363,12 @@ impl Vault {
     pub fn records(&self) -> Result<Vec<RecordView>, Error> {
         let now = self.parts.clock.now();
         let phase = self.read();
-        Ok(self
-            .opened(&phase)?
+        let open = self.opened(&phase)?;
+        Ok(open
             .records
             .values()
             .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
+            .map(|view| view.with_usage(&open.refresher.quota))
             .collect())
     }
 
@@ -270,12 +377,9 @@ impl Vault {
     /// # Errors
     /// If there is none of this name, or the vault is missing or locked.
     pub fn record(&self, name: &str) -> Result<RecordView, Error> {
-        let (_, entry) = self.find(name)?;
-        Ok(RecordView::of(
-            &entry,
-            &self.parts.retirements,
-            self.parts.clock.now(),
-        ))
+        let (refresher, entry) = self.find(name)?;
+        let view = RecordView::of(&entry, &self.parts.retirements, self.parts.clock.now());
+        Ok(view.with_usage(&refresher.quota))
     }
 
     /// What a job that was just given a session of this record should know, if anything.
@@ -310,6 +414,17 @@ impl Vault {
         }
     }
 
+    /// How the audit names a session of this vault, whether it is known here or not.
+    ///
+    /// # Errors
+    /// If the vault is missing or locked.
+    pub fn fingerprint(&self, session: &SessionId) -> Result<Fingerprint, Error> {
+        let phase = self.read();
+        let keys = &self.opened(&phase)?.refresher.keys;
+        let digest = keys.fingerprint(session).map(Fingerprint);
+        digest.ok_or(Error::Internal("a session id has no fingerprint"))
+    }
+
     /// Waits until no login or proof is under way, at most for `patience`. Returns whether that came true.
     pub async fn settle(&self, patience: Duration) -> bool {
         timeout(patience, self.in_air.write()).await.is_ok()
@@ -320,13 +435,7 @@ impl Vault {
         let open = self.opened(&phase)?;
         match open.records.get(name) {
             Some(entry) => Ok((Arc::clone(&open.refresher), Arc::clone(entry))),
-            None => Err(match RecordName::parse(name) {
-                Ok(name) => Error::RecordNotFound(name),
-                Err(problem) => Error::InvalidArgument {
-                    field: "record",
-                    problem: problem.to_string(),
-                },
-            }),
+            None => Err(Error::RecordNotFound(parse_name(name)?)),
         }
     }
 
@@ -345,6 +454,13 @@ impl Vault {
     fn write(&self) -> RwLockWriteGuard<'_, Phase> {
         self.phase.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn parse_name(name: &str) -> Result<RecordName, Error> {
+    RecordName::parse(name).map_err(|problem| Error::InvalidArgument {
+        field: "record",
+        problem: problem.to_string(),
+    })
 }
 
 fn is_expected(expected: &str, actual: &str) -> Result<(), Error> {

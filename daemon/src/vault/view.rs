@@ -9,7 +9,12 @@ use crate::{
     keep_alive::idle_until,
     record::Record,
     retirement::{Nearness, Retirement, Retirements},
-    session::{Session, decision::Activity, entry::Entry},
+    session::{
+        Session,
+        decision::Activity,
+        entry::Entry,
+        quota::{Quota, Usage},
+    },
     store::StoreError,
 };
 
@@ -30,6 +35,8 @@ pub struct RecordView {
     pub logins: u64,
     /// What Salesforce is taking away from its way of logging in, by date.
     pub retirements: Vec<(Retirement, Nearness)>,
+    /// What its user has left to log in with, where that was asked for.
+    pub usage: Option<Usage>,
     /// The moment.
     pub at: SystemTime,
 }
@@ -51,7 +58,18 @@ impl RecordView {
                 .of(state.record.flow.kind(), &state.record.login_host)
                 .map(|retirement| (retirement.clone(), retirement.nearness(now)))
                 .collect(),
+            usage: None,
             at: now,
+        }
+    }
+
+    /// The same with what its user has left to log in with.
+    #[must_use]
+    pub fn with_usage(self, quota: &Quota) -> Self {
+        let usage = quota.usage(&self.record, self.at);
+        Self {
+            usage: Some(usage),
+            ..self
         }
     }
 

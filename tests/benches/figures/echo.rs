@@ -8,6 +8,7 @@ use std::{
 
 use sfvault_proto::v1::{
     GetSessionRequest, GetSessionResponse, ListRecordsRequest, ListRecordsResponse,
+    WatchSessionRequest, WatchSessionResponse,
     sessions_client::SessionsClient,
     sessions_server::{Sessions, SessionsServer},
 };
@@ -79,6 +80,15 @@ impl Sessions for Answer {
         _request: Request<GetSessionRequest>,
     ) -> Result<Response<GetSessionResponse>, Status> {
         Ok(Response::new(self.0.clone()))
+    }
+
+    type WatchSessionStream = tokio_stream::Empty<Result<WatchSessionResponse, Status>>;
+
+    async fn watch_session(
+        &self,
+        _request: Request<WatchSessionRequest>,
+    ) -> Result<Response<Self::WatchSessionStream>, Status> {
+        Ok(Response::new(tokio_stream::empty()))
     }
 
     async fn list_records(

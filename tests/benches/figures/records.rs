@@ -10,6 +10,7 @@ use std::{
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use sfvaultd::{
+    audit::Audit,
     clock::SystemClock,
     credential::{Credential, Flow},
     host::Host,
@@ -163,7 +164,10 @@ impl Filled {
             )),
             kdf: KdfCost::default(),
             keep_alive: Default::default(),
+            audit: Audit::nowhere(),
             retirements: Arc::default(),
+            login_share_percent: 50,
+            hold_after_get: std::time::Duration::ZERO,
         };
         Ok(Vault::open(&self.path(), parts)?)
     }
@@ -214,6 +218,7 @@ fn record(name: &str) -> Result<Record, Failed> {
         created_at: SystemTime::UNIX_EPOCH,
         credential_changed_at: SystemTime::UNIX_EPOCH,
         aside: sfvaultd::aside::Aside::default(),
+        rules: None,
         remind_after: None,
     })
 }

@@ -23,6 +23,7 @@ use sfvaultd::{
     config::Config,
     harden::{confine, harden, needs::Needs},
     paths::Paths,
+    policy::Mode,
     salesforce::environment::Environment,
 };
 
@@ -49,7 +50,7 @@ type Problem = Box<dyn std::error::Error>;
 fn try_all(actions: &[&str]) -> Result<(), Problem> {
     let paths = Paths::from_environment()?;
     let config = Config::load(&paths.config_file())?;
-    paths.prepare()?;
+    paths.prepare(Mode::from_environment(&paths.runtime)?)?;
     let _ = harden();
     let needs = Needs::of(&paths, &config.salesforce, &Environment::read());
     let _ = confine(config.hardening, &needs);

@@ -3,11 +3,15 @@
 use std::{
     env, io,
     process::{Command, Output},
+    sync::Arc,
     time::Duration,
 };
 
 use serde_json::Value;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
 
 use super::{
     script::{run, text},
@@ -154,14 +158,14 @@ impl Demo {
 
     async fn a_new_login_is_made(&mut self, job: &Job) -> io::Result<()> {
         let before = self.logins(Flow::ClientCredentials);
-        self.succeed(&["lock"]).await?;
-        self.succeed(&["unlock", "--passphrase-file", &self.path("passphrase")])
-            .await?;
+        let between_runs = job.running.lock().await;
+        self.succeed(&["logout", "prod", "--yes"]).await?;
+        drop(between_runs);
         job.runs(2).await?;
         let made = self.logins(Flow::ClientCredentials) - before;
         expect(made == 1, || format!("{made} logins were made"))?;
         self.steps.done(
-            "`sfvault lock` and `unlock` dropped the session: the job waited and logged in by client credentials",
+            "`sfvault logout prod` ended the session between two runs: the job logged in by client credentials",
         )
     }
 
@@ -258,6 +262,8 @@ struct Job {
     /// How often it ran well so far, or what went wrong.
     seen: watch::Receiver<Result<usize, String>>,
     stop: watch::Sender<bool>,
+    /// Held while it runs.
+    running: Arc<Mutex<()>>,
     task: JoinHandle<()>,
 }
 
@@ -272,10 +278,13 @@ impl Job {
         let command = demo.sfvault.sfvault(&arguments);
         let (tell, seen) = watch::channel(Ok(0));
         let (stop, stopped) = watch::channel(false);
+        let running = Arc::new(Mutex::new(()));
+        let begun = Arc::clone(&running);
         let task = tokio::spawn(async move {
             let mut rows = None;
             let mut runs = 0;
             while !*stopped.borrow() {
+                let _running = begun.lock().await;
                 let mut command = again(&command);
                 command.env("SFVAULT_DEMO_CA_FILE", &ca_file);
                 let said = match run(command).await {
@@ -300,7 +309,12 @@ impl Job {
                 tell.send_modify(|seen| *seen = Ok(runs));
             }
         });
-        Ok(Self { seen, stop, task })
+        Ok(Self {
+            seen,
+            stop,
+            running,
+            task,
+        })
     }
 
     /// Waits until it has run so often from its begin to its end, from now on.

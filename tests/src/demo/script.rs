@@ -123,17 +123,16 @@ impl Demo {
         self.succeed(&["lock"]).await?;
         self.succeed(&["unlock", "--passphrase-file", &self.path("passphrase")])
             .await?;
-        let shown: Value =
-            serde_json::from_slice(&self.succeed(&["show", "prod", "--json"]).await?.stdout)?;
-        expect(shown["session_issued_at"].is_null(), || {
-            "the daemon still has a session".to_owned()
-        })?;
+        let generation = self.session(&[]).await?["generation"].to_string();
+        self.logins_are(1, 0)?;
         self.steps
-            .done("`sfvault lock` and `unlock`: the session has left the daemon's memory")?;
-        self.crowd(&["get", "prod"], 0).await?;
+            .done("`sfvault lock` and `unlock`: the session came back from the vault: no login")?;
+        self.simulator.expire_sessions(USERNAME);
+        self.crowd(&["get", "prod", "--refused-generation", &generation], 0)
+            .await?;
         self.logins_are(2, 0)?;
         self.steps.done(&format!(
-            "{CROWD} clients at once asked for a session: one login"
+            "Salesforce ended the session, {CROWD} clients at once said so: one login"
         ))
     }
 
@@ -147,7 +146,7 @@ impl Demo {
         })?;
         self.logins_are(3, 0)?;
         self.steps
-            .done("Salesforce ended the session, a job reported it as refused: one new login")
+            .done("it ended the next one too, and one job reported it as refused: one new login")
     }
 
     async fn a_reset_token_is_tried_once(&mut self) -> io::Result<()> {

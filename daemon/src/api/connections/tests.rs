@@ -8,7 +8,18 @@ use tokio::{
 };
 
 use super::*;
-use crate::seats::{PATIENCE, QUIET};
+use crate::{
+    api::door::{House, Way},
+    audit::Audit,
+    clock::SystemClock,
+    descriptors::Room,
+    paths::own_uid,
+    policy::{Mode, Policy},
+    salesforce::{SalesforceLogin, environment::Environment, settings::Settings},
+    seats::{PATIENCE, QUIET},
+    store::KdfCost,
+    vault::{Parts, Vault},
+};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const DATA: u8 = 0;
@@ -38,7 +49,7 @@ impl Service {
         let served = tokio::spawn(serve(
             Routes::new(health),
             connections,
-            Seats::new(8),
+            Arc::new(door()),
             forgotten,
             async move { drop(stopped.await) },
         ));
@@ -58,6 +69,37 @@ impl Service {
 
     fn forget(&self) {
         self.forget.send_replace(());
+    }
+}
+
+/// The door of a daemon that has no vault yet, which admits its own user.
+fn door() -> Door {
+    let clock = Arc::new(SystemClock);
+    let settings = Settings::default();
+    let parts = Parts {
+        login: Arc::new(SalesforceLogin::new(
+            settings,
+            Environment::default(),
+            Arc::clone(&clock) as _,
+        )),
+        clock,
+        kdf: KdfCost::default(),
+        keep_alive: Default::default(),
+        audit: Audit::nowhere(),
+        retirements: Arc::default(),
+        hold_after_get: Duration::ZERO,
+        login_share_percent: 50,
+    };
+    let room = Room {
+        sessions: 8,
+        admin: 8,
+        strangers: 8,
+    };
+    Door {
+        house: Arc::new(House::new(Policy::new(Mode::User, own_uid()), None, room)),
+        vault: Vault::open("/nowhere/vault.redb".as_ref(), parts).unwrap(),
+        audit: Audit::nowhere(),
+        way: Way::Admin,
     }
 }
 

@@ -127,6 +127,15 @@ impl SalesforceLogin {
         classify::user_info(answer, &[session_id.expose()])
     }
 
+    /// Ends a session that SOAP does not take.
+    pub(super) async fn revoke(&self, session_id: &SessionId, host: &Host) -> Result<(), Failure> {
+        self.rules
+            .permit(host)
+            .map_err(|refused| classify::wrong_host(&refused))?;
+        let form = oauth::revoke(session_id);
+        classify::revocation(self.post_form(host, oauth::REVOKE, form).await)
+    }
+
     async fn post_form(
         &self,
         host: &Host,

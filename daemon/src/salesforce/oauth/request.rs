@@ -162,6 +162,14 @@ pub(in super::super) fn introspect(
         .into_body()
 }
 
+/// The form that ends a session.
+pub(in super::super) fn revoke(session_id: &SessionId) -> WipedBuffer {
+    Form::new()
+        // EXPOSE: the request body, which goes to the session's own instance only.
+        .with("token", session_id.expose())
+        .into_body()
+}
+
 fn username_password(
     username: &str,
     consumer_key: &str,

@@ -152,6 +152,7 @@ impl Entry {
         }
         // Else somebody has set another token meanwhile.
         self.lock().put_rotation(None);
+        self.tell();
         Ok(())
     }
 
@@ -175,6 +176,8 @@ impl Entry {
             .is_some_and(|rotation| rotation.applied_to(stored).is_some());
         if !waits {
             state.put_rotation(None);
+            drop(state);
+            self.tell();
         }
     }
 }

@@ -5,17 +5,17 @@ use std::time::Duration;
 use super::*;
 use crate::{host::Host, salesforce::Proof, secret::SessionId, session::refusals::LOGINS};
 
-const TIMEOUT: Duration = Duration::from_hours(2);
+pub(super) const TIMEOUT: Duration = Duration::from_hours(2);
 
-fn at(seconds: u64) -> SystemTime {
+pub(super) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
-fn machine() -> Machine {
+pub(super) fn machine() -> Machine {
     Machine::new(Ledger::default(), 1)
 }
 
-fn grant(id: &str) -> Box<Grant> {
+pub(super) fn grant(id: &str) -> Box<Grant> {
     Box::new(Grant {
         session_id: SessionId::new(id.to_owned()),
         instance: Host::parse("acme.my.salesforce.com").unwrap(),
@@ -29,7 +29,7 @@ fn grant(id: &str) -> Box<Grant> {
     })
 }
 
-fn proof() -> Proof {
+pub(super) fn proof() -> Proof {
     let Grant {
         org_id,
         user_id,
@@ -44,7 +44,7 @@ fn proof() -> Proof {
     }
 }
 
-fn failure(class: Class) -> Failure {
+pub(super) fn failure(class: Class) -> Failure {
     Failure {
         class,
         code: None,
@@ -53,7 +53,7 @@ fn failure(class: Class) -> Failure {
     }
 }
 
-fn refused(generation: u64) -> Want {
+pub(super) fn refused(generation: u64) -> Want {
     Want {
         refused: Some(generation),
         ..Want::default()
@@ -61,7 +61,7 @@ fn refused(generation: u64) -> Want {
 }
 
 #[track_caller]
-fn start(machine: &mut Machine, want: Want, now: SystemTime) -> Stamp {
+pub(super) fn start(machine: &mut Machine, want: Want, now: SystemTime) -> Stamp {
     let decision = machine.acquire(want, now);
     let Decision::Start(stamp) = decision else {
         panic!("no flight: {decision:?}")
@@ -79,7 +79,7 @@ fn refusal(machine: &mut Machine, want: Want, now: SystemTime) -> Refusal {
 }
 
 #[track_caller]
-fn served(machine: &mut Machine, want: Want, now: SystemTime) -> Arc<Session> {
+pub(super) fn served(machine: &mut Machine, want: Want, now: SystemTime) -> Arc<Session> {
     let decision = machine.acquire(want, now);
     let Decision::Serve(session) = decision else {
         panic!("not served: {decision:?}")
@@ -89,7 +89,7 @@ fn served(machine: &mut Machine, want: Want, now: SystemTime) -> Arc<Session> {
 
 /// Flies to the login and ends it so.
 #[track_caller]
-fn log_in(
+pub(super) fn log_in(
     machine: &mut Machine,
     want: Want,
     now: SystemTime,
@@ -108,7 +108,7 @@ fn log_in(
     assert!(machine.complete(stamp, outcome(generation), now, 0));
 }
 
-fn success(id: &str) -> impl FnOnce(u64) -> Outcome {
+pub(super) fn success(id: &str) -> impl FnOnce(u64) -> Outcome {
     let grant = grant(id);
     move |generation| Outcome::LoggedIn {
         grant,
@@ -117,7 +117,7 @@ fn success(id: &str) -> impl FnOnce(u64) -> Outcome {
     }
 }
 
-fn rejected(class: Class) -> impl FnOnce(u64) -> Outcome {
+pub(super) fn rejected(class: Class) -> impl FnOnce(u64) -> Outcome {
     move |_| Outcome::LoginFailed(failure(class))
 }
 

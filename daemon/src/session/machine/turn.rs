@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Flight, Machine, Refusal, Refusals, Stamp};
+use super::{Machine, Refusal, Refusals, Stamp};
 use crate::{
     failure::{Class, Failure, Next},
     ledger::Pending,
@@ -11,6 +11,7 @@ use crate::{
     session::{
         Session,
         decision::{Effect, Passed},
+        kept::keep_grant,
     },
 };
 
@@ -20,14 +21,7 @@ impl Machine {
         if self.flight.is_some() {
             return None;
         }
-        self.last_stamp += 1;
-        let stamp = Stamp(self.last_stamp);
-        self.flight = Some(Flight {
-            stamp,
-            superseded: false,
-            fresh_login: false,
-        });
-        Some(stamp)
+        Some(self.take_off(false))
     }
 
     /// Whether a credential may be tried now. A latch on the record's own does not matter; a pause that Salesforce
@@ -61,6 +55,7 @@ impl Machine {
         self.current(stamp)?;
         self.ledger.generation += 1;
         self.ledger.logins += 1;
+        self.ledger.recent.count(now);
         self.ledger.pending = Some(Pending {
             credential_version: self.credential_version,
             since: now,
@@ -72,6 +67,7 @@ impl Machine {
     pub fn trial_not_sent(&mut self) {
         if self.ledger.pending.take().is_some() {
             self.ledger.logins = self.ledger.logins.saturating_sub(1);
+            self.ledger.recent.take_back();
         }
     }
 
@@ -135,14 +131,21 @@ impl Machine {
                 let grant = grant.clone();
                 let session = Session::new(grant, proof, *generation, earlier.as_deref(), now);
                 self.session = Some(Arc::new(session));
+                self.session_version = version;
+                self.keep();
             }
             // The next caller proves it.
-            None => self.unproven = Some((Box::new(grant.clone()), *generation)),
+            None => {
+                self.ledger.kept = Some(keep_grant(grant, *generation, version, now));
+                self.unproven = Some((Box::new(grant.clone()), *generation));
+            }
         }
     }
 
     fn changed_to(&mut self, version: u64) {
         self.credential_version = version;
+        self.ledger.kept = None;
+        self.ledger.hold = None;
         self.ledger.latch = None;
         self.ledger.rejected_trials.clear();
         self.unproven = None;

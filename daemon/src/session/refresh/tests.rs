@@ -106,6 +106,18 @@ impl Login for Fake {
         })
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async {
+            *self.session_alive.lock().unwrap() = false;
+            self.may_answer.acquire().await.unwrap().forget();
+            match *self.script.lock().unwrap() {
+                Script::Succeed => Ok(()),
+                Script::Fail(class) => Err(failure(class)),
+                Script::Panic => panic!("the call breaks"),
+            }
+        })
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, crate::salesforce::Survey> {
         Box::pin(async { unreachable!("nobody asks") })
     }
@@ -119,6 +131,8 @@ fn failure(class: Class) -> Failure {
         pause: None,
     }
 }
+
+mod limits;
 
 struct Bench {
     fake: Arc<Fake>,
@@ -149,6 +163,7 @@ fn bench(script: Script) -> Bench {
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
+        rules: None,
         remind_after: None,
         aside: crate::aside::Aside::default(),
     };
@@ -174,8 +189,12 @@ fn bench(script: Script) -> Bench {
         keys,
         login: Arc::clone(&fake) as Arc<dyn Login>,
         clock: Arc::new(SystemClock),
+        audit: Audit::nowhere(),
         in_air: Arc::default(),
+        quota: Quota::new(50),
+        outages: Outages::default(),
         changed: watch::Sender::new(()),
+        hold_after_get: Duration::ZERO,
         tokens: watch::Sender::new(()),
     });
     let entry = Arc::new(Entry::new(StoredRecord {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, duration_ms, from_ms, to_ms};
+use super::{Malformed, duration_ms, from_ms, hold::StoredHold, to_ms};
 use crate::{
     failure::{Class, Failure},
-    ledger::{Latch, Ledger, Pending},
+    ledger::{Hold, Latch, Ledger, Pending},
+    recent_logins::RecentLogins,
     secret::Fingerprint,
 };
 
@@ -25,6 +26,11 @@ pub(super) struct StoredLedger {
     /// Each in hexadecimal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rejected_trials: Vec<String>,
+    /// By time and number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    recent: Vec<(u64, u32)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<StoredHold>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,6 +72,12 @@ impl From<&Ledger> for StoredLedger {
             succeeded_ms: ledger.succeeded_at.map(to_ms),
             rejections: ledger.rejections,
             rejected_trials: ledger.rejected_trials.iter().map(to_hex).collect(),
+            recent: ledger
+                .recent
+                .slices()
+                .map(|(at, count)| (to_ms(at), count))
+                .collect(),
+            hold: ledger.hold.as_ref().map(StoredHold::from),
         }
     }
 }
@@ -112,6 +124,15 @@ impl TryFrom<StoredLedger> for Ledger {
                 .iter()
                 .map(|text| from_hex(text))
                 .collect::<Result<_, _>>()?,
+            recent: RecentLogins::from_slices(
+                stored
+                    .recent
+                    .into_iter()
+                    .map(|(ms, count)| Ok::<_, Malformed>((from_ms(ms)?, count)))
+                    .collect::<Result<Vec<_>, _>>()?,
+            ),
+            hold: stored.hold.map(Hold::try_from).transpose()?,
+            kept: None,
         })
     }
 }

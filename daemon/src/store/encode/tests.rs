@@ -7,6 +7,7 @@ use crate::{
     ledger::{Latch, Pending},
     secret::Fingerprint,
 };
+use crate::{ledger::Hold, recent_logins::RecentLogins};
 
 fn at(ms: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(ms)
@@ -55,6 +56,31 @@ fn full() -> (Record, Ledger) {
         credential_version: u64::MAX,
         created_at: at(0),
         credential_changed_at: at(1_700_000_000_123),
+        rules: Some(Arc::from([
+            Rule::accepted(Draft {
+                uid: Some(Id {
+                    number: 1001,
+                    name: Some("etl".to_owned()),
+                }),
+                gid: Some(Id {
+                    number: 7,
+                    name: None,
+                }),
+                unit: Some("nightly.service".to_owned()),
+                exe: Some("/opt/etl".into()),
+                ..Draft::default()
+            })
+            .unwrap(),
+            Rule::accepted(Draft {
+                uid: Some(Id {
+                    number: 1002,
+                    name: None,
+                }),
+                user_unit: Some("a.service".to_owned()),
+                ..Draft::default()
+            })
+            .unwrap(),
+        ])),
         remind_after: Some(Duration::from_hours(90 * 24)),
         aside: aside(),
     };
@@ -78,9 +104,55 @@ fn full() -> (Record, Ledger) {
         failed_at: vec![at(1), at(2)],
         succeeded_at: None,
         rejections: u32::MAX,
+        recent: RecentLogins::from_slices([(at(1_700_000_100_000), 3), (at(1_700_000_400_000), 1)]),
+        hold: Some(Hold {
+            failure: Failure {
+                class: Class::RateLimited,
+                code: None,
+                message: "Login Rate Exceeded".to_owned(),
+                pause: Some(Duration::from_mins(10)),
+            },
+            since: at(1_700_000_000_004),
+            until: at(1_700_000_600_004),
+            round: 2,
+        }),
+        kept: None,
         rejected_trials: vec![Fingerprint([0xa5; 32]), Fingerprint([0; 32])],
     };
     (record, ledger)
+}
+
+/// A row of before there were rules, and one whose rules were all taken away, are two things.
+#[test]
+fn no_rules_and_an_empty_list_of_rules_stay_apart() {
+    let (mut record, ledger) = full();
+    for (rules, written) in [(None, false), (Some(Arc::from([])), true)] {
+        record.rules = rules;
+        let bytes = record_to_bytes(&record, &ledger).unwrap();
+        assert_eq!(bytes.windows(9).any(|part| part == b"\"access\":"), written);
+        let (read, _) = record_from_bytes(record.id, &bytes).unwrap();
+        assert_eq!(read.rules, record.rules);
+    }
+}
+
+#[test]
+fn a_rule_that_means_nothing_is_no_rule_for_everybody() {
+    let (record, ledger) = full();
+    let bytes = record_to_bytes(&record, &ledger).unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let (before, _) = text.split_once("\"access\":").unwrap();
+    for rule in [
+        "{}",
+        r#"{"exe":"/opt/etl"}"#,
+        r#"{"user_unit":"a.service"}"#,
+        r#"{"host":"x"}"#,
+    ] {
+        let spoilt = format!("{before}\"access\":[{rule}]}}");
+        assert!(
+            record_from_bytes(record.id, spoilt.as_bytes()).is_err(),
+            "{rule}"
+        );
+    }
 }
 
 #[test]
@@ -140,6 +212,10 @@ fn unknown_and_missing_keys_and_values_are_refused() {
         ("\"state\":\"unknown\"", "\"state\":\"known\""),
         ("\"dropped_version\":7", "\"dropped_version\":7,\"x\":1"),
         ("\"rejections\":4294967295", "\"rejections\":4294967296"),
+        ("\"round\":2", "\"round\":-2"),
+        ("rate-limited", "bad-luck"),
+        ("[1700000100000,3]", "[1700000100000,-3]"),
+        ("[1700000100000,3]", "[1700000100000]"),
     ] {
         assert!(good.contains(from), "{from}");
         let bad = good.replace(from, to);

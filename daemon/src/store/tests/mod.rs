@@ -6,6 +6,7 @@ mod cost;
 mod damage;
 pub(crate) mod disk;
 mod faults;
+mod sessions;
 mod vectors;
 
 use std::{
@@ -59,6 +60,7 @@ fn record(number: u16) -> Record {
         credential_version: 1,
         created_at: at(0),
         credential_changed_at: at(1),
+        rules: None,
         remind_after: None,
         aside: crate::aside::Aside::default(),
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     failure::{Class, Failure},
     ledger::{Latch, Pending},
+    recent_logins::RecentLogins,
     record::Pin,
 };
 
@@ -38,6 +39,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             created_at: ms(1_700_000_000_001),
             credential_changed_at: ms(1_700_000_600_999),
             aside: crate::aside::Aside::default(),
+            rules: None,
             remind_after: None,
         },
         ledger: Ledger {
@@ -51,6 +53,9 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             failed_at: vec![ms(1_700_000_650_000), ms(1_700_000_660_000)],
             succeeded_at: None,
             rejections: 0,
+            recent: RecentLogins::default(),
+            hold: None,
+            kept: None,
             rejected_trials: Vec::new(),
         },
         revision: Revision(2),
@@ -68,6 +73,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             created_at: ms(0),
             credential_changed_at: ms(0),
             aside: crate::aside::Aside::default(),
+            rules: None,
             remind_after: None,
         },
         ledger: Ledger {
@@ -88,6 +94,9 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             failed_at: Vec::new(),
             succeeded_at: None,
             rejections: 2,
+            recent: RecentLogins::default(),
+            hold: None,
+            kept: None,
             rejected_trials: Vec::new(),
         },
         revision: Revision(1),

@@ -73,6 +73,15 @@ impl Stage {
         self.vault.session("prod", &SessionRequest::default()).await
     }
 
+    /// What a caller gets when the session that there may be is dead.
+    async fn session_anew(&self) -> Result<Arc<Session>, Error> {
+        self.salesforce.end_sessions();
+        match self.vault.record("prod")?.session {
+            Some(session) => self.refused(session.generation).await,
+            None => self.session().await,
+        }
+    }
+
     async fn refused(&self, generation: u64) -> Result<Arc<Session>, Error> {
         let want = Want {
             refused: Some(generation),
@@ -362,7 +371,7 @@ async fn a_rotation_tries_one_combination_once_and_says_which() {
         "{spent:?}"
     );
     assert!(matches!(
-        stage.session().await,
+        stage.session_anew().await,
         Err(Error::LoginBudgetSpent { .. })
     ));
     stage.clock.advance(Ledger::WINDOW);
@@ -487,8 +496,7 @@ async fn a_generated_password_awaits_its_token_and_survives_a_restart() {
         );
     }
     stage.restart().await;
-    stage.salesforce.end_sessions();
-    let Err(Error::Latched { failure, .. }) = stage.session().await else {
+    let Err(Error::Latched { failure, .. }) = stage.session_anew().await else {
         panic!("a login without the token");
     };
     assert_eq!(failure.class, Class::TokenAwaited);
@@ -559,7 +567,8 @@ async fn without_an_answer_both_passwords_are_kept_until_one_is_proved() {
             stage.record().aside.drawn.unwrap().state,
             DrawnState::Unknown
         );
-        assert!(matches!(stage.session().await, Err(Error::Latched { .. })));
+        let latched = stage.session_anew().await;
+        assert!(matches!(latched, Err(Error::Latched { .. })));
         match setting {
             Setting::Lost => {
                 assert_eq!(
@@ -701,7 +710,8 @@ async fn a_password_is_known_whenever_the_daemon_dies_while_it_is_generated() {
                 None => assert!(!changed, "sent, and not kept"),
                 Some(_) => {
                     // No login that could be rejected is made by itself.
-                    assert!(matches!(stage.session().await, Err(Error::Latched { .. })));
+                    let latched = stage.session_anew().await;
+                    assert!(matches!(latched, Err(Error::Latched { .. })));
                     assert_eq!(stage.logins().1, 0);
                     let rotation = if changed {
                         token(NEW_TOKEN)
@@ -792,11 +802,14 @@ fn token(text: &str) -> Rotation {
 
 async fn open(disk: &Disk, salesforce: &Arc<Salesforce>, clock: &Arc<Hand>) -> Arc<Vault> {
     let parts = Parts {
+        login_share_percent: 50,
+        hold_after_get: std::time::Duration::ZERO,
         clock: Arc::clone(clock) as _,
         login: Arc::clone(salesforce) as _,
         kdf: CHEAP,
         retirements: Arc::default(),
         keep_alive: Default::default(),
+        audit: crate::audit::Audit::nowhere(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();
     let vault = Vault::over(Path::new("(disk)"), Some(store), parts);

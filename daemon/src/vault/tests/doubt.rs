@@ -3,7 +3,13 @@
 use std::io;
 
 use super::world::World;
-use crate::store::tests::disk::Fault;
+use crate::{
+    access::Rule,
+    error::Error,
+    policy::{Mode, Policy},
+    record::RecordName,
+    store::tests::disk::Fault,
+};
 
 #[tokio::test]
 async fn a_change_that_failed_at_any_step_can_be_repeated_at_once() {
@@ -35,7 +41,56 @@ async fn a_change_that_failed_at_any_step_can_be_repeated_at_once() {
     }
 }
 
-async fn change(world: &mut World, turn: u32) -> Result<(), crate::error::Error> {
+/// Memory says who gets in, the disk who will after the next unlock: they must not part.
+#[tokio::test]
+async fn rules_whose_write_failed_are_those_on_the_disk_with_the_next_change() {
+    let name = || RecordName::parse("prod").unwrap();
+    for after in 1.. {
+        let mut struck = false;
+        let mut world = World::new(after).await;
+        world.add("prod").await.unwrap();
+        for uid in [1, 2] {
+            let (vault, policy, rule) = (world.vault.clone(), policy_of(), Rule::of_user(uid));
+            let change = move || {
+                let (vault, policy, rule) = (vault.clone(), policy.clone(), rule.clone());
+                async move {
+                    match uid {
+                        1 => vault.allow(policy, name(), rule).await,
+                        _ => vault.deny(policy, name(), None).await,
+                    }
+                }
+            };
+            world.disk.arm(Fault {
+                after,
+                kind: io::ErrorKind::Other,
+                once: true,
+                short: false,
+                reads_too: false,
+            });
+            let first = change().await;
+            struck |= world.disk.heal();
+            if let Err(error) = first {
+                assert!(matches!(error, Error::Store(_)), "{error:?}");
+                change().await.unwrap();
+            }
+            let in_memory = world.vault.access(&policy_of(), "prod").unwrap().rules;
+            assert_eq!(in_memory.len(), usize::from(uid == 1), "step {after}");
+            world.lock_and_unlock().await.unwrap();
+            let on_disk = world.vault.access(&policy_of(), "prod").unwrap().rules;
+            assert_eq!(on_disk, in_memory, "step {after}");
+        }
+        if !struck {
+            assert!(after > 2, "the fault never had a chance");
+            return;
+        }
+    }
+}
+
+fn policy_of() -> Policy {
+    Policy::new(Mode::System, 0)
+}
+
+async fn change(world: &mut World, turn: u32) -> Result<(), Error> {
     match turn {
         0 => world.add("dev").await,
         1 => world.set("prod").await,

@@ -8,5 +8,6 @@ mod keeper;
 mod model;
 mod org;
 mod rotation;
+mod simulation;
 mod user;
 mod world;

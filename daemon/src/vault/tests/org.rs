@@ -229,6 +229,10 @@ impl Login for Org {
         })
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async { unreachable!("nobody logs out") })
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { unreachable!("nobody asks") })
     }

@@ -200,6 +200,10 @@ impl Login for Salesforce {
         })
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async { unreachable!("nobody logs out") })
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { Err(failure(Class::Unavailable)) })
     }

@@ -8,6 +8,7 @@ use super::{
     org::{Hand, Org, Trouble},
 };
 use crate::{
+    audit::Audit,
     credential::{Credential, Flow},
     error::Error,
     host::Host,
@@ -36,7 +37,7 @@ pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) disk: Disk,
     pub(super) figures: Figures,
-    vault: Arc<Vault>,
+    pub(super) vault: Arc<Vault>,
     org: Arc<Org>,
     clock: Arc<Hand>,
     model: Model,
@@ -310,6 +311,7 @@ impl World {
             Error::Latched { .. }
             | Error::LoginBudgetSpent { .. }
             | Error::LoginFailed { .. }
+            | Error::LoginShareSpent { .. }
             | Error::SessionRefusedAgain { .. } => None,
             Error::BrowserLogin { .. }
             | Error::CodeRefused { .. }
@@ -326,7 +328,10 @@ impl World {
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
             | Error::VaultLocked
-            | Error::VaultMissing(_) => panic!("{name}: {error:?}"),
+            | Error::LogoutFailed { .. }
+            | Error::TooManyStreams
+            | Error::VaultMissing(_)
+            | Error::AuditUnavailable(_) => panic!("{name}: {error:?}"),
         }
     }
 
@@ -396,7 +401,10 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         login: Arc::clone(org) as _,
         kdf: CHEAP,
         keep_alive: Default::default(),
+        audit: Audit::nowhere(),
         retirements: Arc::default(),
+        login_share_percent: 50,
+        hold_after_get: std::time::Duration::ZERO,
     };
     let store = Store::open_backend(disk.clone())?;
     Ok(Vault::over(Path::new("(disk)"), Some(store), parts))

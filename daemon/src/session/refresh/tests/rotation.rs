@@ -61,6 +61,10 @@ impl Login for Rotating {
         Box::pin(async { Err(failure(Class::Protocol)) })
     }
 
+    fn end<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, ()> {
+        Box::pin(async { unreachable!("nobody logs out") })
+    }
+
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { Err(failure(Class::Protocol)) })
     }
@@ -117,6 +121,7 @@ fn rig(rotates: bool) -> Rig {
         },
         pin: None,
         aside: Default::default(),
+        rules: None,
         credential_version: 1,
         created_at: now,
         credential_changed_at: now,
@@ -144,13 +149,17 @@ fn rig(rotates: bool) -> Rig {
     let store = Arc::new(store);
     *org.peek.lock().unwrap() = Some((Arc::clone(&store), keys.clone()));
     let refresher = Arc::new(Refresher {
+        hold_after_get: Duration::ZERO,
         store,
         keys,
         login: Arc::clone(&org) as Arc<dyn Login>,
         clock: Arc::new(SystemClock),
         in_air: Arc::default(),
+        quota: Quota::new(50),
+        outages: Outages::default(),
         changed: watch::Sender::new(()),
         tokens: watch::Sender::new(()),
+        audit: Audit::nowhere(),
     });
     let entry = Arc::new(Entry::new(StoredRecord {
         record,

@@ -1,0 +1,82 @@
+//! A command as a child: signals go on to it, and its end is ours.
+
+use std::{
+    io,
+    process::{Child, Command, ExitStatus},
+};
+
+use rustix::{
+    process::{Pid, Signal, getpgrp, kill_process},
+    stdio,
+    termios::tcgetpgrp,
+};
+use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
+
+/// What a service manager, an operator or a terminal sends to a job. What stops and continues one reaches it anyhow where
+/// a terminal sends it.
+const PASSED_ON: [Signal; 6] = [
+    Signal::TERM,
+    Signal::HUP,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::INT,
+    Signal::QUIT,
+];
+
+/// A child and the signals that are for it.
+pub(crate) struct Relay {
+    child: Child,
+    ended: Listener,
+    listeners: [Listener; PASSED_ON.len()],
+}
+
+impl Relay {
+    /// Starts the command. Signals are listened for before it runs, so that none is lost.
+    pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
+        let ended = signal(SignalKind::child())?;
+        let [a, b, c, d, e, f] = PASSED_ON.map(|it| signal(SignalKind::from_raw(it.as_raw())));
+        let listeners = [a?, b?, c?, d?, e?, f?];
+        Ok(Self {
+            child: command.spawn()?,
+            ended,
+            listeners,
+        })
+    }
+
+    /// Passes signals on until the child has ended. Dropping this future loses nothing.
+    pub(crate) async fn ended(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            let [a, b, c, d, e, f] = &mut self.listeners;
+            let came = tokio::select! {
+                _ = self.ended.recv() => None,
+                _ = a.recv() => Some(PASSED_ON[0]),
+                _ = b.recv() => Some(PASSED_ON[1]),
+                _ = c.recv() => Some(PASSED_ON[2]),
+                _ = d.recv() => Some(PASSED_ON[3]),
+                _ = e.recv() => Some(PASSED_ON[4]),
+                _ = f.recv() => Some(PASSED_ON[5]),
+            };
+            if let Some(signal) = came.filter(|signal| !is_the_terminals(*signal)) {
+                self.pass_on(signal);
+            }
+        }
+    }
+
+    /// The child is not waited for yet, so its number is still its own.
+    fn pass_on(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended a moment ago; then that is what comes next.
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+/// A terminal sends its signals to all of the foreground: the child has had it already.
+fn is_the_terminals(signal: Signal) -> bool {
+    [Signal::INT, Signal::QUIT].contains(&signal)
+        && tcgetpgrp(stdio::stdin()).is_ok_and(|foreground| foreground == getpgrp())
+}

@@ -1,0 +1,16 @@
+//! Who has a session.
+
+use std::time::SystemTime;
+
+/// A process that has a session, as the kernel named it when it connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its user.
+    pub uid: u32,
+    /// Its number, which may be another's by now.
+    pub pid: Option<u32>,
+    /// Whether it watches the session; else it has taken it.
+    pub watching: bool,
+    /// When it began to watch, or when it took the session last.
+    pub at: Option<SystemTime>,
+}

@@ -1,0 +1,107 @@
+//! Who gets in at a socket, before any record is spoken of.
+
+use std::sync::Arc;
+
+use crate::{
+    audit::Audit,
+    descriptors::Room,
+    policy::{Capture, Mode, Peer, Policy},
+    seats::Seats,
+    vault::Vault,
+};
+
+/// What both sockets share.
+#[derive(Debug)]
+pub struct House {
+    pub policy: Policy,
+    admin_group: Option<u32>,
+    pub(super) sessions: Arc<Seats>,
+    pub(super) admin: Arc<Seats>,
+    /// For those who are not let in: they take no seat from anybody while they are told.
+    pub(super) strangers: Arc<Seats>,
+}
+
+impl House {
+    /// The seats are empty.
+    #[must_use]
+    pub fn new(policy: Policy, admin_group: Option<u32>, room: Room) -> Self {
+        Self {
+            policy,
+            admin_group,
+            sessions: Seats::new(room.sessions),
+            admin: Seats::new(room.admin),
+            strangers: Seats::new(room.strangers),
+        }
+    }
+}
+
+/// One socket.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) house: Arc<House>,
+    pub(super) vault: Arc<Vault>,
+    /// Told of those who are not let in.
+    pub(super) audit: Audit,
+    pub(super) way: Way,
+}
+
+/// Where a door leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Sessions,
+    Admin,
+}
+
+impl Door {
+    /// What has to be known of a peer of this user when it connects.
+    pub(super) fn capture(&self, uid: u32) -> Capture {
+        match self.way {
+            Way::Sessions => self.vault.capture(uid),
+            Way::Admin if self.house.policy.is_owner(uid) => Capture::Ids,
+            Way::Admin => match self.house.admin_group {
+                Some(_) => Capture::Process,
+                None => Capture::Ids,
+            },
+        }
+    }
+
+    /// Whether the peer may speak to the services behind this door. The daemon's user and root always may; which records
+    /// are theirs is another question.
+    ///
+    /// While the rules are sealed, the system's daemon says so to everybody: who waits for it to be unlocked may be the
+    /// one for whom it is.
+    pub(super) fn admits(&self, peer: &Peer) -> bool {
+        let policy = &self.house.policy;
+        if policy.is_owner(peer.uid) {
+            return true;
+        }
+        match self.way {
+            Way::Sessions => self
+                .vault
+                .may_serve(peer.uid)
+                .unwrap_or(policy.mode() == Mode::System),
+            Way::Admin => {
+                policy.mode() == Mode::System
+                    && self.house.admin_group.is_some_and(|gid| peer.is_in(gid))
+            }
+        }
+    }
+
+    /// Sends away all who sit behind it, for their connections' buffers may hold what the vault has forgotten.
+    pub(super) fn dismiss(&self) {
+        match self.way {
+            Way::Sessions => self.house.sessions.dismiss(),
+            Way::Admin => self.house.admin.dismiss(),
+        }
+    }
+
+    pub(super) fn seats(&self, peer: &Peer) -> &Arc<Seats> {
+        if !self.admits(peer) {
+            return &self.house.strangers;
+        }
+        match self.way {
+            Way::Sessions => &self.house.sessions,
+            Way::Admin => &self.house.admin,
+        }
+    }
+}

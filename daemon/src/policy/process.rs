@@ -1,0 +1,270 @@
+//! A process that can be looked at again: held by a pidfd, so that no other process can come to stand in its place.
+//!
+//! A pid may belong to another process by the time that `/proc/PID` is read. So whatever was read counts only if the
+//! pidfd says *afterwards* that the process still lives, for then its pid was its own all the time.
+
+use std::{
+    collections::BTreeSet,
+    fmt, fs,
+    io::{self, Read as _},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use nix::sys::socket::{getsockopt, sockopt::PeerPidfd};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{AtFlags, CWD, StatxFlags, statx},
+    io::Errno,
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+use tokio::net::UnixStream;
+
+use super::{
+    cgroup,
+    identity::{Identity, Program, Seen},
+    status::{self, Ids},
+};
+use crate::access::Unit;
+
+/// The kernel's texts have hundreds of bytes; one of a thousand groups has ten thousand.
+const LONGEST_TEXT: u64 = 1 << 20;
+
+const GONE: &str = "the process that connected has ended";
+const TOO_OLD: &str = "the kernel can't name the process that connected (that needs Linux 6.5)";
+const OUTSIDE: &str = "its process is outside of the pid namespace of sfvaultd";
+const HIDDEN: &str =
+    "sfvaultd may not see it (CAP_SYS_PTRACE shows it the programs of other users)";
+const NO_DESCRIPTOR: &str = "sfvaultd has no file descriptor left";
+const UNREAD: &str = "/proc can't be read";
+
+/// A process, as it was when it connected.
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: Pid,
+    fd: OwnedFd,
+    groups: Seen<Arc<[u32]>>,
+    /// The file that it ran.
+    program: Option<Inode>,
+}
+
+/// Tells two files apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Inode {
+    device: (u32, u32),
+    number: u64,
+}
+
+impl Process {
+    /// The process that connected, even if its pid is another's by now.
+    ///
+    /// # Errors
+    /// Why there is none to look at.
+    pub(super) fn of(
+        stream: &UnixStream,
+        pid: Option<i32>,
+        ids: (u32, u32),
+    ) -> Result<Self, &'static str> {
+        let (pid, fd) = connected(stream, pid)?;
+        let process = Self {
+            groups: groups(pid, ids),
+            program: running(pid).ok(),
+            pid,
+            fd,
+        };
+        if process.lives() {
+            Ok(process)
+        } else {
+            Err(GONE)
+        }
+    }
+
+    /// What the process that connected is now; nothing of it is kept.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn glance(
+        stream: &UnixStream,
+        pid: Option<i32>,
+    ) -> Result<(Seen<Option<Unit>>, Seen<Program>), &'static str> {
+        let (pid, fd) = connected(stream, pid)?;
+        let process = Self {
+            groups: Seen::Unasked,
+            program: None,
+            pid,
+            fd,
+        };
+        Ok(process.look(&BTreeSet::new()))
+    }
+
+    pub(super) fn groups(&self) -> Seen<Arc<[u32]>> {
+        self.groups.clone()
+    }
+
+    /// What the process is now. `programs` are the paths of which it has to be known whether their file runs.
+    pub(super) fn look(&self, programs: &BTreeSet<PathBuf>) -> (Seen<Option<Unit>>, Seen<Program>) {
+        let unit = match read(self.pid, "cgroup") {
+            Ok(text) => cgroup::unit(&text).map_or_else(Seen::Unknown, Seen::Is),
+            Err(why) => Seen::Unknown(why),
+        };
+        let program = self.program(programs);
+        if self.lives() {
+            (unit, program)
+        } else {
+            (Seen::Unknown(GONE), Seen::Unknown(GONE))
+        }
+    }
+
+    fn program(&self, programs: &BTreeSet<PathBuf>) -> Seen<Program> {
+        let path = match fs::read_link(proc(self.pid, "exe")) {
+            Ok(path) => path,
+            Err(error) => return Seen::Unknown(why(&error)),
+        };
+        // Others are no identity, and looking for a file on a disk of the peer's choice could take for ever.
+        if !programs.contains(&path) {
+            return Seen::Is(Program {
+                path,
+                in_place: false,
+                since_connect: false,
+            });
+        }
+        match running(self.pid) {
+            Ok(now) => Seen::Is(Program {
+                in_place: inode(&path).is_ok_and(|there| there == now),
+                since_connect: self.program == Some(now),
+                path,
+            }),
+            Err(error) => Seen::Unknown(why(&error.into())),
+        }
+    }
+
+    /// A pidfd can be read from once its process has ended.
+    fn lives(&self) -> bool {
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let mut ended = [PollFd::new(&self.fd, PollFlags::IN)];
+        matches!(poll(&mut ended, Some(&at_once)), Ok(0))
+    }
+}
+
+/// Why a process can't be explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessError {
+    /// There is none of this pid.
+    Gone,
+    /// The kernel does not say.
+    Hidden(&'static str),
+}
+
+impl fmt::Display for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("there is no process of this pid"),
+            Self::Hidden(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What the process of this pid would be as a peer, if it connected now.
+///
+/// # Errors
+/// If there is none, or the kernel does not say.
+pub fn explain(pid: i32, programs: &BTreeSet<PathBuf>) -> Result<Identity, ProcessError> {
+    let pid = Pid::from_raw(pid).filter(|pid| pid.as_raw_nonzero().get() > 0);
+    let pid = pid.ok_or(ProcessError::Gone)?;
+    let fd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| match error {
+        Errno::SRCH => ProcessError::Gone,
+        _ => ProcessError::Hidden("its pidfd can't be had"),
+    })?;
+    let text = read(pid, "status").map_err(ProcessError::Hidden)?;
+    let Ids { uid, gid, groups } = status::ids(&text).ok_or(ProcessError::Hidden(UNREAD))?;
+    let process = Process {
+        groups: Seen::Is(groups.into()),
+        program: running(pid).ok(),
+        pid,
+        fd,
+    };
+    let (unit, program) = process.look(programs);
+    if !process.lives() {
+        return Err(ProcessError::Gone);
+    }
+    Ok(Identity {
+        uid,
+        gid,
+        groups: process.groups,
+        unit,
+        program,
+    })
+}
+
+/// The unit of a process, for people: by the time that they read it, the pid may be another's.
+#[must_use]
+pub fn unit_of(pid: i32) -> Option<Unit> {
+    let pid = Pid::from_raw(pid)?;
+    cgroup::unit(&read(pid, "cgroup").ok()?).ok().flatten()
+}
+
+/// The pid of the process that connected, and what holds that process.
+fn connected(stream: &UnixStream, pid: Option<i32>) -> Result<(Pid, OwnedFd), &'static str> {
+    let pid = pid.and_then(Pid::from_raw).ok_or(OUTSIDE)?;
+    let fd = getsockopt(stream, PeerPidfd).map_err(|error| {
+        if error == nix::Error::ENOPROTOOPT {
+            TOO_OLD
+        } else if error == nix::Error::EMFILE || error == nix::Error::ENFILE {
+            NO_DESCRIPTOR
+        } else {
+            GONE
+        }
+    })?;
+    Ok((pid, fd))
+}
+
+/// The supplementary groups of a process that still has the ids with which it connected.
+fn groups(pid: Pid, connected_as: (u32, u32)) -> Seen<Arc<[u32]>> {
+    match read(pid, "status").map(|text| status::ids(&text)) {
+        Ok(Some(ids)) if (ids.uid, ids.gid) == connected_as => Seen::Is(ids.groups.into()),
+        Ok(Some(_)) => Seen::Unknown("it is another user since it connected"),
+        Ok(None) => Seen::Unknown(UNREAD),
+        Err(why) => Seen::Unknown(why),
+    }
+}
+
+/// The file that a process runs, whatever its name is by now.
+fn running(pid: Pid) -> rustix::io::Result<Inode> {
+    // The link leads to the file itself, with no path to be looked up.
+    inode(&proc(pid, "exe"))
+}
+
+fn inode(path: &Path) -> rustix::io::Result<Inode> {
+    // What the kernel knows will do: a file system of the peer's own may never answer (FUSE).
+    let found = statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::INO)?;
+    Ok(Inode {
+        device: (found.stx_dev_major, found.stx_dev_minor),
+        number: found.stx_ino,
+    })
+}
+
+fn read(pid: Pid, name: &str) -> Result<String, &'static str> {
+    let mut text = String::new();
+    fs::File::open(proc(pid, name))
+        .and_then(|file| file.take(LONGEST_TEXT).read_to_string(&mut text))
+        .map(|_| text)
+        .map_err(|error| why(&error))
+}
+
+fn proc(pid: Pid, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/{name}"))
+}
+
+fn why(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        HIDDEN
+    } else if error.kind() == io::ErrorKind::NotFound {
+        GONE
+    } else {
+        UNREAD
+    }
+}

@@ -1,0 +1,54 @@
+//! Which session the ledger keeps, and what a restart makes of it.
+
+use super::Machine;
+use crate::{host::Host, session::kept::Resumed};
+
+impl Machine {
+    /// Goes on with the session that the ledger keeps.
+    pub(super) fn resume(&mut self) {
+        // What belongs to an older login than the last one, or to another credential, is nobody's any more.
+        let (generation, version) = (self.ledger.generation, self.credential_version);
+        self.ledger
+            .kept
+            .take_if(|kept| kept.generation > generation || kept.credential_version != version);
+        let Some(kept) = self.ledger.kept.clone() else {
+            return;
+        };
+        if kept.doubted {
+            self.refusals.doubt();
+        }
+        match Resumed::from(kept) {
+            Resumed::Session(session) => self.session = Some(session),
+            Resumed::Grant { grant, generation } => self.unproven = Some((grant, generation)),
+        }
+    }
+
+    /// Casts doubt on the session, in the ledger too: a crash must not make it good again.
+    pub(super) fn doubt(&mut self) {
+        self.refusals.doubt();
+        if let Some(kept) = &mut self.ledger.kept {
+            kept.doubted = true;
+        }
+    }
+
+    /// The host that the flight's next step asks, if that is not the login host.
+    pub fn instance(&self) -> Option<Host> {
+        let proven = self.session.as_ref().map(|session| &session.instance);
+        let granted = self.unproven.as_ref().map(|(grant, _)| &grant.instance);
+        proven.or(granted).cloned()
+    }
+
+    /// Has the store keep the session as it is now, if that changes what a restart may promise.
+    pub(super) fn keep(&mut self) {
+        // What another credential got is served as long as this daemon lives, and not taken over by the next.
+        if let Some(session) = &self.session
+            && self.session_version == self.credential_version
+            && session.is_news(self.ledger.kept.as_ref())
+        {
+            self.ledger.kept = Some(session.kept(self.credential_version, false));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

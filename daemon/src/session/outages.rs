@@ -1,0 +1,206 @@
+//! Hosts that are down: one record finds out, and the others of that host do not each try for themselves.
+//!
+//! The pause is a host's as [`BackOff`] is a record's. When it is over, one record tries; the others follow once the
+//! host has answered it, whatever the answer is.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use super::back_off::BackOff;
+use crate::{
+    failure::{Class, Failure},
+    host::Host,
+};
+
+/// How long the others wait for the one that tries, should it never say how it went.
+const TRIAL: Duration = Duration::from_mins(2);
+
+/// The hosts that did not answer last time.
+#[derive(Debug, Default)]
+pub struct Outages(Mutex<HashMap<Host, Outage>>);
+
+#[derive(Debug)]
+struct Outage {
+    back_off: BackOff,
+    /// Since when one record tries for all.
+    trial: Option<SystemTime>,
+}
+
+impl Outages {
+    /// Whether a record may ask the host now. Who may, says how it went: [`Outages::answered`], [`Outages::failed`] or
+    /// [`Outages::not_asked`].
+    ///
+    /// # Errors
+    /// Why not, and until when.
+    pub fn enter(&self, host: &Host, now: SystemTime) -> Result<(), (Failure, SystemTime)> {
+        let mut hosts = self.hosts();
+        let Some(outage) = hosts.get_mut(host) else {
+            return Ok(());
+        };
+        let until = match outage.trial {
+            // One of the future is left from before the clock went back.
+            Some(since) if since <= now && now < since + TRIAL => Some(since + TRIAL),
+            Some(_) | None => outage.back_off.lasts(now).then_some(outage.back_off.until),
+        };
+        if let Some(until) = until {
+            return Err((outage.as_told(host), until));
+        }
+        outage.trial = Some(now);
+        Ok(())
+    }
+
+    /// The host answered. Returns whether it had been down.
+    pub fn answered(&self, host: &Host) -> bool {
+        self.hosts().remove(host).is_some()
+    }
+
+    /// The exchange failed. `jitter` as in [`BackOff::after`].
+    pub fn failed(&self, host: &Host, failure: &Failure, now: SystemTime, jitter: u8) {
+        if !matches!(failure.class, Class::Unavailable | Class::Unanswered) {
+            self.answered(host);
+            return;
+        }
+        let mut hosts = self.hosts();
+        let before = hosts.get(host);
+        // What was under way when the first one failed says the same, and makes it no worse.
+        if before.is_some_and(|outage| outage.trial.is_none() && outage.back_off.lasts(now)) {
+            return;
+        }
+        let before = before.map(|outage| &outage.back_off);
+        let back_off = BackOff::after(before, failure.clone(), now, jitter);
+        let outage = Outage {
+            back_off,
+            trial: None,
+        };
+        hosts.insert(host.clone(), outage);
+    }
+
+    /// The record that was let in did not ask after all.
+    pub fn not_asked(&self, host: &Host) {
+        if let Some(outage) = self.hosts().get_mut(host) {
+            outage.trial = None;
+        }
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<Host, Outage>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outage {
+    /// What records hear that did not ask themselves: their credential was not sent, whatever became of the other.
+    fn as_told(&self, host: &Host) -> Failure {
+        let heard = &self.back_off.failure.message;
+        let message = format!("`{host}` did not answer another record: {heard}");
+        Failure {
+            class: Class::Unavailable,
+            code: None,
+            message: message.chars().take(300).collect(),
+            pause: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+    }
+
+    fn failure(class: Class) -> Failure {
+        Failure {
+            class,
+            code: None,
+            message: "connection refused".to_owned(),
+            pause: None,
+        }
+    }
+
+    fn host(name: &str) -> Host {
+        Host::parse(name).unwrap()
+    }
+
+    #[test]
+    fn one_failure_pauses_a_host_for_all_and_no_other_host() {
+        let outages = Outages::default();
+        let (down, up) = (host("login.salesforce.com"), host("test.salesforce.com"));
+        assert!(outages.enter(&down, at(0)).is_ok());
+        outages.failed(&down, &failure(Class::Unavailable), at(0), 0);
+        let (told, until) = outages.enter(&down, at(9)).unwrap_err();
+        assert_eq!((told.class, until), (Class::Unavailable, at(10)));
+        assert!(told.message.contains("connection refused"), "{told}");
+        assert!(outages.enter(&up, at(9)).is_ok());
+    }
+
+    #[test]
+    fn after_the_pause_one_tries_and_the_others_follow_its_success() {
+        let outages = Outages::default();
+        let host = host("login.salesforce.com");
+        outages.failed(&host, &failure(Class::Unanswered), at(0), 0);
+        assert!(outages.enter(&host, at(10)).is_ok());
+        assert!(outages.enter(&host, at(10)).is_err());
+        outages.failed(&host, &failure(Class::Unavailable), at(11), 0);
+        assert_eq!(outages.enter(&host, at(12)).unwrap_err().1, at(41));
+        assert!(outages.enter(&host, at(41)).is_ok());
+        assert!(outages.answered(&host));
+        for _ in 0..3 {
+            assert!(outages.enter(&host, at(41)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_thousand_records_ask_a_host_that_is_down_a_few_times_in_an_hour() {
+        let outages = Outages::default();
+        let host = host("login.salesforce.com");
+        let mut asked = 0;
+        for second in 0..3600 {
+            for _ in 0..1000 {
+                if outages.enter(&host, at(second)).is_ok() {
+                    asked += 1;
+                    outages.failed(&host, &failure(Class::Unavailable), at(second), 0);
+                }
+            }
+        }
+        assert!((10..=20).contains(&asked), "{asked}");
+    }
+
+    #[test]
+    fn an_answer_of_any_kind_ends_the_outage() {
+        for class in Class::ALL {
+            let outages = Outages::default();
+            let host = host("login.salesforce.com");
+            outages.failed(&host, &failure(Class::Unavailable), at(0), 0);
+            assert!(outages.enter(&host, at(10)).is_ok());
+            outages.failed(&host, &failure(class), at(10), 0);
+            let silent = matches!(class, Class::Unavailable | Class::Unanswered);
+            assert_eq!(outages.enter(&host, at(10)).is_err(), silent, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn failures_that_were_under_way_make_a_pause_no_longer() {
+        let outages = Outages::default();
+        let host = host("login.salesforce.com");
+        for _ in 0..100 {
+            outages.failed(&host, &failure(Class::Unavailable), at(0), 0);
+        }
+        assert!(outages.enter(&host, at(10)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_jumps_and_a_trial_that_ends_without_a_word_block_nobody_for_long() {
+        let outages = Outages::default();
+        let host = host("login.salesforce.com");
+        outages.failed(&host, &failure(Class::Unavailable), at(100_000), 0);
+        assert!(outages.enter(&host, at(0)).is_ok());
+        assert!(outages.enter(&host, at(119)).is_err());
+        assert!(outages.enter(&host, at(120)).is_ok());
+        outages.not_asked(&host);
+        assert!(outages.enter(&host, at(120)).is_ok());
+    }
+}

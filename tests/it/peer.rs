@@ -1,0 +1,212 @@
+//! A process of any kind that is connected to the daemon, while the test makes its calls.
+
+use std::{
+    fs,
+    io::{IoSliceMut, Write as _},
+    mem::MaybeUninit,
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt as _, net::UnixStream, process::CommandExt as _},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use sfvault_proto::v1::{GetSessionRequest, ListRecordsRequest, sessions_client::SessionsClient};
+use sfvault_tests::{binaries::Binaries, installation::Installation};
+use tonic::{Status, transport::Channel};
+
+use crate::{nobody::copy_program, raw};
+
+/// A connected process. It is killed at the end.
+pub(crate) struct Peer {
+    pub(crate) process: Child,
+    word: UnixStream,
+    pub(crate) calls: SessionsClient<Channel>,
+}
+
+impl Peer {
+    /// The program with which peers connect, where every user can run it, under this name.
+    pub(crate) fn program(installation: &Installation, name: &str) -> PathBuf {
+        let path = installation.path(name);
+        let built = Binaries::build()
+            .unwrap()
+            .sfvaultd
+            .with_file_name("sfvault-peer");
+        copy_program(&built, &path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// A peer of this user and group.
+    pub(crate) async fn of(installation: &Installation, uid: u32, gid: u32) -> Self {
+        let program = installation.path("peer");
+        if !program.exists() {
+            Self::program(installation, "peer");
+        }
+        let mut command = Command::new(program);
+        command.arg(sessions(installation)).uid(uid).gid(gid);
+        Self::spawn(command).await
+    }
+
+    /// A peer that a command turns into; its last arguments are a copy of the program and the socket.
+    pub(crate) async fn spawn(mut command: Command) -> Self {
+        let (word, theirs) = UnixStream::pair().unwrap();
+        command.stdin(Stdio::from(OwnedFd::from(theirs)));
+        let process = command.spawn().unwrap();
+        drop(command);
+        let connection = receive(&word);
+        let calls = SessionsClient::new(raw::channel(connection).await);
+        Self {
+            process,
+            word,
+            calls,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Lets the process go on: to the program that it becomes, or to its end.
+    pub(crate) fn go_on(&mut self) {
+        self.word.write_all(b"g").unwrap();
+    }
+
+    /// Waits for its end; its connection is still open here.
+    pub(crate) fn ends(&mut self) {
+        self.go_on();
+        self.process.wait().unwrap();
+    }
+
+    /// Whether it gets a session of this record; anything but the answer that there is no such record is a mistake.
+    pub(crate) async fn gets(&mut self, record: &str) -> bool {
+        match self.session(record).await {
+            Ok(()) => true,
+            Err(status) => {
+                let reason = raw::reason(&status);
+                assert!(
+                    matches!(reason.as_deref(), Some("RECORD_NOT_FOUND" | "DENIED")),
+                    "{status:?}"
+                );
+                false
+            }
+        }
+    }
+
+    pub(crate) async fn session(&mut self, record: &str) -> Result<(), Status> {
+        let request = GetSessionRequest {
+            record: record.to_owned(),
+            ..GetSessionRequest::default()
+        };
+        self.calls.get_session(request).await.map(drop)
+    }
+
+    /// The names that it sees.
+    pub(crate) async fn sees(&mut self) -> Vec<String> {
+        let records = self.calls.list_records(ListRecordsRequest {}).await;
+        let records = records.unwrap().into_inner().records;
+        records.into_iter().map(|record| record.name).collect()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The socket for jobs.
+pub(crate) fn sessions(installation: &Installation) -> PathBuf {
+    installation.path("run/sfvault.sock")
+}
+
+/// A systemd unit as the kernel sees it: a control group of the unified hierarchy, at the path that systemd would use.
+pub(crate) struct Unit {
+    root: tempfile::TempDir,
+    made: Vec<PathBuf>,
+    directory: PathBuf,
+}
+
+impl Unit {
+    /// Says why if there can be none.
+    pub(crate) fn make(path: &str) -> Option<Self> {
+        let root = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "cgroup2", "none"])
+            .arg(root.path())
+            .status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            eprintln!("SKIPPED: the unified cgroup hierarchy can't be mounted");
+            return None;
+        }
+        let mut unit = Self {
+            directory: root.path().join(path),
+            root,
+            made: Vec::new(),
+        };
+        let mut way = unit.root.path().to_owned();
+        for part in Path::new(path) {
+            way.push(part);
+            if fs::create_dir(&way).is_ok() {
+                unit.made.push(way.clone());
+            }
+        }
+        Some(unit)
+    }
+
+    /// Puts a process into it.
+    pub(crate) fn takes(&self, pid: u32) {
+        fs::write(self.directory.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+
+    /// A command whose process is in it from its start.
+    pub(crate) fn runs(&self, command: &Command) -> Command {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
+            .arg(self.directory.join("cgroup.procs"))
+            .arg(command.get_program())
+            .args(command.get_args());
+        shell
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        for directory in self.made.iter().rev() {
+            // Whoever was in it has been killed, and may take a moment to be gone.
+            for _ in 0..1000 {
+                if fs::remove_dir(directory).is_ok() {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+        }
+        let _ = Command::new("umount").arg(self.root.path()).status();
+    }
+}
+
+fn receive(word: &UnixStream) -> UnixStream {
+    let mut byte = [0];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let received = recvmsg(
+        word,
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut ancillary,
+        flags,
+    );
+    assert_eq!(received.unwrap().bytes, 1, "the peer could not connect");
+    ancillary
+        .drain()
+        .find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut passed) => passed.next(),
+            _ => None,
+        })
+        .expect("the peer passed no connection")
+        .into()
+}
