@@ -20,6 +20,7 @@ use crate::{
     salesforce::Login,
     store::{KdfCost, StoreError},
     vault::{Parts, Vault},
+    witness::Sight,
 };
 
 /// How long calls under way may take to end once the daemon is told to.
@@ -55,6 +56,8 @@ pub struct Setup {
     pub audit: AuditSettings,
     /// What was hardened, and what not.
     pub protections: Vec<Protection>,
+    /// How other processes are seen.
+    pub sight: Sight,
     pub activated: Activated,
 }
 
@@ -129,6 +132,7 @@ impl Daemon {
             warnings,
             audit,
             protections,
+            sight,
             activated,
         } = setup;
         paths.prepare(mode).map_err(StartError::Path)?;
@@ -138,6 +142,7 @@ impl Daemon {
             started_at: clock.now(),
             warnings,
             protections: protections.into(),
+            sight: sight.clone(),
             api_version: api_version.into(),
             audit: audit.clone(),
             paths: Arc::new(paths.clone()),
@@ -156,7 +161,7 @@ impl Daemon {
         let sockets = Sockets::bind(&paths.runtime, lock, activated, mode, admin_group)
             .map_err(StartError::Listen)?;
         let house = Arc::new(House::new(
-            Policy::new(mode, own_uid()),
+            Policy::new(mode, own_uid()).with_sight(sight),
             admin_group,
             room(),
         ));

@@ -81,6 +81,12 @@ impl Protection {
         }
     }
 
+    /// Whether it is one of Landlock's, under which other processes can't be looked at.
+    #[must_use]
+    pub fn is_landlock(&self) -> bool {
+        [files::NAME, ports::NAME].contains(&self.name)
+    }
+
     /// What to tell the operator unasked: that the system refused it.
     #[must_use]
     pub fn warning(&self) -> Option<&str> {

@@ -19,6 +19,7 @@ use sfvaultd::{
     policy::{Mode, gid_of},
     salesforce::{SalesforceLogin, environment::Environment},
     systemd,
+    witness::{self, Sight, Witness, testify},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -61,6 +62,9 @@ fn main() -> ExitCode {
         (Some(argument), None) if argument == "--version" || argument == "-V" => {
             print(concat!("sfvaultd ", env!("CARGO_PKG_VERSION"), "\n"))
         }
+        (Some(argument), None) if argument == witness::ARGUMENT && testify().is_ok() => {
+            ExitCode::SUCCESS
+        }
         (Some(_), _) => complain(
             "unexpected argument\nhint: sfvaultd takes none; see `sfvaultd --help`",
             2,
@@ -101,7 +105,10 @@ fn run() -> Result<(), String> {
     // opened behind them.
     paths.prepare(mode).map_err(|error| text(&error))?;
     let needs = Needs::of(&paths, &config.salesforce, &environment);
-    protections.extend(confine(config.hardening, &needs));
+    let witness = config.hardening.landlock.then(Witness::start);
+    let confined = confine(config.hardening, &needs);
+    let (sight, told) = Sight::of(witness, &confined);
+    protections.extend(confined.into_iter().chain(told));
     let refused = protections.iter().filter_map(Protection::warning);
     warnings.extend(refused.map(str::to_owned).chain(raised));
     for warning in &warnings {
@@ -126,6 +133,7 @@ fn run() -> Result<(), String> {
         warnings,
         audit: config.audit,
         protections,
+        sight,
         activated,
     };
     // One thread serves: a cached session costs microseconds, and what is slow (disk, key derivation) has threads of its

@@ -67,6 +67,7 @@ impl Inside {
             warnings: Vec::new(),
             audit: AuditSettings::default(),
             protections: Vec::new(),
+            sight: Default::default(),
             activated: Activated {
                 sessions: None,
                 admin: None,

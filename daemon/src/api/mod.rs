@@ -45,6 +45,7 @@ use crate::{
     paths::Paths,
     policy::Capture,
     vault::{LockState, Vault},
+    witness::Sight,
 };
 
 /// The longest request, in bytes: a name, a URL and two secrets fit many times over.
@@ -72,6 +73,8 @@ pub struct About {
     pub warnings: Vec<String>,
     /// What was hardened at start, and what not.
     pub protections: Arc<[Protection]>,
+    /// How other processes are seen.
+    pub sight: Sight,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
     pub audit: Audit,
@@ -82,7 +85,9 @@ impl About {
     /// All protections as they are now.
     fn protections(&self) -> impl Iterator<Item = Protection> {
         let at_start = self.protections.iter().cloned();
-        at_start.chain([locked::protection()])
+        at_start
+            .chain(self.sight.protection())
+            .chain([locked::protection()])
     }
 }
 

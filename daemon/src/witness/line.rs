@@ -1,0 +1,198 @@
+//! The daemon's end: one question at a time, and a bounded wait for its answer.
+
+use std::{
+    io::{self, ErrorKind},
+    os::{fd::OwnedFd, unix::process::CommandExt as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair},
+    process::Pid,
+};
+use tracing::warn;
+
+use super::{
+    ARGUMENT, NAME, Unseen,
+    frame::{Answer, LONGEST, Question},
+    look::Inode,
+};
+use crate::harden::{Protection, State};
+
+/// A process that looks at others for this one. It ends with this value, and with this process.
+#[derive(Debug)]
+pub struct Witness(Mutex<Line>);
+
+#[derive(Debug)]
+struct Line {
+    socket: OwnedFd,
+    child: Child,
+    /// Of the last question.
+    number: u32,
+    /// The answer to the last question was not waited for, and is still to come.
+    owes: bool,
+    lost: bool,
+}
+
+/// An answer takes microseconds. This is for a host that is out of breath; the daemon does nothing else meanwhile.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+/// It has to be loaded from the disk first.
+const PATIENCE_AT_START: Timespec = Timespec {
+    tv_sec: 10,
+    tv_nsec: 0,
+};
+const AT_ONCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+const WORKS: &str = "a process of its own, which has no secrets, tells what programs peers run";
+const LOST: &str = "the witness of sfvaultd has ended, who looked at programs; restart sfvaultd";
+const LATE: &str = "the witness of sfvaultd, who looks at programs, does not answer now";
+const CONSEQUENCE: &str = "the programs of peers are unknown, and rules with `--exe` let nobody in";
+
+impl Witness {
+    /// Starts one, and sees that it answers. It must be called before the process is confined.
+    ///
+    /// # Errors
+    /// If there can't be another process, or it does not answer.
+    pub fn start() -> io::Result<Self> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        // The very program that runs here, even if an update has just put another one in its place.
+        let child = Command::new("/proc/self/exe")
+            .arg0("sfvaultd")
+            .arg(ARGUMENT)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let pid = Pid::from_child(&child);
+        let mut line = Line {
+            socket: ours,
+            child,
+            number: 0,
+            owes: false,
+            lost: false,
+        };
+        // Of itself it can see all that there is.
+        let own = Inode::at(Path::new("/proc/self/exe"))?;
+        match line.ask(Question::Running(pid), &PATIENCE_AT_START) {
+            Ok(Answer::Running(running)) if running.file == own => Ok(Self(Mutex::new(line))),
+            Ok(_) => Err(io::Error::new(ErrorKind::InvalidData, "it answers wrongly")),
+            Err(problem) => Err(io::Error::other(problem.to_string())),
+        }
+    }
+
+    pub(super) fn ask(&self, question: Question<'_>) -> Result<Answer, Unseen> {
+        self.line().ask(question, &PATIENCE)
+    }
+
+    /// How it is now.
+    pub(super) fn protection(&self) -> Protection {
+        match self.line().look() {
+            Ok(()) => Protection::new(NAME, State::On, WORKS),
+            Err(why) => Protection::new(NAME, State::Failed, format!("{why}: {CONSEQUENCE}")),
+        }
+    }
+
+    fn line(&self) -> std::sync::MutexGuard<'_, Line> {
+        // What is there was whole before each question.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn ask(&mut self, question: Question<'_>, patience: &Timespec) -> Result<Answer, Unseen> {
+        // While it owes an answer nothing is asked, so that no answer is taken for another's; and nothing is waited for
+        // again.
+        self.look().map_err(Unseen::Witness)?;
+        self.number = self.number.wrapping_add(1);
+        let packet = question.encode(self.number);
+        if packet.len() > LONGEST {
+            return Err(Unseen::Kernel(Errno::NAMETOOLONG));
+        }
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        if send(&self.socket, &packet, flags).is_err() {
+            return Err(self.lose());
+        }
+        if !self.is_readable(patience) {
+            self.owes = true;
+            warn!("{LATE}: {CONSEQUENCE}");
+            return Err(Unseen::Witness(LATE));
+        }
+        let mut packet = [0; LONGEST];
+        let answer = self
+            .receive(&mut packet)
+            .ok()
+            .and_then(|length| Answer::decode(packet.get(..length)?));
+        match answer {
+            Some((number, answer)) if number == self.number => Ok(answer),
+            Some(_) | None => Err(self.lose()),
+        }
+    }
+
+    /// Whether it can be asked; an answer that comes late is thrown away.
+    fn look(&mut self) -> Result<(), &'static str> {
+        if !self.lost && self.is_readable(&AT_ONCE) {
+            let mut late = [0; LONGEST];
+            match self.receive(&mut late) {
+                Ok(length) if length > 0 && self.owes => self.owes = false,
+                Ok(_) | Err(_) => drop(self.lose()),
+            }
+        }
+        match (self.lost, self.owes) {
+            (true, _) => Err(LOST),
+            (false, true) => Err(LATE),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// Also if its other end is closed.
+    fn is_readable(&self, patience: &Timespec) -> bool {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        loop {
+            match poll(&mut fds, Some(patience)) {
+                Err(Errno::INTR) => {}
+                Ok(ready) => return ready > 0,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn receive(&self, packet: &mut [u8]) -> rustix::io::Result<usize> {
+        let (length, _) = recv(&self.socket, packet, RecvFlags::DONTWAIT)?;
+        Ok(length)
+    }
+
+    /// Another one can't be started: the process may start no program any more.
+    fn lose(&mut self) -> Unseen {
+        if !self.lost {
+            self.lost = true;
+            warn!("{LOST}: {CONSEQUENCE}");
+            let _ = self.child.kill();
+            let _ = self.child.try_wait();
+        }
+        Unseen::Witness(LOST)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
