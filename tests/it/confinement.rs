@@ -8,11 +8,11 @@ use sfvault_tests::{
     simulator::{Options, Simulator},
 };
 
-use crate::scene::Scene;
+use crate::{scene::Scene, witness::witness_of};
 
 const EPERM: &str = "1";
 const EACCES: &str = "13";
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "umask",
     "core-dumps",
     "tracing",
@@ -21,6 +21,7 @@ const NAMES: [&str; 9] = [
     "files",
     "connections",
     "system-calls",
+    "witness",
     "memory",
 ];
 
@@ -191,10 +192,18 @@ async fn on_a_kernel_without_them_the_daemon_works_and_says_so() {
     let protections = protections(&scene).await;
     for (name, state, reason) in &protections {
         let lacks = ["files", "connections", "system-calls"].contains(&name.as_str());
-        let expected = if lacks { "not available" } else { "on" };
+        let expected = match name.as_str() {
+            "witness" => "not available",
+            _ if lacks => "not available",
+            _ => "on",
+        };
         assert_eq!(state, expected, "{name}: {reason}");
         assert!(!lacks || reason.contains("kernel"), "{reason}");
     }
+    // It needs none, and sees for itself who its peers are.
+    assert_eq!(witness_of(scene.sfvault.pid().unwrap()), None);
+    let usage = scene.ok(&["usage", "prod", "--json"]).await;
+    assert!(usage.contains("/sfvault\""), "{usage}");
     // Nothing that an operator could mend.
     assert!(!scene.sfvault.daemon_log().contains("WARN"));
     scene.finish().await;
@@ -214,6 +223,7 @@ async fn an_operator_can_do_without_them() {
         ("files", "landlock"),
         ("connections", "landlock"),
         ("system-calls", "seccomp"),
+        ("witness", "landlock"),
     ] {
         let (_, state, reason) = protections.iter().find(|one| one.0 == name).unwrap();
         assert_eq!(state, "off", "{name}");
@@ -291,8 +301,11 @@ async fn a_debugger_of_the_same_user_cannot_attach() {
     open_to_all.kill().unwrap();
     open_to_all.wait().unwrap();
     if attached {
-        let (attached, problem) = attaches(sfvault.pid().unwrap());
-        assert!(!attached && problem.contains("EPERM"), "{problem}");
+        let daemon = sfvault.pid().unwrap();
+        for process in [Some(daemon), witness_of(daemon)].into_iter().flatten() {
+            let (attached, problem) = attaches(process);
+            assert!(!attached && problem.contains("EPERM"), "{problem}");
+        }
     } else {
         eprintln!("SKIPPED: nobody can trace anything here: {problem}");
     }
@@ -316,9 +329,9 @@ async fn confined(protection: &str) -> Option<(Simulator, Installation, Protecti
 }
 
 /// Name, state and reason of each.
-type Protections = Vec<(String, String, String)>;
+pub(crate) type Protections = Vec<(String, String, String)>;
 
-async fn protections(scene: &Scene) -> Protections {
+pub(crate) async fn protections(scene: &Scene) -> Protections {
     parse(&scene.ok(&["status", "--security", "--json"]).await)
 }
 
@@ -344,7 +357,7 @@ fn parse(json: &str) -> Protections {
         .collect()
 }
 
-fn state_of(protections: &Protections, name: &str) -> String {
+pub(crate) fn state_of(protections: &Protections, name: &str) -> String {
     let found = protections.iter().find(|one| one.0 == name);
     found.unwrap().1.clone()
 }

@@ -52,3 +52,4 @@ mod start;
 mod storage;
 mod upstream;
 mod watch;
+mod witness;

@@ -52,7 +52,8 @@ impl<'a> Question<'a> {
         let question = match kind {
             RUNNING => {
                 let pid = i32::from_le_bytes(rest.try_into().ok()?);
-                Self::Running(Pid::from_raw(pid).filter(|_| pid > 0)?)
+                // 0 and less mean others to many a call.
+                Self::Running((pid > 0).then(|| Pid::from_raw(pid)).flatten()?)
             }
             IS_SCRIPT => Self::IsScript(Path::new(OsStr::from_bytes(rest))),
             _ => return None,

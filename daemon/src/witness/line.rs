@@ -196,3 +196,110 @@ impl Drop for Line {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const SHORT: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 1_000_000,
+    };
+
+    /// A line whose other end the test holds.
+    fn pair() -> (Line, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let line = Line {
+            socket: ours,
+            child: Command::new("sleep").arg("1000").spawn().unwrap(),
+            number: 0,
+            owes: false,
+            lost: false,
+        };
+        (line, theirs)
+    }
+
+    fn pid() -> Question<'static> {
+        Question::Running(Pid::INIT)
+    }
+
+    fn hear(theirs: &OwnedFd) -> u32 {
+        let mut packet = [0; LONGEST];
+        let (length, _) = recv(theirs, &mut packet, RecvFlags::empty()).unwrap();
+        Question::decode(&packet[..length]).unwrap().0
+    }
+
+    fn say(theirs: &OwnedFd, answer: &Answer, number: u32) {
+        let packet = answer.encode(number);
+        send(theirs, &packet, SendFlags::empty()).unwrap();
+    }
+
+    #[test]
+    fn a_late_answer_is_not_taken_for_the_next_ones() {
+        let (mut line, theirs) = pair();
+        let late = Unseen::Witness(LATE);
+        assert_eq!(line.ask(pid(), &SHORT), Err(late));
+        let first = hear(&theirs);
+        // Until it has come, nothing more is asked.
+        assert_eq!(line.ask(pid(), &PATIENCE), Err(late));
+        assert_eq!(line.look(), Err(LATE));
+        let mut nothing = [0];
+        let more = recv(&theirs, &mut nothing, RecvFlags::DONTWAIT);
+        assert_eq!(more.err(), Some(Errno::AGAIN));
+
+        say(&theirs, &Answer::IsScript(true), first);
+        let witness = thread::spawn(move || {
+            let second = hear(&theirs);
+            say(&theirs, &Answer::Failed(Errno::ACCESS), second);
+            (second, theirs)
+        });
+        let answer = line.ask(pid(), &PATIENCE_AT_START);
+        assert_eq!(answer, Ok(Answer::Failed(Errno::ACCESS)));
+        assert_eq!(line.look(), Ok(()));
+        let (second, _theirs) = witness.join().unwrap();
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn who_answers_what_was_not_asked_or_nonsense_is_asked_no_more() {
+        for nonsense in [&b"x"[..], &Answer::IsScript(true).encode(7), &[0; LONGEST]] {
+            let (mut line, theirs) = pair();
+            let packet = nonsense.to_vec();
+            let witness = thread::spawn(move || {
+                hear(&theirs);
+                send(&theirs, &packet, SendFlags::empty()).unwrap();
+                theirs
+            });
+            let lost = Err(Unseen::Witness(LOST));
+            assert_eq!(line.ask(pid(), &PATIENCE_AT_START), lost);
+            let _theirs = witness.join().unwrap();
+            assert_eq!(line.ask(pid(), &PATIENCE_AT_START), lost);
+            assert_eq!(line.look(), Err(LOST));
+            assert!(!line.child.wait().unwrap().success(), "it was ended");
+        }
+    }
+
+    #[test]
+    fn who_speaks_unasked_or_is_gone_is_asked_no_more() {
+        let (mut line, theirs) = pair();
+        say(&theirs, &Answer::IsScript(true), 1);
+        assert_eq!(line.look(), Err(LOST));
+        let (mut gone, theirs) = pair();
+        drop(theirs);
+        let lost = Err(Unseen::Witness(LOST));
+        assert_eq!(gone.ask(pid(), &PATIENCE_AT_START), lost);
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_for_a_question_is_not_asked_for() {
+        let (mut line, _theirs) = pair();
+        let path = "x".repeat(LONGEST);
+        let asked = line.ask(Question::IsScript(Path::new(&path)), &PATIENCE);
+        assert_eq!(asked, Err(Unseen::Kernel(Errno::NAMETOOLONG)));
+        assert_eq!(line.look(), Ok(()));
+    }
+}

@@ -64,7 +64,14 @@ impl Sight {
     ) -> (Self, Option<Protection>) {
         let told = |state, reason: String| Some(Protection::new(NAME, state, reason));
         if let Some(state) = unlimited(confined) {
-            let reason = "none is needed: Landlock is off, so sfvaultd sees for itself what programs its peers run";
+            let reason = match state {
+                State::Off => {
+                    "`landlock = false` under `[hardening]` in config.toml; sfvaultd sees for itself what its peers run"
+                }
+                State::On | State::Failed | State::NotAvailable => {
+                    "without Landlock none is needed: sfvaultd sees for itself what its peers run"
+                }
+            };
             return (Self::Own, told(state, reason.to_owned()));
         }
         match witness {
