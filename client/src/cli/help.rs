@@ -74,7 +74,7 @@ JSON:
   `vault` is missing, locked or unlocked; `records` is as in `sfvault list`.
   With --peers: {\"peers\":[{\"uid\",\"pid\",\"unit\",\"socket\",\"connections\",\"calls\",\"waiting\",
   \"held_back\"}],\"room\",\"share\"}; `held_back` counts connections that found no seat or lost it.
-  --security: {\"protections\":[{\"name\",\"state\",\"reason\"}]}
+  With --security: {\"protections\":[{\"name\",\"state\",\"reason\"}]}
   `state` is on, off or \"not available\".
 ";
 

@@ -47,8 +47,8 @@ pub(super) struct Process {
     pid: Pid,
     fd: OwnedFd,
     groups: Seen<Arc<[u32]>>,
-    /// The file that it ran.
-    program: Option<Inode>,
+    /// The file that it ran, or why that is not known.
+    program: Result<Inode, &'static str>,
     sight: Sight,
 }
 
@@ -90,7 +90,7 @@ impl Process {
         let (pid, fd) = connected(stream, pid)?;
         let process = Self {
             groups: Seen::Unasked,
-            program: None,
+            program: Err(UNREAD),
             pid,
             fd,
             sight: sight.clone(),
@@ -119,16 +119,18 @@ impl Process {
     fn program(&self, programs: &BTreeSet<PathBuf>) -> Seen<Program> {
         let now = match self.sight.running(self.pid) {
             Ok(now) => now,
-            Err(Unseen::Witness(why)) => return Seen::Unknown(why),
-            Err(Unseen::Kernel(error)) => return Seen::Unknown(why(&error.into())),
+            Err(unseen) => return Seen::Unknown(reason(unseen)),
         };
         // Others are no identity, and looking for a file on a disk of the peer's choice could take for ever.
         let in_rule = programs.contains(&now.path);
-        Seen::Is(Program {
-            in_place: in_rule && Inode::at(&now.path).is_ok_and(|there| there == now.file),
-            since_connect: in_rule && self.program == Some(now.file),
-            path: now.path,
-        })
+        match self.program {
+            Err(why) if in_rule => Seen::Unknown(why),
+            before => Seen::Is(Program {
+                in_place: in_rule && Inode::at(&now.path).is_ok_and(|there| there == now.file),
+                since_connect: in_rule && before == Ok(now.file),
+                path: now.path,
+            }),
+        }
     }
 
     /// A pidfd can be read from once its process has ended.
@@ -229,8 +231,16 @@ fn groups(pid: Pid, connected_as: (u32, u32)) -> Seen<Arc<[u32]>> {
     }
 }
 
-fn running(pid: Pid, sight: &Sight) -> Option<Inode> {
-    sight.running(pid).ok().map(|running| running.file)
+fn running(pid: Pid, sight: &Sight) -> Result<Inode, &'static str> {
+    let running = sight.running(pid).map_err(reason)?;
+    Ok(running.file)
+}
+
+fn reason(unseen: Unseen) -> &'static str {
+    match unseen {
+        Unseen::Witness(why) => why,
+        Unseen::Kernel(error) => why(&error.into()),
+    }
 }
 
 fn read(pid: Pid, name: &str) -> Result<String, &'static str> {

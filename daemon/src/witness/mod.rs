@@ -64,13 +64,15 @@ impl Sight {
     ) -> (Self, Option<Protection>) {
         let told = |state, reason: String| Some(Protection::new(NAME, state, reason));
         if let Some(state) = unlimited(confined) {
-            let reason = match state {
-                State::Off => {
-                    "`landlock = false` under `[hardening]` in config.toml; sfvaultd sees for itself what its peers run"
-                }
-                State::On | State::Failed | State::NotAvailable => {
-                    "without Landlock none is needed: sfvaultd sees for itself what its peers run"
-                }
+            let (state, reason) = match state {
+                State::Off => (
+                    state,
+                    "`landlock = false` under `[hardening]` in config.toml: sfvaultd sees for itself what its peers run",
+                ),
+                State::On | State::Failed | State::NotAvailable => (
+                    State::NotAvailable,
+                    "none is needed without Landlock: sfvaultd sees for itself what its peers run",
+                ),
             };
             return (Self::Own, told(state, reason.to_owned()));
         }
@@ -151,4 +153,57 @@ fn unlimited(confined: &[Protection]) -> Option<State> {
     let mut states = states.map(|one| one.state);
     let first = states.next()?;
     (first != State::On && states.all(|state| state != State::On)).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn protection(name: &'static str, state: State) -> Protection {
+        Protection::new(name, state, "")
+    }
+
+    #[test]
+    fn a_process_that_landlock_limits_in_any_way_never_looks_itself() {
+        for (files, ports) in [
+            (State::On, State::NotAvailable),
+            (State::Failed, State::On),
+            (State::On, State::On),
+        ] {
+            let confined = [
+                protection("files", files),
+                protection("connections", ports),
+                protection("system-calls", State::On),
+            ];
+            for witness in [None, Some(Err(io::ErrorKind::OutOfMemory.into()))] {
+                let (sight, told) = Sight::of(witness, &confined);
+                let told = told.unwrap();
+                assert_eq!((told.name, told.state), (NAME, State::Failed));
+                assert!(told.warning().is_some());
+                let seen = sight.running(rustix::process::getpid());
+                assert_eq!(seen, Err(Unseen::Witness(NONE)));
+                assert!(sight.is_script(Path::new("/etc/passwd")).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_that_landlock_does_not_limit_looks_itself() {
+        for (state, expected) in [
+            (State::Off, State::Off),
+            (State::NotAvailable, State::NotAvailable),
+            (State::Failed, State::NotAvailable),
+        ] {
+            let confined = [
+                protection("files", state),
+                protection("connections", state),
+                protection("system-calls", State::On),
+            ];
+            let (sight, told) = Sight::of(None, &confined);
+            assert_eq!(told.unwrap().state, expected);
+            assert!(sight.protection().is_none());
+            let seen = sight.running(rustix::process::getpid()).unwrap();
+            assert_eq!(seen.path, std::env::current_exe().unwrap());
+        }
+    }
 }
