@@ -39,19 +39,15 @@ struct Line {
 }
 
 /// An answer takes microseconds. This is for a host that is out of breath; the daemon does nothing else meanwhile.
-const PATIENCE: Timespec = Timespec {
-    tv_sec: 1,
-    tv_nsec: 0,
-};
+const PATIENCE: Looks = Looks(20);
 /// It has to be loaded from the disk first.
-const PATIENCE_AT_START: Timespec = Timespec {
-    tv_sec: 10,
-    tv_nsec: 0,
-};
-const AT_ONCE: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 0,
-};
+const PATIENCE_AT_START: Looks = Looks(200);
+const AT_ONCE: Looks = Looks(0);
+
+/// How often to look for an answer, each time for a tenth of a second: a virtual machine that is stopped for longer costs
+/// one look only.
+#[derive(Debug, Clone, Copy)]
+struct Looks(u32);
 
 const WORKS: &str = "a process of its own, which has no secrets, tells what programs peers run";
 const LOST: &str = "the witness of sfvaultd has ended, who looked at programs; restart sfvaultd";
@@ -90,7 +86,7 @@ impl Witness {
         };
         // Of itself it can see all that there is.
         let own = Inode::at(Path::new("/proc/self/exe"))?;
-        match line.ask(Question::Running(pid), &PATIENCE_AT_START) {
+        match line.ask(Question::Running(pid), PATIENCE_AT_START) {
             Ok(Answer::Running(running)) if running.file == own => Ok(Self(Mutex::new(line))),
             Ok(_) => Err(io::Error::new(ErrorKind::InvalidData, "it answers wrongly")),
             Err(problem) => Err(io::Error::other(problem.to_string())),
@@ -98,7 +94,7 @@ impl Witness {
     }
 
     pub(super) fn ask(&self, question: Question<'_>) -> Result<Answer, Unseen> {
-        self.line().ask(question, &PATIENCE)
+        self.line().ask(question, PATIENCE)
     }
 
     /// How it is now.
@@ -116,7 +112,7 @@ impl Witness {
 }
 
 impl Line {
-    fn ask(&mut self, question: Question<'_>, patience: &Timespec) -> Result<Answer, Unseen> {
+    fn ask(&mut self, question: Question<'_>, patience: Looks) -> Result<Answer, Unseen> {
         // While it owes an answer nothing is asked, so that no answer is taken for another's; and nothing is waited for
         // again.
         self.look().map_err(Unseen::Witness)?;
@@ -147,7 +143,7 @@ impl Line {
 
     /// Whether it can be asked; an answer that comes late is thrown away.
     fn look(&mut self) -> Result<(), &'static str> {
-        if !self.lost && self.is_readable(&AT_ONCE) {
+        if !self.lost && self.is_readable(AT_ONCE) {
             let mut late = [0; LONGEST];
             match self.receive(&mut late) {
                 Ok(length) if length > 0 && self.owes => self.owes = false,
@@ -162,15 +158,14 @@ impl Line {
     }
 
     /// Also if its other end is closed.
-    fn is_readable(&self, patience: &Timespec) -> bool {
+    fn is_readable(&self, Looks(looks): Looks) -> bool {
+        let look = Timespec {
+            tv_sec: 0,
+            tv_nsec: if looks == 0 { 0 } else { 100_000_000 },
+        };
         let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
-        loop {
-            match poll(&mut fds, Some(patience)) {
-                Err(Errno::INTR) => {}
-                Ok(ready) => return ready > 0,
-                Err(_) => return false,
-            }
-        }
+        // A signal that comes in between costs a look.
+        (0..looks.max(1)).any(|_| matches!(poll(&mut fds, Some(&look)), Ok(1..)))
     }
 
     fn receive(&self, packet: &mut [u8]) -> rustix::io::Result<usize> {
@@ -203,10 +198,7 @@ mod tests {
 
     use super::*;
 
-    const SHORT: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 1_000_000,
-    };
+    const SHORT: Looks = Looks(1);
 
     /// A line whose other end the test holds.
     fn pair() -> (Line, OwnedFd) {
@@ -242,10 +234,10 @@ mod tests {
     fn a_late_answer_is_not_taken_for_the_next_ones() {
         let (mut line, theirs) = pair();
         let late = Unseen::Witness(LATE);
-        assert_eq!(line.ask(pid(), &SHORT), Err(late));
+        assert_eq!(line.ask(pid(), SHORT), Err(late));
         let first = hear(&theirs);
         // Until it has come, nothing more is asked.
-        assert_eq!(line.ask(pid(), &PATIENCE), Err(late));
+        assert_eq!(line.ask(pid(), PATIENCE), Err(late));
         assert_eq!(line.look(), Err(LATE));
         let mut nothing = [0];
         let more = recv(&theirs, &mut nothing, RecvFlags::DONTWAIT);
@@ -257,7 +249,7 @@ mod tests {
             say(&theirs, &Answer::Failed(Errno::ACCESS), second);
             (second, theirs)
         });
-        let answer = line.ask(pid(), &PATIENCE_AT_START);
+        let answer = line.ask(pid(), PATIENCE_AT_START);
         assert_eq!(answer, Ok(Answer::Failed(Errno::ACCESS)));
         assert_eq!(line.look(), Ok(()));
         let (second, _theirs) = witness.join().unwrap();
@@ -275,9 +267,9 @@ mod tests {
                 theirs
             });
             let lost = Err(Unseen::Witness(LOST));
-            assert_eq!(line.ask(pid(), &PATIENCE_AT_START), lost);
+            assert_eq!(line.ask(pid(), PATIENCE_AT_START), lost);
             let _theirs = witness.join().unwrap();
-            assert_eq!(line.ask(pid(), &PATIENCE_AT_START), lost);
+            assert_eq!(line.ask(pid(), PATIENCE_AT_START), lost);
             assert_eq!(line.look(), Err(LOST));
             assert!(!line.child.wait().unwrap().success(), "it was ended");
         }
@@ -291,14 +283,14 @@ mod tests {
         let (mut gone, theirs) = pair();
         drop(theirs);
         let lost = Err(Unseen::Witness(LOST));
-        assert_eq!(gone.ask(pid(), &PATIENCE_AT_START), lost);
+        assert_eq!(gone.ask(pid(), PATIENCE_AT_START), lost);
     }
 
     #[test]
     fn a_path_that_is_too_long_for_a_question_is_not_asked_for() {
         let (mut line, _theirs) = pair();
         let path = "x".repeat(LONGEST);
-        let asked = line.ask(Question::IsScript(Path::new(&path)), &PATIENCE);
+        let asked = line.ask(Question::IsScript(Path::new(&path)), PATIENCE);
         assert_eq!(asked, Err(Unseen::Kernel(Errno::NAMETOOLONG)));
         assert_eq!(line.look(), Ok(()));
     }
