@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use sfvault_proto::v1::{
-    AddRecordRequest, SoapLoginCredential, add_record_request::Credential,
-    records_client::RecordsClient, sessions_client::SessionsClient,
-};
-use sfvault_tests::simulator::{PASSWORD, SECURITY_TOKEN, USERNAME};
+use sfvault_proto::v1::sessions_client::SessionsClient;
+use sfvault_tests::simulator::USERNAME;
 use tonic::transport::Channel;
 
 use crate::{
@@ -26,7 +23,8 @@ const WINDOW: Duration = Duration::from_millis(300);
 pub(crate) async fn run() -> Result<(), Failed> {
     let few = Stage::with_records(1).await?;
     let many = Stage::with_records(1).await?;
-    fill(&many).await?;
+    let names = (1..RECORDS).map(|number| format!("record-{number}"));
+    many.add_all(USERNAME, names).await?;
     head("10,000 records and 1,000 open connections, half of them watching");
     let before = process::pss(many.pid);
     let idle = Crowd::gather(&many.socket(), CONNECTIONS / 2, Way::Idle).await?;
@@ -37,26 +35,6 @@ pub(crate) async fn run() -> Result<(), Failed> {
     drop((idle, watching));
     few.simulator.finish()?;
     many.simulator.finish()?;
-    Ok(())
-}
-
-/// Adds as many records as are missing.
-async fn fill(stage: &Stage) -> Result<(), Failed> {
-    let mut records = RecordsClient::new(channel(&stage.admin_socket()).await?);
-    for number in 1..RECORDS {
-        let secrets = SoapLoginCredential {
-            password: PASSWORD.to_owned(),
-            security_token: SECURITY_TOKEN.to_owned(),
-        };
-        let record = AddRecordRequest {
-            name: format!("record-{number}"),
-            username: USERNAME.to_owned(),
-            login_url: stage.simulator.login_url(),
-            credential: Some(Credential::SoapLogin(secrets)),
-            ..AddRecordRequest::default()
-        };
-        records.add_record(record).await?;
-    }
     Ok(())
 }
 

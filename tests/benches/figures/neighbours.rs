@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use tokio::{io::AsyncWriteExt as _, net::UnixStream, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::UnixStream,
+    time::{sleep, timeout},
+};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -21,6 +25,8 @@ const FEW_DESCRIPTORS: u64 = 64;
 const CROWD: usize = 100;
 /// How long a write may take to an agent that reads no more.
 const STUCK: Duration = Duration::from_secs(2);
+/// Between two attempts to connect.
+const STEP: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run() -> Result<(), Failed> {
     println!("\none bad client: what becomes of the others");
@@ -158,10 +164,13 @@ async fn crowd(agent: &Agent) -> Result<String, Failed> {
     };
     prlimit(pid, Resource::Nofile, few)?;
     let mut clients = Vec::new();
-    for _ in 0..CROWD {
-        // A full queue is one of the ways in which this may end.
-        if let Ok(client) = UnixStream::connect(&agent.socket).await {
-            clients.push(client);
+    let mut attempts = 0;
+    while clients.len() < CROWD && attempts < CROWD * 3 {
+        attempts += 1;
+        match UnixStream::connect(&agent.socket).await {
+            Ok(client) => clients.push(client),
+            // The queue is full, for now or for good, which is one of the ways in which this may end.
+            Err(_) => sleep(STEP).await,
         }
     }
     let meanwhile = agent.answers().await?;
