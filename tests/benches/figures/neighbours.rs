@@ -173,13 +173,19 @@ async fn crowd(agent: &Agent) -> Result<String, Failed> {
             Err(_) => sleep(STEP).await,
         }
     }
+    let inside = clients.len();
     let meanwhile = agent.answers().await?;
     drop(clients);
     let afterwards = process::lives(agent.pid) && agent.answers().await?;
-    Ok(match (process::lives(agent.pid), meanwhile, afterwards) {
-        (false, _, _) => "agent gone".to_owned(),
-        (true, true, true) => "ok".to_owned(),
-        (true, false, true) => "others wait; recovers".to_owned(),
-        (true, _, false) => "does not recover".to_owned(),
+    let end = match (process::lives(agent.pid), meanwhile, afterwards) {
+        (false, _, _) => "agent gone",
+        (true, true, true) => "ok",
+        (true, false, true) => "others wait; recovers",
+        (true, _, false) => "does not recover",
+    };
+    Ok(if inside < CROWD {
+        format!("{end}; {inside} of {CROWD} got in")
+    } else {
+        end.to_owned()
     })
 }
