@@ -65,5 +65,5 @@ pub use secret::{
 };
 pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
-pub use status::{DaemonStatus, VaultState};
+pub use status::{DaemonStatus, Protection, ProtectionState, VaultState};
 pub use watch::{News, Watch, WatchRequest, WatchState};
