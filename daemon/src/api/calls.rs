@@ -75,19 +75,17 @@ where
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let origin = request.extensions_mut().remove::<Origin>();
-        let peer = origin.as_ref().map(|origin| origin.peer.clone());
-        let Origin { peer, caller } = match admit(origin, &self.door) {
-            Ok(origin) => origin,
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let origin = request.extensions().get::<Origin>();
+        let caller = match admit(origin, &self.door) {
+            Ok(origin) => origin.caller.clone(),
             Err(status) => {
-                audited::turned_away(&self.door.audit, peer.as_ref());
+                let peer = origin.map(|origin| &origin.peer);
+                audited::turned_away(&self.door.audit, peer);
                 let refusal = status.into_http();
                 return Box::pin(async { Ok(refusal) });
             }
         };
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(caller.clone());
         let Some(call) = caller.seat.call() else {
             let refusal = throttled(&caller, Excess::Calls).into_http();
             return Box::pin(async { Ok(refusal) });
@@ -218,26 +216,29 @@ impl http_body::Body for Answer {
     type Error = Status;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.due = match &polled {
-            Poll::Pending | Poll::Ready(None | Some(Err(_))) => None,
-            Poll::Ready(Some(Ok(_))) => Some(self.caller.seat.owe()),
-        };
+        let answer = self.get_mut();
+        let polled = Pin::new(&mut answer.body).poll_frame(cx);
+        match &polled {
+            Poll::Pending | Poll::Ready(None | Some(Err(_))) => answer.due = None,
+            Poll::Ready(Some(Ok(_))) => match &mut answer.due {
+                Some(due) => due.follow(),
+                none => *none = Some(answer.caller.seat.owe()),
+            },
+        }
         // The one before has been taken.
-        self.kept = Kept::default();
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let Self { caller, kept, .. } = &mut *self;
-            if let Err(status) = kept.grow(caller, frame) {
-                let mut trailers = HeaderMap::new();
-                self.body = Body::empty();
-                return Poll::Ready(match status.add_header(&mut trailers) {
-                    Ok(()) => Some(Ok(Frame::trailers(trailers))),
-                    Err(status) => Some(Err(status)),
-                });
-            }
+        answer.kept = Kept::default();
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Err(status) = answer.kept.grow(&answer.caller, frame)
+        {
+            let mut trailers = HeaderMap::new();
+            answer.body = Body::empty();
+            return Poll::Ready(match status.add_header(&mut trailers) {
+                Ok(()) => Some(Ok(Frame::trailers(trailers))),
+                Err(status) => Some(Err(status)),
+            });
         }
         polled
     }
