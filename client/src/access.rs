@@ -1,6 +1,6 @@
 //! Who may use a record: rules, and what the daemon sees of a process.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 /// A user or group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,23 +92,33 @@ pub struct PeerIdentity {
 /// Who is connected, and who is held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peers {
-    /// By user and process.
+    /// By socket, user and unit.
     pub peers: Vec<PeerLoad>,
-    /// Connections that `sfvault.sock` has room for.
-    pub room: u32,
-    /// How many of them one process may have.
-    pub share: u32,
+    /// What there is for all on `sfvault.sock`.
+    pub limits: Vec<Limit>,
 }
 
-/// What one process, as it connected, has of the daemon.
+/// How much there is of something, and the most that one may have of it while nobody else has any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// `connections`, `calls`, `waiting` or `bytes`.
+    pub what: String,
+    pub room: u64,
+    pub user: u64,
+    pub unit: u64,
+    /// Where the processes of a unit are told apart.
+    pub process: Option<u64>,
+}
+
+/// What one systemd unit of a user, as it connected, has of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerLoad {
     /// Its user.
     pub uid: u32,
-    /// Its process id, if the daemon can see it.
-    pub pid: Option<i32>,
-    /// Its unit, as far as that can be told now.
+    /// The unit, unless it is in none or that can't be told.
     pub unit: Option<String>,
+    /// The process ids of those who are connected, as far as the daemon can see them.
+    pub pids: Vec<i32>,
     /// The socket, or `denied` if no rule speaks of it.
     pub socket: String,
     /// Its connections.
@@ -117,6 +127,25 @@ pub struct PeerLoad {
     pub calls: u32,
     /// Its calls that wait for a record to become usable.
     pub waiting: u32,
-    /// Its connections that were turned away or closed for want of seats.
-    pub held_back: u64,
+    /// Its calls since the daemon started, those that were held back included.
+    pub calls_total: u64,
+    /// Bytes of long requests and answers that are kept for it.
+    pub bytes: u64,
+    /// Logins that its calls caused since the daemon started.
+    pub logins: u64,
+    /// What it was held back from.
+    pub held_back: Vec<HeldBack>,
+}
+
+/// Something of which a unit or its user wanted more than its share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldBack {
+    /// As in [`Limit`], or `turns` or `logins`.
+    pub what: String,
+    /// How often, since the daemon started.
+    pub times: u64,
+    /// Whether it would be so now.
+    pub now: bool,
+    /// Until when, if that is known.
+    pub until: Option<SystemTime>,
 }

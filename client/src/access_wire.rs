@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use sfvault_proto::v1;
 
 use crate::{
-    Access, AccessChange, AccessRule, Error, Explanation, Id, PeerIdentity, PeerLoad, Peers,
-    RuleVerdict,
+    Access, AccessChange, AccessRule, Error, Explanation, HeldBack, Id, Limit, PeerIdentity,
+    PeerLoad, Peers, RuleVerdict,
 };
 
 pub(crate) fn rule_to_wire(rule: &AccessRule) -> Result<v1::AccessRule, Error> {
@@ -86,23 +86,38 @@ pub(crate) fn explanation(wire: v1::ExplainAccessResponse) -> Result<Explanation
 }
 
 pub(crate) fn peers(wire: v1::GetPeersResponse) -> Peers {
+    let limit = |limit: v1::Limit| Limit {
+        what: limit.what,
+        room: limit.room,
+        user: limit.user,
+        unit: limit.unit,
+        process: Some(limit.process).filter(|most| *most != 0),
+    };
     Peers {
-        room: wire.room,
-        share: wire.share,
-        peers: wire
-            .peers
-            .into_iter()
-            .map(|peer| PeerLoad {
-                uid: peer.uid,
-                pid: Some(peer.pid).filter(|pid| *pid != 0),
-                unit: filled(peer.unit),
-                socket: peer.socket,
-                connections: peer.connections,
-                calls: peer.calls,
-                waiting: peer.waiting,
-                held_back: peer.held_back,
-            })
-            .collect(),
+        peers: wire.peers.into_iter().map(peer).collect(),
+        limits: wire.limits.into_iter().map(limit).collect(),
+    }
+}
+
+fn peer(wire: v1::PeerLoad) -> PeerLoad {
+    let held_back = |held: v1::HeldBack| HeldBack {
+        what: held.what,
+        times: held.times,
+        now: held.now,
+        until: held.until.and_then(|until| until.try_into().ok()),
+    };
+    PeerLoad {
+        uid: wire.uid,
+        unit: filled(wire.unit),
+        pids: wire.pids,
+        socket: wire.socket,
+        connections: wire.connections,
+        calls: wire.calls,
+        waiting: wire.waiting,
+        calls_total: wire.calls_total,
+        bytes: wire.bytes,
+        logins: wire.logins,
+        held_back: wire.held_back.into_iter().map(held_back).collect(),
     }
 }
 

@@ -39,7 +39,8 @@ mod unsent;
 mod watch;
 
 pub use access::{
-    Access, AccessChange, AccessRule, Explanation, Id, PeerIdentity, PeerLoad, Peers, RuleVerdict,
+    Access, AccessChange, AccessRule, Explanation, HeldBack, Id, Limit, PeerIdentity, PeerLoad,
+    Peers, RuleVerdict,
 };
 pub use admin::{AdminClient, Checked, Locked, Stored, Unlocked};
 pub use audit::{

@@ -121,7 +121,9 @@ reasons! {
         LoginBudgetSpent = "LOGIN_BUDGET_SPENT",
         /// The session was refused, and Salesforce gives the same one again.
         SessionRefusedAgain = "SESSION_REFUSED_AGAIN",
-        /// This connection, this process or all together have too many calls open that wait or watch.
+        /// The caller's systemd unit or user has all that it may have, or has caused all the logins that it may cause.
+        Throttled = "THROTTLED",
+        /// This connection, process, unit or user has too many calls open that wait or watch.
         TooManyStreams = "TOO_MANY_STREAMS",
         /// The daemon is shutting down.
         ShuttingDown = "SHUTTING_DOWN",

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     environment::Environment, failure::Failure, record::RecordName, salesforce::HostRefused,
-    store::StoreError,
+    share::Party, store::StoreError,
 };
 
 /// Why a request failed.
@@ -77,6 +77,12 @@ pub enum Error {
     ShuttingDown,
     /// The vault file.
     Store(StoreError),
+    /// The peer's unit or user has all that it may have, others may have more.
+    Throttled {
+        party: Party,
+        excess: Excess,
+        retry_after: Duration,
+    },
     /// Too many calls are open that wait or watch.
     TooManyStreams,
     /// A login brought another refresh token, which could not be saved; until it is, no login is made.
@@ -103,6 +109,22 @@ pub enum Error {
     VaultMissing(PathBuf),
 }
 
+/// What somebody has too much of.
+#[derive(Debug, Clone)]
+pub enum Excess {
+    Bytes,
+    Calls,
+    /// Logins of the record's user.
+    Logins {
+        record: RecordName,
+    },
+    /// Logins that came of calling a session refused.
+    Reports {
+        record: RecordName,
+        most: usize,
+    },
+}
+
 impl Error {
     /// Whether somebody guessed, and wrongly.
     #[must_use]
@@ -117,7 +139,8 @@ impl Error {
             Self::LoginBudgetSpent { retry_after, .. }
             | Self::LoginFailed { retry_after, .. }
             | Self::LoginShareSpent { retry_after, .. }
-            | Self::SessionRefusedAgain { retry_after, .. } => Some(*retry_after),
+            | Self::SessionRefusedAgain { retry_after, .. }
+            | Self::Throttled { retry_after, .. } => Some(*retry_after),
             // Nothing but a change ends these, and a change wakes whoever waits.
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
@@ -196,6 +219,23 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::Throttled { party, excess, .. } => match excess {
+                Excess::Bytes => write!(
+                    f,
+                    "{party} is held back: too much of its requests and answers is under way"
+                ),
+                Excess::Calls => write!(f, "{party} is held back: it has too many calls under way"),
+                Excess::Logins { record } => write!(
+                    f,
+                    "{party} is held back: it has caused all the logins of the user of `{record}` in an hour that others \
+                     leave to it"
+                ),
+                Excess::Reports { record, most } => write!(
+                    f,
+                    "{party} is held back: it has called the session of `{record}` refused, and {most} logins in 5 minutes \
+                     came of that"
+                ),
+            },
             Self::TooManyStreams => f.write_str("too many calls are open that wait or watch"),
             Self::TokenUnsaved { record, problem } => write!(
                 f,

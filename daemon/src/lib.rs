@@ -33,6 +33,7 @@ pub mod salesforce;
 pub mod seats;
 pub mod secret;
 pub mod session;
+pub mod share;
 pub mod store;
 pub mod systemd;
 pub mod vault;

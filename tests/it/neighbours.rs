@@ -3,6 +3,7 @@
 
 mod bytes;
 mod health;
+mod shares;
 pub(crate) mod wire;
 
 use std::{env, fs, path::PathBuf, thread, time::Duration};

@@ -87,6 +87,7 @@ impl Exit {
             | Reason::ClockSkew
             | Reason::LoginBudgetSpent
             | Reason::SessionRefusedAgain
+            | Reason::Throttled
             | Reason::TooManyStreams
             | Reason::ShuttingDown
             | Reason::Disconnected

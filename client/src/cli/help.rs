@@ -72,8 +72,11 @@ JSON:
   {\"running\":true,\"version\",\"pid\",\"started_at\",\"vault\",\"vault_path\",\"records\",\"warnings\"}
   {\"running\":false,\"vault\",\"vault_path\"}
   `vault` is missing, locked or unlocked; `records` is as in `sfvault list`.
-  With --peers: {\"peers\":[{\"uid\",\"pid\",\"unit\",\"socket\",\"connections\",\"calls\",\"waiting\",
-  \"held_back\"}],\"room\",\"share\"}; `held_back` counts connections that found no seat or lost it.
+  With --peers: {\"peers\":[{\"uid\",\"unit\",\"socket\",\"pids\",\"connections\",\"calls\",\"waiting\",
+  \"bytes\",\"calls_total\",\"logins\",\"held_back\":[{\"what\",\"times\",\"now\",\"until\"}]}],
+  \"limits\":{\"connections\":{\"room\",\"user\",\"unit\",\"process\"},\"calls\",\"waiting\",\"bytes\"}}.
+  `what` is one of the limits, `turns` (its calls came faster than its part of the time,
+  while others were connected) or `logins`.
   With --security: {\"protections\":[{\"name\",\"state\",\"reason\"}]}
   `state` is on, off or \"not available\".
 ";

@@ -115,6 +115,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             "sfvaultd waits, so that Salesforce does not lock the user; the daemon's log tells what failed; if the cause is mended, \
              `sfvault check {name} --release`"
         ),
+        Reason::Throttled => "`sfvault status --peers` tells what is held back until when; find the job of this unit that asks so often".to_owned(),
         Reason::TooManyStreams => "end jobs that wait or watch, or let one of them share what it hears".to_owned(),
         Reason::SessionRefusedAgain => "the session lives and yet is refused: see IP and session policies under \
             Setup > Security > Session Settings, and the instance URL that the job calls"

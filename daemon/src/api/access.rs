@@ -4,17 +4,11 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use sfvault_proto::v1;
 
-use super::{
-    convert::{self, invalid},
-    door::House,
-};
+use super::convert::{self, invalid};
 use crate::{
     access::{Draft, Id, Rule, Unit},
     error::Error,
-    policy::{
-        Identity, Mode, Policy, Seen, Verdict, check_program, explain as look_at, unit_of, verdict,
-    },
-    seats::Seats,
+    policy::{Identity, Mode, Policy, Seen, Verdict, check_program, explain as look_at, verdict},
     vault::Vault,
 };
 
@@ -98,41 +92,6 @@ pub(super) fn explain(
         rules: verdicts.collect(),
         peer: Some(identity(&peer)),
     })
-}
-
-/// Who is connected to either socket, and who was held back.
-pub(super) fn peers(house: &House) -> v1::GetPeersResponse {
-    let of = |socket: &'static str, seats: &Seats| {
-        seats
-            .loads()
-            .into_iter()
-            .map(move |(sitter, load)| v1::PeerLoad {
-                uid: sitter.uid,
-                pid: sitter.pid.unwrap_or(0),
-                unit: sitter
-                    .pid
-                    .and_then(unit_of)
-                    .map_or_else(String::new, |unit| unit.to_string()),
-                socket: socket.to_owned(),
-                connections: small(load.connections),
-                calls: small(load.calls),
-                waiting: small(load.waiting),
-                held_back: load.held_back,
-            })
-    };
-    let (room, share) = house.sessions.room();
-    v1::GetPeersResponse {
-        peers: of("sfvault.sock", &house.sessions)
-            .chain(of("admin.sock", &house.admin))
-            .chain(of("denied", &house.strangers))
-            .collect(),
-        room: small(room),
-        share: small(share),
-    }
-}
-
-fn small(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// What an operator should know about a rule that is accepted.

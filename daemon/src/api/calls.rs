@@ -6,10 +6,11 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
@@ -21,12 +22,17 @@ use super::{
     status,
 };
 use crate::{
-    error::Error,
-    seats::{Call, Caller, Due},
+    error::{Error, Excess},
+    seats::{Call, Caller, Due, Held},
 };
 
 /// Its requests are a stream that the client may keep open for as long as it likes.
 const STREAMED: &str = "/grpc.reflection.";
+
+/// Longer requests and answers are counted; that of these there are not too many is held by the number of calls.
+const SMALL: usize = 4 << 10;
+/// By then calls that are under way have ended, unless they wait.
+const SOON: Duration = Duration::from_secs(1);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -80,7 +86,10 @@ where
                 return Box::pin(async { Ok(refusal) });
             }
         };
-        let call = caller.seat.call();
+        let Some(call) = caller.seat.call() else {
+            let refusal = throttled(&caller, Excess::Calls).into_http();
+            return Box::pin(async { Ok(refusal) });
+        };
         let request = if request.uri().path().starts_with(STREAMED) {
             request
         } else {
@@ -90,6 +99,7 @@ where
                     body,
                     caller,
                     due: None,
+                    kept: Kept::default(),
                 })
             })
         };
@@ -103,11 +113,20 @@ where
                     body: Body::new(body),
                     due: Some(caller.seat.owe()),
                     caller,
+                    kept: Kept::default(),
                     _call: call,
                 })
             }))
         })
     }
+}
+
+fn throttled(caller: &Caller, excess: Excess) -> Status {
+    status::from_error(&Error::Throttled {
+        party: caller.seat.account().party().clone(),
+        excess,
+        retry_after: SOON,
+    })
 }
 
 /// `None` if the work panicked: the caller shall hear of a defect, not of a stream that was reset.
@@ -126,6 +145,28 @@ struct Asked {
     body: Body,
     caller: Caller,
     due: Option<Due>,
+    kept: Kept,
+}
+
+/// The bytes of a request that are here, or of the part of an answer that is not taken.
+#[derive(Default)]
+struct Kept {
+    bytes: usize,
+    held: Vec<Held>,
+}
+
+impl Kept {
+    /// More of them came; fails if the peer may not have so many kept.
+    fn grow(&mut self, caller: &Caller, frame: &Frame<Bytes>) -> Result<(), Status> {
+        let more = frame.data_ref().map_or(0, Bytes::len);
+        self.bytes = self.bytes.saturating_add(more);
+        if self.bytes > SMALL {
+            let held = caller.seat.hold(more);
+            self.held
+                .push(held.ok_or_else(|| throttled(caller, Excess::Bytes))?);
+        }
+        Ok(())
+    }
 }
 
 impl http_body::Body for Asked {
@@ -139,7 +180,13 @@ impl http_body::Body for Asked {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Pending if self.due.is_none() => self.due = Some(self.caller.seat.owe()),
-            Poll::Pending | Poll::Ready(Some(Ok(_))) => {}
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(frame))) => {
+                let Self { caller, kept, .. } = &mut *self;
+                if let Err(status) = kept.grow(caller, frame) {
+                    return Poll::Ready(Some(Err(status)));
+                }
+            }
             Poll::Ready(None | Some(Err(_))) => self.due = None,
         }
         polled
@@ -160,6 +207,7 @@ struct Answer {
     body: Body,
     caller: Caller,
     due: Option<Due>,
+    kept: Kept,
     _call: Call,
 }
 
@@ -180,6 +228,18 @@ impl http_body::Body for Answer {
                 none => *none = Some(answer.caller.seat.owe()),
             },
         }
+        // The one before has been taken.
+        answer.kept = Kept::default();
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Err(status) = answer.kept.grow(&answer.caller, frame)
+        {
+            let mut trailers = HeaderMap::new();
+            answer.body = Body::empty();
+            return Poll::Ready(match status.add_header(&mut trailers) {
+                Ok(()) => Some(Ok(Frame::trailers(trailers))),
+                Err(status) => Some(Err(status)),
+            });
+        }
         polled
     }
 
@@ -191,3 +251,6 @@ impl http_body::Body for Answer {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, House, access, audited, convert, peer::Origin, status};
+use super::{About, House, audited, convert, peer::Origin, peers, status};
 use crate::{
     attempts::Attempts,
     audit::{event::Action, who::Who},
@@ -157,7 +157,7 @@ impl Control for Service {
         request: Request<GetPeersRequest>,
     ) -> Result<Response<GetPeersResponse>, Status> {
         let who = audited::who(&request);
-        let peers = Ok(access::peers(&self.house));
+        let peers = Ok(peers::peers(&self.house, self.vault.now()));
         audited::told(&self.about.audit, Action::PEERS, who, None, peers)
     }
 }

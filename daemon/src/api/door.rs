@@ -25,12 +25,13 @@ impl House {
     /// The seats are empty.
     #[must_use]
     pub fn new(policy: Policy, admin_group: Option<u32>, room: Room) -> Self {
+        let sessions = Seats::new(room.sessions);
         Self {
             policy,
             admin_group,
-            sessions: Seats::new(room.sessions),
-            admin: Seats::new(room.admin),
-            strangers: Seats::new(room.strangers),
+            admin: sessions.beside(room.admin),
+            strangers: sessions.beside(room.strangers),
+            sessions,
         }
     }
 }

@@ -16,6 +16,7 @@ mod convert;
 mod doctor;
 mod door;
 pub mod peer;
+mod peers;
 mod records;
 mod sessions;
 mod status;

@@ -21,6 +21,7 @@ use crate::{
     error::Error,
     policy::{Asker, Traits},
     seats::{Caller, Seat, SeatedStream, Sitter},
+    share::Party,
 };
 
 /// What a client reads for which there is no seat: SETTINGS, then GOAWAY with the code ENHANCE_YOUR_CALM, which
@@ -77,8 +78,14 @@ impl Connection {
     pub(super) fn new(stream: UnixStream, door: &Door) -> io::Result<Self> {
         let sight = door.house.policy.sight();
         let mut peer = Peer::of(&stream, sight, |uid| door.capture(uid))?;
-        let sitter = Sitter {
+        // Before there is a seat, for the unit is what seats are divided by.
+        peer.get_acquainted(&stream, sight);
+        let party = Party {
             uid: peer.uid,
+            unit: peer.traits().unit.clone(),
+        };
+        let sitter = Sitter {
+            party,
             pid: peer.pid,
         };
         let Ok(taking) = door.seats(&peer).take(sitter) else {
@@ -87,8 +94,6 @@ impl Connection {
             debug!(pid = peer.pid, "a connection was turned away");
             return Err(io::ErrorKind::ResourceBusy.into());
         };
-        // Who got no seat is not looked at.
-        peer.get_acquainted(&stream, sight);
         let caller = taking.caller();
         Ok(Self {
             stream: SeatedStream::new(stream, taking),

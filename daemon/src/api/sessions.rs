@@ -44,6 +44,9 @@ impl Service {
         request: &GetSessionRequest,
     ) -> Result<Arc<Session>, Error> {
         let mut wanted = convert::session_request(request)?;
+        wanted.cause = caller
+            .as_ref()
+            .map(|caller| Arc::clone(caller.seat.account()));
         // Held until the answer. Who finds too many waiting already is told at once what he would have waited for.
         let waiting = caller
             .filter(|_| !wanted.wait.is_zero())

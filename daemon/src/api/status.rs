@@ -75,6 +75,7 @@ fn reason(error: &Error) -> Reason {
         Error::SessionRefusedAgain { .. } => Reason::SessionRefusedAgain,
         Error::ShuttingDown => Reason::ShuttingDown,
         Error::Store(error) | Error::TokenUnsaved { problem: error, .. } => store_reason(error),
+        Error::Throttled { .. } => Reason::Throttled,
         Error::TooManyStreams => Reason::TooManyStreams,
         Error::UnexpectedEnvironment { .. } | Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,
@@ -130,9 +131,10 @@ fn code(reason: Reason) -> Code {
         | Reason::VaultLocked
         | Reason::VaultMissing
         | Reason::WrongHost => Code::FailedPrecondition,
-        Reason::LoginBudgetSpent | Reason::RateLimited | Reason::TooManyStreams => {
-            Code::ResourceExhausted
-        }
+        Reason::LoginBudgetSpent
+        | Reason::RateLimited
+        | Reason::Throttled
+        | Reason::TooManyStreams => Code::ResourceExhausted,
         Reason::ClockSkew
         | Reason::LoginUnanswered
         | Reason::RestrictedHours

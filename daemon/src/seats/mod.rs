@@ -1,16 +1,19 @@
-//! Who may be connected, and who has to go when all seats are taken.
+//! Who may be connected, and who has to go when there are too many.
 //!
 //! A silent connection costs nobody anything until somebody else needs its seat. So there is no timer for idle
-//! connections: when the seats are taken, the connection that has gone longest without a call loses its own, and
-//! first among those of the process that has the most. Only when calls are under way on all of them is the newcomer turned
-//! away. The process is the one that connected; its pid serves fairness alone, never permission.
+//! connections: who has less than his share and finds no seat gets that of the connection that has gone longest without a
+//! call, among those of whoever has the most; who has his share gives up one of his own. Only when calls are under way on
+//! all of these is the newcomer turned away. The process is the one that connected; its pid serves fairness alone, never
+//! permission.
 
 mod frames;
+mod parties;
 mod seat;
 mod stream;
+mod victim;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,63 +21,59 @@ use std::{
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use self::{parties::Parties, victim::longest_idle};
 pub use self::{
-    seat::{Call, Due, PATIENCE, QUIET, Seat, Waiting},
+    seat::{Call, Due, Held, PATIENCE, QUIET, Seat, Waiting},
     stream::SeatedStream,
 };
+use crate::share::{Account, Good, Level, Party, Pool};
 
 /// Calls of one connection that may wait (`wait` in the request): half of its streams, so that a connection full of
 /// waiters still has some for calls that are answered at once.
 pub const WAITING_PER_CONNECTION: usize = 128;
-/// Calls of one process that may wait.
-pub const WAITING_PER_PROCESS: usize = 1024;
 /// Calls that may wait in all: some megabytes.
 pub const WAITING_IN_ALL: usize = 4096;
+/// Calls that may be under way in all: about 100 MB, should somebody fill them.
+pub const CALLS_IN_ALL: usize = 8192;
+/// Bytes of long requests and answers that may be under way in all.
+pub const BYTES_IN_ALL: usize = 64 << 20;
 /// A crowd in front of the door is worth one line in the log, now and then.
 const LINE_EVERY: Duration = Duration::from_mins(1);
 
 /// A process as the kernel named it when it connected; `None` if it did not.
 pub type Pid = Option<i32>;
 
-/// Who sits there, for people; the pid alone counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Who sits there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sitter {
-    pub uid: u32,
+    pub party: Party,
     pub pid: Pid,
 }
 
-/// What one process has of the seats.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What one unit has of the seats.
+#[derive(Debug, Clone)]
 pub struct Load {
-    pub connections: usize,
-    /// Under way, those that wait included.
-    pub calls: usize,
-    pub waiting: usize,
-    /// Connections turned away or closed for want of seats.
-    pub held_back: u64,
+    pub account: Arc<Account>,
+    /// Those that are connected.
+    pub pids: Vec<i32>,
 }
-
-/// Processes that were held back and are remembered.
-const REMEMBERED: usize = 64;
 
 /// The seats of one socket.
 #[derive(Debug)]
 pub struct Seats {
-    room: usize,
-    /// How many one process may have.
-    share: usize,
+    pool: Arc<Pool>,
     taken: Mutex<Taken>,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
     seats: BTreeMap<u64, Arc<Seat>>,
-    held_back: BTreeMap<Sitter, u64>,
+    parties: Parties,
     next: u64,
     told: Option<Instant>,
 }
 
-/// All seats that the process may have are taken, and calls are under way on each.
+/// There is no seat that the process may have, and calls are under way on all that it could get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
@@ -87,12 +86,20 @@ pub struct Taking {
 }
 
 impl Seats {
-    /// `room` seats, of which one process may have half.
+    /// So many seats; how they are divided is in [`crate::share`].
     #[must_use]
     pub fn new(room: usize) -> Arc<Self> {
         Arc::new(Self {
-            room,
-            share: room.div_ceil(2),
+            pool: Pool::new(room, CALLS_IN_ALL, WAITING_IN_ALL, BYTES_IN_ALL),
+            taken: Mutex::default(),
+        })
+    }
+
+    /// The seats of another socket of the same daemon.
+    #[must_use]
+    pub fn beside(&self, room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            pool: self.pool.beside(room),
             taken: Mutex::default(),
         })
     }
@@ -102,33 +109,31 @@ impl Seats {
     /// # Errors
     /// If no seat is free and none can be freed.
     pub fn take(self: &Arc<Self>, sitter: Sitter) -> Result<Taking, Full> {
-        let pid = sitter.pid;
         let mut taken = self.lock();
         let now = Instant::now();
-        let own = taken
-            .seats
-            .values()
-            .filter(|seat| seat.sitter.pid == pid)
-            .count();
-        if own >= self.share || taken.seats.len() >= self.room {
-            let within = (own >= self.share).then_some(pid);
-            let Some(victim) = taken.longest_idle(within) else {
-                taken.hold_back(sitter);
-                taken.tell(now, own);
+        let account = taken.parties.account(&sitter.party, &self.pool);
+        let own = taken.of_process(&sitter).count();
+        let fits = Level::Process.fits(own, self.pool.left(Good::Connections))
+            && account.may_have(Good::Connections);
+        if !fits {
+            let Some(victim) = longest_idle(&taken.seats, &sitter) else {
+                account.hold_back(Good::Connections);
+                taken.tell(now, &sitter.party);
                 return Err(Full);
             };
-            if let Some(seat) = taken.seats.remove(&victim) {
+            if let Some(seat) = taken.leave(victim) {
                 debug!(
                     pid = seat.sitter.pid,
                     "an idle connection makes way for a new one"
                 );
-                taken.hold_back(seat.sitter);
+                seat.account.hold_back(Good::Connections);
                 seat.evict();
             }
         }
         let number = taken.next;
         taken.next = number.wrapping_add(1);
-        let seat = Seat::new(sitter, now);
+        account.add(Good::Connections, 1);
+        let seat = Seat::new(sitter, account, now);
         taken.seats.insert(number, Arc::clone(&seat));
         Ok(Taking {
             seats: Arc::clone(self),
@@ -145,51 +150,52 @@ impl Seats {
         }
     }
 
-    /// Lets a call wait, unless too many of its connection, its process, or of all wait already.
+    /// Lets a call wait, unless too many of its connection, its process, its unit or its user wait already.
     #[must_use]
     pub fn wait(&self, seat: &Arc<Seat>) -> Option<Waiting> {
-        let taken = self.lock();
-        let (mut of_process, mut in_all) = (0, 0);
-        for other in taken.seats.values() {
-            let waiting = other.waiting();
-            in_all += waiting;
-            if other.sitter.pid == seat.sitter.pid {
-                of_process += waiting;
-            }
+        let of_process: usize = self
+            .lock()
+            .of_process(&seat.sitter)
+            .map(|other| other.waiting())
+            .sum();
+        if seat.waiting() < WAITING_PER_CONNECTION
+            && Level::Process.fits(of_process, self.pool.left(Good::Waiting))
+        {
+            return seat.wait();
         }
-        let room = seat.waiting() < WAITING_PER_CONNECTION
-            && of_process < WAITING_PER_PROCESS
-            && in_all < WAITING_IN_ALL;
-        room.then(|| seat.wait())
+        seat.account.hold_back(Good::Waiting);
+        None
     }
 
-    /// How many seats there are, and how many one process may have.
+    /// What there is for all.
     #[must_use]
-    pub fn room(&self) -> (usize, usize) {
-        (self.room, self.share)
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
-    /// Who has what.
+    /// Who has what, and who was told lately that he may have no more.
     #[must_use]
-    pub fn loads(&self) -> BTreeMap<Sitter, Load> {
+    pub fn loads(&self) -> Vec<Load> {
         let taken = self.lock();
-        let mut loads: BTreeMap<Sitter, Load> = BTreeMap::new();
+        let mut pids: BTreeMap<&Party, Vec<i32>> = BTreeMap::new();
         for seat in taken.seats.values() {
-            let load = loads.entry(seat.sitter).or_default();
-            load.connections += 1;
-            load.calls += seat.calls();
-            load.waiting += seat.waiting();
+            let pids = pids.entry(&seat.sitter.party).or_default();
+            pids.extend(seat.sitter.pid.filter(|pid| !pids.contains(pid)));
         }
-        for (sitter, times) in &taken.held_back {
-            loads.entry(*sitter).or_default().held_back = *times;
-        }
-        loads
+        taken
+            .parties
+            .accounts()
+            .map(|account| Load {
+                account: Arc::clone(account),
+                pids: pids.remove(account.party()).unwrap_or_default(),
+            })
+            .collect()
     }
 
     /// Closes the connections of these users that have no call under way; their clients connect again.
     pub fn close_idle(&self, is_meant: impl Fn(u32) -> bool) {
         for seat in self.lock().seats.values() {
-            if seat.idle_since().is_some() && is_meant(seat.sitter.uid) {
+            if seat.idle_since().is_some() && is_meant(seat.sitter.party.uid) {
                 seat.evict();
             }
         }
@@ -201,47 +207,25 @@ impl Seats {
 }
 
 impl Taken {
-    /// The seat that has been idle longest, of this process or else of the one with the most seats that has an idle one.
-    fn longest_idle(&self, within: Option<Pid>) -> Option<u64> {
-        let mut processes: HashMap<Pid, (usize, Option<(Instant, u64)>)> = HashMap::new();
-        for (number, seat) in &self.seats {
-            if within.is_some_and(|pid| pid != seat.sitter.pid) {
-                continue;
-            }
-            let (size, oldest) = processes.entry(seat.sitter.pid).or_default();
-            *size += 1;
-            if let Some(since) = seat.idle_since() {
-                let candidate = (since, *number);
-                *oldest = Some(oldest.map_or(candidate, |oldest| oldest.min(candidate)));
-            }
-        }
-        processes
-            .into_values()
-            .filter_map(|(size, oldest)| oldest.map(|(since, number)| (size, since, number)))
-            .max_by(|(size, since, _), (other_size, other_since, _)| {
-                size.cmp(other_size).then(other_since.cmp(since))
-            })
-            .map(|(_, _, number)| number)
+    fn of_process(&self, sitter: &Sitter) -> impl Iterator<Item = &Arc<Seat>> {
+        self.seats
+            .values()
+            .filter(move |seat| seat.sitter == *sitter)
     }
 
-    fn hold_back(&mut self, sitter: Sitter) {
-        if self.held_back.len() >= REMEMBERED && !self.held_back.contains_key(&sitter) {
-            // Whoever was held back least matters least.
-            let least = self.held_back.iter().min_by_key(|(_, times)| **times);
-            if let Some(sitter) = least.map(|(sitter, _)| *sitter) {
-                self.held_back.remove(&sitter);
-            }
-        }
-        let times = self.held_back.entry(sitter).or_default();
-        *times = times.saturating_add(1);
+    /// Frees a seat, if that was not done already.
+    fn leave(&mut self, number: u64) -> Option<Arc<Seat>> {
+        let seat = self.seats.remove(&number)?;
+        seat.account.give_back(Good::Connections, 1);
+        Some(seat)
     }
 
-    fn tell(&mut self, now: Instant, own: usize) {
+    fn tell(&mut self, now: Instant, party: &Party) {
         if self.told.is_none_or(|told| now - told >= LINE_EVERY) {
             self.told = Some(now);
             warn!(
                 connections = self.seats.len(),
-                of_this_process = own,
+                of = %party,
                 "a connection was turned away: calls are under way on all there may be"
             );
         }
@@ -261,7 +245,7 @@ impl Taking {
 
 impl Drop for Taking {
     fn drop(&mut self) {
-        self.seats.lock().seats.remove(&self.number);
+        self.seats.lock().leave(self.number);
         self.seat.say_farewell();
     }
 }

@@ -10,6 +10,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use super::Sitter;
+use crate::share::{Account, Good};
 
 /// How long a peer may take to finish a frame or a request that it began, or to take an answer. On a local socket these
 /// are microseconds; the rest is for a machine that swaps.
@@ -22,6 +23,7 @@ pub const QUIET: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Seat {
     pub(super) sitter: Sitter,
+    pub(super) account: Arc<Account>,
     farewell: Notify,
     state: Mutex<State>,
 }
@@ -31,6 +33,10 @@ struct State {
     idle_since: Instant,
     calls: usize,
     waiting: usize,
+    /// At its last turn, there was more to read than a turn is long.
+    presses: bool,
+    /// It presses, or a call is under way; the account knows.
+    in_use: bool,
     /// What the peer owes, by number, and since when; the first is the oldest.
     dues: VecDeque<(u64, Instant)>,
     next_due: u64,
@@ -71,6 +77,13 @@ pub struct Call(Arc<Seat>);
 #[derive(Debug)]
 pub struct Waiting(Arc<Seat>);
 
+/// Bytes that are kept for a peer, a few at a time or all of a long message.
+#[derive(Debug)]
+pub struct Held {
+    seat: Arc<Seat>,
+    bytes: usize,
+}
+
 /// Something that the peer has to do within [`PATIENCE`].
 #[derive(Debug)]
 pub struct Due {
@@ -79,14 +92,17 @@ pub struct Due {
 }
 
 impl Seat {
-    pub(super) fn new(sitter: Sitter, now: Instant) -> Arc<Self> {
+    pub(super) fn new(sitter: Sitter, account: Arc<Account>, now: Instant) -> Arc<Self> {
         Arc::new(Self {
             sitter,
+            account,
             farewell: Notify::new(),
             state: Mutex::new(State {
                 idle_since: now,
                 calls: 0,
                 waiting: 0,
+                presses: false,
+                in_use: false,
                 dues: VecDeque::new(),
                 next_due: 0,
                 leaving: Leaving::No,
@@ -96,11 +112,40 @@ impl Seat {
         })
     }
 
-    /// A call begins.
+    /// A call begins, unless too many of its unit or user are under way.
     #[must_use]
-    pub fn call(self: &Arc<Self>) -> Call {
-        self.lock().calls += 1;
-        Call(Arc::clone(self))
+    pub fn call(self: &Arc<Self>) -> Option<Call> {
+        self.account.count_call();
+        if !self.account.take(Good::Calls, 1) {
+            return None;
+        }
+        let mut state = self.lock();
+        state.calls += 1;
+        self.tell_use(&mut state);
+        drop(state);
+        Some(Call(Arc::clone(self)))
+    }
+
+    /// Keeps so many bytes for the peer, unless too many are kept for its unit or user.
+    #[must_use]
+    pub fn hold(self: &Arc<Self>, bytes: usize) -> Option<Held> {
+        self.account.take(Good::Bytes, bytes).then(|| Held {
+            seat: Arc::clone(self),
+            bytes,
+        })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// Whether there was more to read than a turn is long.
+    pub(super) fn presses(&self, presses: bool) {
+        let mut state = self.lock();
+        state.presses = presses;
+        self.tell_use(&mut state);
     }
 
     /// From now on the peer owes us something.
@@ -119,13 +164,12 @@ impl Seat {
         }
     }
 
-    pub(super) fn wait(self: &Arc<Self>) -> Waiting {
+    pub(super) fn wait(self: &Arc<Self>) -> Option<Waiting> {
+        if !self.account.take(Good::Waiting, 1) {
+            return None;
+        }
         self.lock().waiting += 1;
-        Waiting(Arc::clone(self))
-    }
-
-    pub(super) fn calls(&self) -> usize {
-        self.lock().calls
+        Some(Waiting(Arc::clone(self)))
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -194,6 +238,14 @@ impl Seat {
         }
     }
 
+    fn tell_use(&self, state: &mut State) {
+        let in_use = state.presses || state.calls > 0;
+        if in_use != state.in_use {
+            state.in_use = in_use;
+            self.account.in_use(in_use);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -249,6 +301,8 @@ impl Drop for Call {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.calls = state.calls.saturating_sub(1);
+        self.0.tell_use(&mut state);
+        self.0.account.give_back(Good::Calls, 1);
         state.idle_since = Instant::now();
         if state.leaves_by().is_some() {
             // It has no alarm set.
@@ -261,6 +315,21 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.waiting = state.waiting.saturating_sub(1);
+        self.0.account.give_back(Good::Waiting, 1);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.seat.account.give_back(Good::Bytes, self.bytes);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.lock().in_use {
+            self.account.in_use(false);
+        }
     }
 }
 

@@ -20,9 +20,14 @@ use super::{
     frames::Frames,
     seat::{Due, Sentence},
 };
+use crate::share::Good;
 
 /// A call is one unit; 3,600 empty frames are a turn.
 const BYTES_PER_UNIT: usize = 256;
+/// What one connection reads before the others have their turn: tokio gives a task 128 units.
+pub(super) const TURN: usize = 128 * BYTES_PER_UNIT;
+/// Turns are divided, but not into less than a call.
+const SHORTEST_TURN: usize = 256;
 
 /// A connection's socket.
 pub struct SeatedStream {
@@ -31,6 +36,8 @@ pub struct SeatedStream {
     frames: Frames,
     /// Held while the peer is in the middle of a frame.
     unfinished: Option<Due>,
+    /// Its last turn was too short for all that there was to read.
+    presses: bool,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -44,6 +51,7 @@ impl SeatedStream {
             taking,
             frames: Frames::new(),
             unfinished,
+            presses: false,
             alarm: None,
         }
     }
@@ -75,6 +83,36 @@ impl SeatedStream {
         }
     }
 
+    /// Reads as much as one turn allows. Where many connections of a user are in use and others are connected too, that is
+    /// a part of a turn; so each user's storm costs the others one turn, however many connections it comes through.
+    fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let parts = self.taking.seat.account.parts();
+        let most = (TURN / parts).max(SHORTEST_TURN);
+        let before = buf.filled().len();
+        let polled = if buf.remaining() <= most {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+            let read = part.filled().len();
+            buf.advance(read);
+            polled
+        };
+        let read = buf.filled().len() - before;
+        let over = match &polled {
+            Poll::Ready(_) => pay(cx, read.saturating_mul(parts)),
+            Poll::Pending => !coop::has_budget_remaining(),
+        };
+        if over && parts > 1 && polled.is_ready() {
+            self.taking.seat.account.hold_back(Good::Turns);
+        }
+        if self.presses != over && (over || polled.is_pending()) {
+            self.presses = over;
+            self.taking.seat.presses(over);
+        }
+        polled
+    }
+
     fn or_judge<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -90,15 +128,16 @@ impl SeatedStream {
     }
 }
 
-/// Lets the other connections have their turn after [`BYTES_PER_UNIT`] times 128 bytes: a task has 128 units a turn, and
-/// tokio takes one for a read of any length, which lets thousands of tiny frames through before anybody else.
-fn pay(cx: &mut Context<'_>, bytes: usize) {
-    for _ in 0..bytes / BYTES_PER_UNIT {
+/// Lets the other connections have their turn after [`TURN`]: tokio takes one unit for a read of any length, which lets
+/// thousands of tiny frames through before anybody else. Returns whether the turn is over.
+fn pay(cx: &mut Context<'_>, bytes: usize) -> bool {
+    for _ in 0..(bytes / BYTES_PER_UNIT).min(TURN / BYTES_PER_UNIT) {
         match coop::poll_proceed(cx) {
             Poll::Ready(unit) => unit.made_progress(),
-            Poll::Pending => return,
+            Poll::Pending => return true,
         }
     }
+    false
 }
 
 impl AsyncRead for SeatedStream {
@@ -112,10 +151,9 @@ impl AsyncRead for SeatedStream {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let polled = self.read(cx, buf);
         let news = buf.filled().get(before..).unwrap_or_default();
         self.frames.follow(news);
-        pay(cx, news.len());
         if self.frames.at_rest() {
             self.unfinished = None;
         } else if self.unfinished.is_none() {

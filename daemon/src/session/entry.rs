@@ -13,7 +13,7 @@ use std::{
 pub use rotation::Rotation;
 use tokio::{sync::watch, task};
 
-use super::{decision::Effect, hold::Holds, machine::Machine};
+use super::{decision::Effect, hold::Holds, machine::Machine, reported::Reported};
 use crate::{
     access::Rule,
     aside::Aside,
@@ -103,6 +103,8 @@ pub struct State {
     /// Set when the vault was locked or the record removed: what callers who still hold the entry get.
     pub closed: Option<Error>,
     pub holds: Holds,
+    /// Who called sessions refused.
+    pub reported: Reported,
     /// A keeper runs for it.
     pub kept: bool,
 }
@@ -124,6 +126,7 @@ impl Entry {
                 rotation: None,
                 closed: None,
                 holds: Holds::default(),
+                reported: Reported::default(),
                 kept: false,
             }),
             changed: watch::Sender::new(()),

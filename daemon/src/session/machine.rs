@@ -373,6 +373,12 @@ impl Machine {
         self.refusals.doubted()
     }
 
+    /// Whether the next login is due to a caller who called a session refused.
+    #[must_use]
+    pub fn is_due_to_a_report(&self) -> bool {
+        self.refusals.caused_next_login()
+    }
+
     /// Until when nothing at all is sent, because the last exchange failed.
     #[must_use]
     pub fn pause(&self, now: SystemTime) -> Option<&BackOff> {

@@ -3,6 +3,7 @@
 
 mod account;
 pub mod back_off;
+mod causes;
 pub mod decision;
 mod ending;
 pub mod entry;
@@ -16,6 +17,7 @@ pub mod pin;
 pub mod quota;
 pub mod refresh;
 pub mod refusals;
+pub mod reported;
 pub mod turn;
 
 use std::{

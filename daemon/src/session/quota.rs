@@ -15,6 +15,7 @@ use crate::{
     ledger::Ledger,
     recent_logins::RecentLogins,
     record::Record,
+    share::{Level, Party},
 };
 
 /// What Salesforce takes from one user in an hour.
@@ -31,6 +32,8 @@ pub struct Quota {
 #[derive(Debug, Default)]
 struct User {
     recent: RecentLogins,
+    /// Those that calls of a unit caused, so that one unit can't use up all that there are. In memory only.
+    caused: HashMap<Party, RecentLogins>,
     /// Salesforce refused one for the rate.
     paused: Option<(Failure, SystemTime, SystemTime)>,
 }
@@ -110,6 +113,40 @@ impl Quota {
         if let Some(user) = self.users().get_mut(&user_of(record)) {
             user.recent.take_back();
         }
+    }
+
+    /// A login that was admitted is sent, because of a call of this one.
+    pub fn charge(&self, record: &Record, party: &Party, now: SystemTime) {
+        let mut users = self.users();
+        let user = users.entry(user_of(record)).or_default();
+        user.caused.retain(|_, caused| caused.used(now) > 0);
+        user.caused.entry(party.clone()).or_default().count(now);
+    }
+
+    /// Until when a unit, or its user, has caused all the logins that the others leave to it, if that is so.
+    #[must_use]
+    pub fn spent_by(&self, record: &Record, party: &Party, now: SystemTime) -> Option<SystemTime> {
+        let users = self.users();
+        let user = users.get(&user_of(record))?;
+        let left = self.limit.saturating_sub(user.recent.used(now));
+        if left == 0 {
+            // Nobody can log in, which is told to all alike.
+            return None;
+        }
+        let mut all = RecentLogins::default();
+        for (other, caused) in &user.caused {
+            if other.uid == party.uid {
+                all.absorb(caused, now);
+            }
+        }
+        let own = user.caused.get(party);
+        let spent = |level: Level, caused: &RecentLogins| {
+            let used = caused.used(now);
+            let fits = level.fits(used as usize, left as usize);
+            (!fits).then(|| caused.frees_at(used, now)).flatten()
+        };
+        own.and_then(|own| spent(Level::Unit, own))
+            .max(spent(Level::User, &all))
     }
 
     /// Salesforce refused a login for the rate: the user's records pause until then.
@@ -230,6 +267,38 @@ mod tests {
         let other = record("other", "bi@acme.example", "login.salesforce.com");
         assert_eq!(quota.admit(&other, at(1)), Ok(()));
         assert_eq!(quota.usage(&other, at(1)).used, 1);
+    }
+
+    /// T21
+    #[test]
+    fn one_unit_leaves_a_quarter_of_the_logins_to_others_and_one_user_an_eighth() {
+        let quota = Quota::new(50);
+        let record = record("one", "etl@acme.example", "login.salesforce.com");
+        let party = |uid, unit: &str| Party {
+            uid,
+            unit: Some(unit.into()),
+        };
+        let storm = |party: &Party| {
+            let mut caused = 0;
+            while quota.spent_by(&record, party, at(0)).is_none() {
+                quota.admit(&record, at(0)).unwrap();
+                quota.charge(&record, party, at(0));
+                caused += 1;
+            }
+            caused
+        };
+        let (one, two, other) = (
+            party(1, "one.service"),
+            party(1, "two.service"),
+            party(2, "x.service"),
+        );
+        assert_eq!(storm(&one), 1_350);
+        assert_eq!(storm(&one), 0);
+        assert_eq!(storm(&two), 225);
+        assert_eq!(quota.spent_by(&record, &one, at(1)), Some(at(65)));
+        assert_eq!(quota.spent_by(&record, &other, at(1)), None);
+        assert_eq!(quota.usage(&record, at(1)).throttled_until, None);
+        assert_eq!(quota.spent_by(&record, &one, at(65)), None);
     }
 
     #[test]

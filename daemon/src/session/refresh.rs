@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Session, account,
+    Session, account, causes,
     decision::{Decision, Outcome, Refusal, Stamp, Step, Want},
     entry::{Entry, Landing, Rotation, State},
     outages::Outages,
@@ -32,6 +32,7 @@ use crate::{
     host::Host,
     record::{Pin, Record, RecordName},
     salesforce::{Grant, Login, LoginRequest},
+    share::Account,
     store::{Keys, Store, StoreError},
 };
 
@@ -69,7 +70,20 @@ impl Refresher {
     pub async fn session(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
+        want: Want,
+    ) -> Result<Arc<Session>, Error> {
+        self.session_for(entry, want, None).await
+    }
+
+    /// The same for one who answers for the login that may come of it, and is told to wait if he caused too many.
+    ///
+    /// # Errors
+    /// As [`Self::session`].
+    pub async fn session_for(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
         mut want: Want,
+        cause: Option<&Arc<Account>>,
     ) -> Result<Arc<Session>, Error> {
         for _ in 0..MOST_FLIGHTS {
             let (unsaved, rotated) = {
@@ -90,12 +104,15 @@ impl Refresher {
                     return Err(error.clone());
                 }
                 let now = self.clock.now();
+                if let Some(cause) = cause {
+                    causes::permit(&state, &self.quota, cause, want, now)?;
+                }
                 match state.machine.acquire(want, now) {
                     Decision::Serve(session) => return Ok(session),
                     Decision::Refuse(refusal) => Err(as_error(refusal, &state, want, now)),
                     Decision::Join => Ok(state.landing.clone()),
                     Decision::Start(stamp) => {
-                        let started = self.start(entry, stamp);
+                        let started = self.start(entry, stamp, cause);
                         // Without a task nothing would ever end the flight.
                         let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
                         state.landing = Some(landing.clone());
@@ -140,9 +157,11 @@ impl Refresher {
         self: &Arc<Self>,
         entry: &Arc<Entry>,
         stamp: Stamp,
+        cause: Option<&Arc<Account>>,
     ) -> Result<watch::Receiver<Landing>, Error> {
         let (tell, landing) = watch::channel(None);
-        let flight = self.take_off(entry, stamp)?;
+        let mut flight = self.take_off(entry, stamp)?;
+        flight.cause = cause.cloned();
         task::spawn(async move {
             let landed = flight.run().await;
             flight.refresher.changed.send_replace(());
@@ -166,6 +185,7 @@ impl Refresher {
             refresher: Arc::clone(self),
             entry: Arc::clone(entry),
             stamp,
+            cause: None,
             asked: Mutex::default(),
         })
     }
@@ -176,6 +196,8 @@ pub(super) struct Flight {
     pub(super) refresher: Arc<Refresher>,
     pub(super) entry: Arc<Entry>,
     pub(super) stamp: Stamp,
+    /// Who answers for a login.
+    cause: Option<Arc<Account>>,
     /// The host that has not answered yet.
     asked: Mutex<Option<Host>>,
     _in_air: OwnedRwLockReadGuard<()>,
@@ -261,7 +283,7 @@ impl Flight {
 
     async fn log_in(&self) -> Result<Outcome, Error> {
         let refresher = &self.refresher;
-        let (record, generation) = {
+        let (record, generation, reported) = {
             let mut state = self.entry.lock();
             // Before the login is entered: what was never sent must neither count nor latch, for it is the
             // configuration that is to be mended, and then all is well again.
@@ -270,12 +292,13 @@ impl Flight {
             let now = refresher.clock.now();
             let admitted = refresher.quota.admit(&state.record, now);
             admitted.map_err(|throttle| as_throttled(throttle, &state.record, now))?;
+            let reported = state.machine.is_due_to_a_report();
             let Some(generation) = state.machine.enter_login(self.stamp, refresher.clock.now())
             else {
                 refresher.quota.take_back(&state.record);
                 return Ok(Outcome::NotSent);
             };
-            (Arc::clone(&state.record), generation)
+            (Arc::clone(&state.record), generation, reported)
         };
         self.entry.save(&refresher.store, &refresher.keys).await?;
         // Twice: saving may find another credential in the store, and reading one takes time.
@@ -285,6 +308,10 @@ impl Flight {
         let request = self.request(record).await?;
         if !self.entry.lock().machine.is_current(self.stamp) {
             return Ok(Outcome::NotSent);
+        }
+        if let Some(cause) = &self.cause {
+            let mut state = self.entry.lock();
+            causes::charge(&mut state, &refresher.quota, cause, reported, self.now());
         }
         info!(record = %self.name(), host = %request.login_host, generation, "logging in");
         let mut grant = match refresher.login.login(&request).await {

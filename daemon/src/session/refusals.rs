@@ -11,11 +11,11 @@ use std::{
 /// A session that was called refused, but proved to be alive, is not doubted again for so long: a job that calls
 /// every session refused costs one cheap call in that time, and no login.
 const VOUCHED_FOR: Duration = Duration::from_secs(30);
-/// How many logins refusals may cause in 5 minutes. A job that ends the shared session after every run
-/// kills it again and again; more than a few in minutes is no accident.
-pub const LOGINS: usize = 3;
+/// How many logins refusals may cause in 5 minutes, whoever reported them: the last resort. Each unit that asks may cause
+/// fewer ([`Reported`](super::reported::Reported)), so this is reached only if several do.
+pub const LOGINS: usize = 12;
 /// See [`LOGINS`].
-const WINDOW: Duration = Duration::from_mins(5);
+pub(super) const WINDOW: Duration = Duration::from_mins(5);
 
 /// The reports on one record, and what came of them.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +59,12 @@ impl Refusals {
     /// The present session is gone.
     pub fn session_gone(&mut self) {
         self.caused_next_login = std::mem::take(&mut self.doubted);
+    }
+
+    /// Whether the next login is due to a report.
+    #[must_use]
+    pub fn caused_next_login(&self) -> bool {
+        self.caused_next_login
     }
 
     /// A login is about to be made.

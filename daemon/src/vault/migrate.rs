@@ -359,6 +359,7 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::VaultExists(_)
         | Error::VaultLocked
         | Error::LogoutFailed { .. }
+        | Error::Throttled { .. }
         | Error::TooManyStreams
         | Error::VaultMissing(_) => false,
     }

@@ -64,6 +64,7 @@ use crate::{
         hold::{Hold, Holder},
         refresh::Refresher,
     },
+    share::Account,
     store::{KdfCost, Keys, Store, StoreError},
 };
 
@@ -145,6 +146,8 @@ pub struct SessionRequest {
     pub expect_environment: Option<Environment>,
     /// How long to wait for a record to become usable, at most [`LONGEST_WAIT`].
     pub wait: Duration,
+    /// Who answers for a login that comes of it; nobody if the operator asks.
+    pub cause: Option<Arc<Account>>,
 }
 
 impl Vault {
@@ -193,6 +196,12 @@ impl Vault {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The time by which the vault's deadlines go.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.parts.clock.now()
     }
 
     /// Whether secrets can be had.
@@ -297,7 +306,7 @@ impl Vault {
         }
         let environment = request.expect_environment;
         kind::is_expected(environment, kind::known(&entry))?;
-        let mut answer = pin!(refresher.session(&entry, request.want));
+        let mut answer = pin!(refresher.session_for(&entry, request.want, request.cause.as_ref()));
         let mut waited = false;
         let answer = poll_fn(|cx| {
             let polled = answer.as_mut().poll(cx);

@@ -35,7 +35,10 @@ pub(crate) struct Wire(UnixStream);
 
 impl Wire {
     pub(crate) fn connect(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).unwrap();
+        Self::of(UnixStream::connect(socket).unwrap())
+    }
+
+    pub(crate) fn of(stream: UnixStream) -> Self {
         stream.set_read_timeout(Some(EVER)).unwrap();
         stream.set_write_timeout(Some(STUCK)).unwrap();
         Self(stream)

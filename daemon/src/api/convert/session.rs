@@ -24,6 +24,7 @@ pub(in crate::api) fn session_request(
         expect_org: expected_org(&request.expect_org)?,
         expect_environment: environment("expect_environment", request.expect_environment)?,
         wait: duration("wait", request.wait)?,
+        cause: None,
     })
 }
 

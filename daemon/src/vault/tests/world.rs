@@ -329,6 +329,7 @@ impl World {
             | Error::VaultExists(_)
             | Error::VaultLocked
             | Error::LogoutFailed { .. }
+            | Error::Throttled { .. }
             | Error::TooManyStreams
             | Error::VaultMissing(_)
             | Error::AuditUnavailable(_) => panic!("{name}: {error:?}"),

@@ -20,6 +20,7 @@ use crate::{
     record::RecordName,
     secret::{Passphrase, Password},
     session::{Session, decision::Want},
+    share::Account,
     store::{
         KdfCost, Keys, Store,
         tests::disk::{Disk, Fault},
@@ -249,7 +250,7 @@ impl Life {
         // What has just proved to be alive is not doubted again at once, and says so.
         let heard = !matches!(
             result,
-            Err(Error::Store(_) | Error::SessionRefusedAgain { .. })
+            Err(Error::Store(_) | Error::SessionRefusedAgain { .. } | Error::Throttled { .. })
         );
         if heard {
             let refused = &mut self.jobs[job].refused;
@@ -292,6 +293,7 @@ impl Life {
     async fn ask(&mut self, job: usize, want: Want) -> Result<Arc<Session>, Error> {
         let request = SessionRequest {
             want,
+            cause: Some(Account::of_unit(1000, "etl.service")),
             ..SessionRequest::default()
         };
         let result = self.vault.session(self.jobs[job].name, &request).await;
@@ -331,7 +333,9 @@ impl Life {
                     self.figures.rejections_told += 1;
                 }
             }
-            Err(Error::LoginShareSpent { .. }) => self.figures.throttled += 1,
+            Err(Error::LoginShareSpent { .. } | Error::Throttled { .. }) => {
+                self.figures.throttled += 1
+            }
             Err(
                 Error::LoginBudgetSpent { .. }
                 | Error::LoginFailed { .. }
