@@ -5,7 +5,7 @@ use std::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::Semaphore;
@@ -14,11 +14,11 @@ use super::*;
 use crate::{
     clock::SystemClock,
     credential::{Credential, Flow},
-    failure::Failure,
+    failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    record::RecordId,
-    salesforce::{CodeRequest, Exchange, HostRefused, Proof},
+    record::{Pin, Record, RecordId, RecordName},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, LoginRequest, Proof},
     secret::{Passphrase, Password, SessionId},
     store::{KdfCost, StoredRecord},
 };

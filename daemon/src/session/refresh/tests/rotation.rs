@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     salesforce::Survey,
     secret::{ConsumerSecret, RefreshToken},
-    session::entry::Rotation,
+    session::{decision::Refusal, entry::Rotation},
     store::tests::disk::{Disk, Fault},
 };
 
