@@ -60,12 +60,13 @@ impl Machine {
             ledger.count_failure(pending.since);
         }
         let back_off = ledger.hold.clone().map(BackOff::from);
+        let refusals = Refusals::remembered(&ledger);
         let mut machine = Self {
             ledger,
             credential_version,
             session: None,
             session_version: credential_version,
-            refusals: Refusals::default(),
+            refusals,
             gone: None,
             unproven: None,
             flight: None,
@@ -118,10 +119,7 @@ impl Machine {
             return Decision::Join;
         }
         if let Some(back_off) = self.backing_off(now) {
-            return Decision::Refuse(Refusal::BackingOff {
-                failure: back_off.failure.clone(),
-                until: back_off.until,
-            });
+            return Decision::Refuse(back_off.refusal());
         }
         // A session that only needs a proof needs no right to log in.
         if (self.session.is_none() || want.fresh_login)
@@ -149,6 +147,7 @@ impl Machine {
     pub fn enter_login(&mut self, stamp: Stamp, now: SystemTime) -> Option<u64> {
         self.current(stamp)?;
         self.refusals.login_entered(now);
+        self.keep_refusals();
         self.ledger.generation += 1;
         self.ledger.kept = None;
         self.ledger.logins += 1;
@@ -209,6 +208,7 @@ impl Machine {
             self.gone = Some(session);
             self.ledger.kept = None;
             self.refusals.session_gone();
+            self.keep_refusals();
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod pin;
 pub mod quota;
 pub mod refresh;
 pub mod refusals;
+pub mod trial;
 pub mod turn;
 
 use std::{

@@ -20,8 +20,9 @@ use tokio::{
     task,
 };
 
-pub(super) use denial::as_error;
+pub(super) use denial::{as_error, as_throttled, host_down};
 pub(super) use flight::Flight;
+pub(super) use landing::jitter;
 
 use super::{
     Session,
@@ -55,7 +56,7 @@ pub struct Refresher {
     /// What users may still do.
     pub quota: Quota,
     /// What hosts are down.
-    pub outages: Outages,
+    pub outages: Arc<Outages>,
     /// Told whenever a record may have become usable.
     pub changed: watch::Sender<()>,
     /// For how long after a GetSession its session is held.
@@ -74,6 +75,7 @@ impl Refresher {
         entry: &Arc<Entry>,
         mut want: Want,
     ) -> Result<Arc<Session>, Error> {
+        let wants_proof = want.fresh_proof || want.fresh_login;
         for _ in 0..MOST_FLIGHTS {
             let (unsaved, rotated) = {
                 let state = entry.lock();
@@ -94,7 +96,13 @@ impl Refresher {
                 }
                 let now = self.clock.now();
                 match state.machine.acquire(want, now) {
-                    Decision::Serve(session) => return Ok(session),
+                    Decision::Serve(session) => {
+                        // Good by an earlier proof is not what was asked for: the one that was made failed.
+                        return match state.machine.pause(now).filter(|_| wants_proof) {
+                            Some(pause) => Err(as_error(pause.refusal(), &state, want, now)),
+                            None => Ok(session),
+                        };
+                    }
                     Decision::Refuse(refusal) => Err(as_error(refusal, &state, want, now)),
                     Decision::Join => Ok(state.landing.clone()),
                     Decision::Start(stamp) => {

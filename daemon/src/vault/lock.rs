@@ -108,9 +108,13 @@ impl Vault {
             kept.take_if(|kept| self.parts.login.permit(&kept.instance).is_err());
         }
         let quota = Quota::new(self.parts.login_share_percent);
+        let outages = Outages::default();
         let now = self.parts.clock.now();
         for stored in &records {
             quota.adopt(&stored.record, &stored.ledger, now);
+            for down in &stored.ledger.hosts_down {
+                outages.adopt(down, now);
+            }
         }
         self.parts.audit.unlocked(&store, &keys);
         let records: BTreeMap<_, _> = records
@@ -126,7 +130,7 @@ impl Vault {
             audit: self.parts.audit.clone(),
             in_air: Arc::clone(&self.in_air),
             quota,
-            outages: Outages::default(),
+            outages: Arc::new(outages),
             changed: self.changed.clone(),
             hold_after_get: self.parts.hold_after_get,
             tokens: self.tokens.clone(),

@@ -53,6 +53,9 @@ impl Machine {
             self.set_latch(failure, now);
         } else {
             self.back_off_from(failure, now, jitter);
+            if let Some(hold) = &mut self.ledger.hold {
+                hold.proof = true;
+            }
         }
     }
 
@@ -64,9 +67,14 @@ impl Machine {
             since: now,
         });
         self.back_off = None;
+        self.ledger.hold = None;
     }
 
-    fn back_off_from(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
-        self.back_off = Some(BackOff::after(self.back_off.as_ref(), failure, now, jitter));
+    /// In the ledger too: what is forbidden now must be forbidden after a crash.
+    pub(super) fn back_off_from(&mut self, failure: Failure, now: SystemTime, jitter: u8) {
+        let back_off = BackOff::after(self.back_off.as_ref(), failure, now, jitter);
+        self.ledger.hold = Some(back_off.hold(now));
+        self.back_off = Some(back_off);
+        self.keep_latest();
     }
 }

@@ -24,10 +24,7 @@ impl Machine {
             });
         }
         if let Some(back_off) = self.backing_off(now) {
-            return Err(Refusal::BackingOff {
-                failure: back_off.failure.clone(),
-                until: back_off.until,
-            });
+            return Err(back_off.refusal());
         }
         if let Some(until) = self.ledger.barred_until(now) {
             return Err(Refusal::BudgetSpent { until });

@@ -97,7 +97,6 @@ impl Machine {
             Outcome::LoginFailed(failure) => {
                 self.ledger.pending = None;
                 self.login_failed(failure, now, jitter);
-                self.ledger.hold = self.back_off.as_ref().map(|back_off| back_off.hold(now));
             }
             Outcome::NotSent => {}
         }

@@ -2,8 +2,11 @@
 
 use std::{sync::PoisonError, time::SystemTime};
 
-use super::flight::Flight;
-use crate::{error::Error, host::Host, session::decision::Outcome};
+use super::{denial::host_down, flight::Flight};
+use crate::{
+    error::Error,
+    session::{decision::Outcome, machine::Machine, outages::Asking},
+};
 
 impl Flight {
     /// Lets the next step ask its host, unless that is down.
@@ -15,41 +18,48 @@ impl Flight {
             (host, state.record.name.clone())
         };
         let now = self.now();
-        let entered = self.refresher.outages.enter(&host, now);
-        entered.map_err(|(failure, until)| Error::LoginFailed {
-            record,
-            failure,
-            retry_after: until.duration_since(now).unwrap_or_default(),
-        })?;
-        self.set_asked(host);
+        let asking = self.refresher.outages.ask(&host, now);
+        self.set_asked(asking.map_err(|down| host_down(record, down, now))?);
         Ok(())
     }
 
     pub(super) fn answered(&self) {
-        if let Some(host) = self.take_asked() {
-            self.refresher.outages.answered(&host);
+        if let Some(asking) = self.take_asked() {
+            self.entry.lock().machine.heard(asking.host(), None);
+            asking.answered();
         }
     }
 
-    pub(super) fn tell_of_host(&self, outcome: &Outcome, now: SystemTime, jitter: u8) {
-        let Some(host) = self.take_asked() else {
+    /// `machine` is the record's, whose ledger takes note of it.
+    pub(super) fn tell_of_host(
+        &self,
+        machine: &mut Machine,
+        outcome: &Outcome,
+        now: SystemTime,
+        jitter: u8,
+    ) {
+        let Some(asking) = self.take_asked() else {
             return;
         };
-        let outages = &self.refresher.outages;
-        match outcome {
+        let host = asking.host().clone();
+        let down = match outcome {
             Outcome::LoginFailed(failure)
             | Outcome::ProofFailed(failure)
-            | Outcome::Unproven { failure, .. } => outages.failed(&host, failure, now, jitter),
-            Outcome::LoggedIn { .. } | Outcome::Proven(_) => drop(outages.answered(&host)),
-            Outcome::NotSent | Outcome::Unsaved { .. } => outages.not_asked(&host),
-        }
+            | Outcome::Unproven { failure, .. } => asking.failed(failure, now, jitter),
+            Outcome::LoggedIn { .. } | Outcome::Proven(_) => {
+                asking.answered();
+                None
+            }
+            Outcome::NotSent | Outcome::Unsaved { .. } => return,
+        };
+        machine.heard(&host, down);
     }
 
-    pub(super) fn set_asked(&self, host: Host) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
+    pub(super) fn set_asked(&self, asking: Asking) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(asking);
     }
 
-    pub(super) fn take_asked(&self) -> Option<Host> {
+    fn take_asked(&self) -> Option<Asking> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.take()
     }

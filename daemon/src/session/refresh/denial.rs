@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     error::Error,
+    failure::Failure,
     record::{Record, RecordName},
     session::{
         decision::{Refusal, Want},
@@ -51,7 +52,11 @@ pub(in crate::session) fn as_error(
     }
 }
 
-pub(super) fn as_throttled(throttle: Throttle, record: &Record, now: SystemTime) -> Error {
+pub(in crate::session) fn as_throttled(
+    throttle: Throttle,
+    record: &Record,
+    now: SystemTime,
+) -> Error {
     let name = record.name.clone();
     let retry_after = |until: SystemTime| until.duration_since(now).unwrap_or_default();
     match throttle {
@@ -72,5 +77,18 @@ pub(super) fn token_unsaved(record: &RecordName, problem: &StoreError) -> Error 
     Error::TokenUnsaved {
         record: record.clone(),
         problem: problem.clone(),
+    }
+}
+
+/// A host does not answer, as another record found out.
+pub(in crate::session) fn host_down(
+    record: RecordName,
+    (failure, until): (Failure, SystemTime),
+    now: SystemTime,
+) -> Error {
+    Error::LoginFailed {
+        record,
+        failure,
+        retry_after: until.duration_since(now).unwrap_or_default(),
     }
 }

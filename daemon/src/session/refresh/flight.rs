@@ -11,13 +11,13 @@ use super::Refresher;
 use crate::{
     error::Error,
     failure::{Class, Failure},
-    host::Host,
     record::RecordName,
     salesforce::Grant,
     session::{
         Session,
         decision::{Outcome, Stamp, Step},
         entry::Entry,
+        outages::Asking,
         pin::leads_elsewhere,
     },
 };
@@ -27,17 +27,14 @@ pub(in crate::session) struct Flight {
     pub(in crate::session) refresher: Arc<Refresher>,
     pub(in crate::session) entry: Arc<Entry>,
     pub(in crate::session) stamp: Stamp,
-    /// The host that has not answered yet.
-    pub(super) asked: Mutex<Option<Host>>,
+    /// The host that is asked and has not answered yet.
+    pub(super) asked: Mutex<Option<Asking>>,
     pub(super) _in_air: OwnedRwLockReadGuard<()>,
 }
 
 impl Drop for Flight {
     /// After a panic nobody must wait for a result that never comes. After a landing this does nothing.
     fn drop(&mut self) {
-        if let Some(host) = self.take_asked() {
-            self.refresher.outages.not_asked(&host);
-        }
         self.entry
             .lock()
             .machine

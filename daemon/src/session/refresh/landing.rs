@@ -52,7 +52,7 @@ impl Flight {
             let mut state = self.entry.lock();
             let before = state.machine.ledger().clone();
             let (now, jitter) = (self.now(), jitter());
-            self.tell_of_host(&outcome, now, jitter);
+            self.tell_of_host(&mut state.machine, &outcome, now, jitter);
             let throttled = throttled(&outcome);
             let taken = state.machine.complete(self.stamp, outcome, now, jitter);
             let after = state.machine.ledger();
@@ -117,6 +117,6 @@ fn throttled(outcome: &Outcome) -> Option<Failure> {
 }
 
 /// Spreads pauses; nothing secret hangs on it, so the standard library's random hash keys will do.
-fn jitter() -> u8 {
+pub(in crate::session) fn jitter() -> u8 {
     RandomState::new().build_hasher().finish().to_le_bytes()[0]
 }

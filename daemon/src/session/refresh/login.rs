@@ -10,7 +10,8 @@ use crate::{
     error::Error,
     failure::Failure,
     record::Record,
-    salesforce::{Grant, LoginRequest},
+    salesforce::LoginRequest,
+    secret::RefreshToken,
     session::{decision::Outcome, entry::Rotation},
 };
 
@@ -45,9 +46,13 @@ impl Flight {
         info!(record = %self.name(), host = %request.login_host, generation, "logging in");
         let mut grant = match refresher.login.login(&request).await {
             Ok(grant) => grant,
-            Err(failure) => return Ok(Outcome::LoginFailed(failure)),
+            Err(refused) => {
+                // Refused for another reason; and yet the token that was sent is spent.
+                self.save_rotated(&request, refused.rotated).await;
+                return Ok(Outcome::LoginFailed(refused.failure));
+            }
         };
-        let saved = self.save_rotated(&request, &mut grant).await;
+        let saved = self.save_rotated(&request, grant.rotated.take()).await;
         drop(request);
         self.answered();
         if let Some(failure) = self.led_elsewhere(&grant.org_id, &grant.user_id) {
@@ -61,9 +66,9 @@ impl Flight {
         }
         let now = self.now();
         let grant = Box::new(grant);
-        Ok(match refresher.outages.enter(&grant.instance, now) {
-            Ok(()) => {
-                self.set_asked(grant.instance.clone());
+        Ok(match refresher.outages.ask(&grant.instance, now) {
+            Ok(asking) => {
+                self.set_asked(asking);
                 self.prove_grant(grant, generation).await
             }
             Err((failure, until)) => Outcome::Unproven {
@@ -79,10 +84,10 @@ impl Flight {
 
     /// Makes the refresh token that the login brought durable, before anything else is done with what it brought; also
     /// if the record was closed meanwhile, or its result is not wanted any more. Returns whether it is.
-    async fn save_rotated(&self, request: &LoginRequest, grant: &mut Grant) -> bool {
+    async fn save_rotated(&self, request: &LoginRequest, fresh: Option<RefreshToken>) -> bool {
         let sent = request.credential.refresh_token().cloned();
         let rotation = sent
-            .zip(grant.rotated.take())
+            .zip(fresh)
             .and_then(|(spent, fresh)| Rotation::new(spent, fresh));
         let Some(rotation) = rotation else {
             return true;

@@ -18,7 +18,7 @@ use crate::{
     host::Host,
     ledger::Ledger,
     record::{Pin, Record, RecordId, RecordName},
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, LoginRequest, Proof},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, LoginExchange, LoginRequest, Proof},
     secret::{Passphrase, Password, SessionId},
     store::{KdfCost, StoredRecord},
 };
@@ -49,7 +49,7 @@ impl Login for Fake {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
             if let Some((store, keys)) = &*self.peek.lock().unwrap() {
@@ -76,7 +76,7 @@ impl Login for Fake {
                         hard_expiry: None,
                     })
                 }
-                Script::Fail(class) => Err(failure(class)),
+                Script::Fail(class) => Err(failure(class).into()),
                 Script::Panic => panic!("the login breaks"),
             }
         })
@@ -192,7 +192,7 @@ fn bench(script: Script) -> Bench {
         audit: Audit::nowhere(),
         in_air: Arc::default(),
         quota: Quota::new(50),
-        outages: Outages::default(),
+        outages: Arc::default(),
         changed: watch::Sender::new(()),
         hold_after_get: Duration::ZERO,
         tokens: watch::Sender::new(()),

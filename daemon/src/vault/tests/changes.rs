@@ -1,7 +1,9 @@
 //! Migration and rotation: what changes, what does not, and what is left when the daemon dies at any write.
 
+mod checks;
 mod deaths;
 mod generated;
+mod limits;
 mod migration;
 mod secrets;
 
@@ -142,6 +144,12 @@ impl Stage {
         self.vault = open(&self.disk, &self.salesforce, &self.clock).await;
     }
 
+    /// The same with another share of the logins that Salesforce takes.
+    async fn restart_with_share(&mut self, percent: u32) {
+        self.disk = Disk::holding(self.disk.bytes());
+        self.vault = open_with(&self.disk, &self.salesforce, &self.clock, percent).await;
+    }
+
     /// Whether the vault holds what the user logs in with now, but perhaps for the token.
     async fn knows_the_password(&self) -> bool {
         let (_, stored) = self.stored();
@@ -204,8 +212,17 @@ fn token(text: &str) -> Rotation {
 }
 
 async fn open(disk: &Disk, salesforce: &Arc<Salesforce>, clock: &Arc<Hand>) -> Arc<Vault> {
+    open_with(disk, salesforce, clock, 50).await
+}
+
+async fn open_with(
+    disk: &Disk,
+    salesforce: &Arc<Salesforce>,
+    clock: &Arc<Hand>,
+    login_share_percent: u32,
+) -> Arc<Vault> {
     let parts = Parts {
-        login_share_percent: 50,
+        login_share_percent,
         hold_after_get: std::time::Duration::ZERO,
         clock: Arc::clone(clock) as _,
         login: Arc::clone(salesforce) as _,

@@ -13,8 +13,8 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     salesforce::{
-        CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, PasswordChange,
-        PasswordExchange, PasswordNotSet, Proof, Survey,
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest,
+        PasswordChange, PasswordExchange, PasswordNotSet, Proof, Survey,
     },
     secret::{ConsumerSecret, Password, RefreshToken, SecurityToken, SessionId},
 };
@@ -149,7 +149,7 @@ impl Login for Salesforce {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             {
                 let mut state = self.state();
@@ -159,7 +159,7 @@ impl Login for Salesforce {
             self.may_answer.acquire().await.unwrap().forget();
             let judged = self.judge(request);
             self.state().under_way -= 1;
-            judged
+            Ok(judged?)
         })
     }
 

@@ -117,3 +117,30 @@ fn a_clock_that_went_back_ends_a_pause() {
     );
     start(&mut machine, Want::default(), at(0));
 }
+
+#[test]
+fn a_pause_after_a_failed_proof_holds_over_a_restart_and_costs_no_good_session() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("a"));
+    let proven = Want {
+        fresh_proof: true,
+        ..Want::default()
+    };
+    let stamp = start(&mut machine, proven, at(60));
+    assert!(machine.complete(stamp, Outcome::Proven(proof()), at(60), 0));
+    let stamp = start(&mut machine, proven, at(120));
+    let down = Outcome::ProofFailed(failure(Class::Unavailable));
+    assert!(machine.complete(stamp, down, at(120), 0));
+    let mut after = Machine::new(machine.ledger().clone(), 1);
+    let login = Want {
+        fresh_login: true,
+        ..Want::default()
+    };
+    for want in [proven, login] {
+        let refusal = refusal(&mut after, want, at(129));
+        assert_eq!(refusal.until(), Some(at(130)), "{refusal:?}");
+    }
+    let served = served(&mut after, Want::default(), at(129));
+    assert_eq!(served.proven_at, at(60));
+    start(&mut after, login, at(130));
+}

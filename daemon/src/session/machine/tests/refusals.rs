@@ -113,3 +113,26 @@ fn a_session_that_dies_again_and_again_causes_few_logins() {
     assert_eq!(machine.logins(), 1 + LOGINS as u64);
     assert!(spaced > 0);
 }
+
+#[test]
+fn reports_cause_no_more_logins_because_the_daemon_died_between_them() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("0"));
+    for round in 1..=LOGINS as u64 {
+        let generation = machine.session().unwrap().generation;
+        let id = round.to_string();
+        log_in(&mut machine, refused(generation), at(round), success(&id));
+    }
+    let generation = machine.session().unwrap().generation;
+    let stamp = start(&mut machine, refused(generation), at(10));
+    machine.session_died(stamp);
+    // It dies before anything else is done, or when it has heard that nothing may be.
+    let died = machine.ledger().clone();
+    assert!(machine.complete(stamp, Outcome::NotSent, at(10), 0));
+    for ledger in [died, machine.ledger().clone()] {
+        let mut after = Machine::new(ledger, 1);
+        let refusal = refusal(&mut after, Want::default(), at(11));
+        assert_eq!(refusal, Refusal::RefusedAgain { until: at(301) });
+        start(&mut after, Want::default(), at(301));
+    }
+}

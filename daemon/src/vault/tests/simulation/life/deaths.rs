@@ -45,6 +45,12 @@ impl Life {
         self.figures.restarts_without_a_login += 1;
     }
 
+    pub(super) async fn be_killed(&mut self) {
+        self.figures.kills += 1;
+        let bytes = self.disk.bytes();
+        self.restart(bytes).await;
+    }
+
     pub(super) async fn die_in_login(&mut self, job: usize) {
         self.salesforce.end_sessions(self.jobs[job].username);
         self.time.pass(Duration::from_hours(3));
@@ -95,7 +101,6 @@ impl Life {
         self.salesforce.hang_up();
         assert!(self.vault.settle(Duration::from_mins(1)).await);
         self.disk = Disk::holding(bytes);
-        self.salesforce.forget_attempts();
         let store = Store::open_backend(self.disk.clone()).unwrap();
         self.vault = over(store, &self.keys, &self.salesforce, &self.time);
         for job in &mut self.jobs {

@@ -75,7 +75,12 @@ impl Life {
     /// A confused job that calls whatever it gets refused.
     pub(super) async fn be_reported_in_a_loop(&mut self, job: usize) {
         let (before, _) = self.salesforce.sent();
-        for _ in 0..20 {
+        let dies_after = self.dice.below(40);
+        for turn in 0..20 {
+            if turn == dies_after {
+                // What spaces the logins out must not be forgotten with the daemon.
+                self.be_killed().await;
+            }
             self.salesforce.end_sessions(self.jobs[job].username);
             let Ok(session) = self.ask(job, Want::default()).await else {
                 break;
