@@ -2,7 +2,7 @@
 
 use sfvault_proto::v1;
 
-use super::{AdminClient, call, new_record};
+use super::{AdminClient, call, records::new_record};
 use crate::{
     ConsumerSecret, CredentialChange, Error, GeneratedPassword, Migrated, Migration, Password,
     PrivateKey, RecordName, RecordStatus, RefreshToken, Rotated, Rotation, SecurityToken, convert,

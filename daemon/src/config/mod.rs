@@ -3,36 +3,22 @@
 //! A mistake must not surface at 3 a.m. as a failed login, so unknown keys are errors, and all problems are reported
 //! at once, each with its place.
 
+mod file;
+mod sections;
 mod table;
 
 use std::{
-    fmt,
-    fs::{self, OpenOptions},
-    io::{self, Read as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rustix::fs::OFlags;
 use table::Table;
 
 use crate::{
-    audit::settings::Settings as AuditSettings,
-    day::Day,
-    host::Host,
-    keep_alive::KeepAlive,
-    paths::{PathError, check_way, own_uid},
-    retirement::{Event, Retirements},
-    salesforce::{
-        proxy::{Proxy, ProxyUrl},
-        settings::Settings,
-    },
-    store::KdfCost,
+    audit::settings::Settings as AuditSettings, keep_alive::KeepAlive, paths::PathError,
+    retirement::Retirements, salesforce::settings::Settings, store::KdfCost,
 };
-
-/// In bytes. A configuration with a thousand hosts has a tenth of it.
-const LONGEST: u64 = 1 << 20;
 
 /// What the daemon does where the operator may choose.
 #[derive(Debug, Clone)]
@@ -132,51 +118,9 @@ impl Config {
     /// # Errors
     /// If it can't be read, others can write or replace it, or anything in it is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let io = |error| ConfigError::Io {
-            path: path.to_owned(),
-            error,
+        let Some(text) = file::read(path)? else {
+            return Ok(Self::default());
         };
-        // Not blocking, in case it is a pipe: what it is can only be seen once it is open.
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let file = match options.open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(io(error)),
-        };
-        let meta = file.metadata().map_err(io)?;
-        let refuse = |problem| {
-            Err(ConfigError::Unsafe {
-                path: path.to_owned(),
-                problem,
-            })
-        };
-        if !meta.is_file() {
-            return refuse("is not a file".to_owned());
-        }
-        if meta.uid() != 0 && meta.uid() != own_uid() {
-            return refuse(format!(
-                "belongs to uid {}, not to uid {} or root",
-                meta.uid(),
-                own_uid()
-            ));
-        }
-        if meta.mode() & 0o022 != 0 {
-            return refuse(format!(
-                "has mode {:04o}: others can write to it; run `chmod go-w`",
-                meta.mode() & 0o7777
-            ));
-        }
-        // What it says decides where passwords go, so nobody else may put another one in its place.
-        let real = fs::canonicalize(path).map_err(io)?;
-        check_way(real.parent().unwrap_or(&real)).map_err(ConfigError::Place)?;
-        if meta.len() > LONGEST {
-            return refuse(format!("is longer than {LONGEST} bytes"));
-        }
-        let mut text = String::new();
-        file.take(LONGEST).read_to_string(&mut text).map_err(io)?;
         Self::parse(&text).map_err(|problems| ConfigError::Wrong {
             path: path.to_owned(),
             problems,
@@ -221,122 +165,16 @@ impl Config {
             Err(problems)
         }
     }
-
-    fn salesforce_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
-        let salesforce = &mut self.salesforce;
-        if let Some(hosts) = section.strings("allowed_hosts", problems, |text| {
-            Host::parse(text)
-                .map_err(|problem| format!("`{}` is no host: {problem}", text.escape_debug()))
-        }) {
-            salesforce.host_rules.allowed = hosts;
-        }
-        if let Some(instanced) = section.boolean("instanced_hosts", problems) {
-            salesforce.host_rules.instanced = instanced;
-        }
-        if let Some(path) = section.string("ca_file", problems, |text| {
-            let path = PathBuf::from(text);
-            if path.is_absolute() {
-                Ok(path)
-            } else {
-                Err("must be an absolute path".to_owned())
-            }
-        }) {
-            salesforce.ca_file = Some(path);
-        }
-        if let Some(proxy) = section.string("proxy", problems, |text| match text {
-            "environment" => Ok(Proxy::Environment),
-            "none" => Ok(Proxy::None),
-            // The text may hold a password: never quote it.
-            url => ProxyUrl::parse(url)
-                .map(Proxy::Url)
-                .map_err(|problem| format!("is no proxy: {problem}")),
-        }) {
-            salesforce.proxy = proxy;
-        }
-        if let Some(seconds) = section.integer("connect_timeout_seconds", 1..=120, problems) {
-            salesforce.connect_timeout = Duration::from_secs(seconds);
-        }
-        if let Some(seconds) = section.integer("answer_timeout_seconds", 1..=600, problems) {
-            salesforce.answer_timeout = Duration::from_secs(seconds);
-        }
-        if let Some(percent) = section.integer("login_share_percent", 1..=100, problems) {
-            self.login_share_percent = u32::try_from(percent).unwrap_or(100);
-        }
-        if let Some(version) = section.string("api_version", problems, |text| {
-            let major = text
-                .strip_suffix(".0")
-                .and_then(|major| major.parse::<u16>().ok());
-            // Versions up to 30.0 were retired in Summer '25 (Salesforce release notes).
-            match major {
-                Some(31..=999) => Ok(text.to_owned()),
-                Some(_) | None => Err("must be an API version from \"31.0\" on".to_owned()),
-            }
-        }) {
-            self.api_version = version;
-        }
-        // 0: never. More than the 30 days after which Salesforce ends them would be never too.
-        if let Some(days) = section.integer("use_refresh_tokens_after_days", 0..=29, problems) {
-            let after = Duration::from_hours(24 * days);
-            self.keep_alive.after = (days > 0).then_some(after);
-        }
-    }
-
-    fn admin_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
-        self.admin_group = section.string("group", problems, |text| {
-            let odd = |c: char| c.is_control() || c.is_whitespace() || c == ':';
-            if text.is_empty() || text.contains(odd) {
-                Err("is not the name of a group".to_owned())
-            } else {
-                Ok(text.to_owned())
-            }
-        });
-    }
-
-    fn retirement_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
-        let set: Vec<_> = Event::ALL
-            .into_iter()
-            .filter_map(|event| {
-                let day = section.string(event.name(), problems, |text| match text {
-                    "never" => Ok(None),
-                    day => Day::parse(day).map(Some).ok_or_else(|| {
-                        "must be a day like \"2027-06-01\", or \"never\"".to_owned()
-                    }),
-                })?;
-                Some((event, day))
-            })
-            .collect();
-        self.retirements = Retirements::with(|event| {
-            let found = set.iter().find(|(named, _)| *named == event);
-            found.map(|(_, day)| *day)
-        });
-    }
-
-    fn vault_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
-        if let Some(mib) = section.integer("kdf_memory_mib", 8..=1024, problems) {
-            self.kdf.memory_kib = u32::try_from(mib * 1024).unwrap_or(u32::MAX);
-        }
-        if let Some(iterations) = section.integer("kdf_iterations", 1..=16, problems) {
-            self.kdf.iterations = u32::try_from(iterations).unwrap_or(u32::MAX);
-        }
-    }
-
-    fn audit_section(&mut self, section: &mut Table<'_>, problems: &mut Vec<Problem>) {
-        if let Some(kib) = section.integer("file_kib", 64..=1 << 20, problems) {
-            self.audit.file_bytes = kib * 1024;
-        }
-        if let Some(files) = section.integer("keep_files", 1..=100_000, problems) {
-            self.audit.keep_files = usize::try_from(files).ok();
-        }
-        if let Some(journald) = section.boolean("journald", problems) {
-            self.audit.journald = journald;
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::credential::FlowKind;
+    use crate::{
+        credential::FlowKind, day::Day, host::Host, retirement::Event, salesforce::proxy::Proxy,
+    };
 
     #[test]
     fn an_empty_file_means_the_defaults() {

@@ -1,0 +1,89 @@
+//! Single fields of requests.
+
+use std::time::{Duration, SystemTime};
+
+use sfvault_proto::v1;
+
+use crate::{environment::Environment, error::Error, host::Host, record::RecordName};
+
+pub(in crate::api) fn record_name(text: &str) -> Result<RecordName, Error> {
+    RecordName::parse(text).map_err(|problem| invalid("name", problem.to_string()))
+}
+
+pub(in crate::api) fn login_host(url: &str) -> Result<Host, Error> {
+    Host::parse(url)
+        .map_err(|problem| invalid("login_url", format!("`{}`: {problem}", url.escape_debug())))
+}
+
+pub(super) fn environment(field: &'static str, sent: i32) -> Result<Option<Environment>, Error> {
+    match v1::Environment::try_from(sent) {
+        Ok(v1::Environment::Unspecified) => Ok(None),
+        Ok(v1::Environment::Production) => Ok(Some(Environment::Production)),
+        Ok(v1::Environment::Sandbox) => Ok(Some(Environment::Sandbox)),
+        // To serve a caller who expects what is not understood would be to ignore the expectation.
+        Err(_) => Err(invalid(field, "is no kind of org that this sfvaultd knows")),
+    }
+}
+
+/// What a request says of the reminder; zero takes it away.
+pub(super) fn reminder(
+    sent: Option<prost_types::Duration>,
+) -> Result<Option<Option<Duration>>, Error> {
+    if sent.is_none() {
+        return Ok(None);
+    }
+    let span = duration("remind_after", sent)?;
+    if span > LONGEST_REMINDER {
+        return Err(invalid("remind_after", "is longer than 3,660 days"));
+    }
+    Ok(Some((!span.is_zero()).then_some(span)))
+}
+
+/// Ten years: whoever means "never" says so.
+const LONGEST_REMINDER: Duration = Duration::from_hours(3_660 * 24);
+
+pub(in crate::api) fn duration(
+    field: &'static str,
+    sent: Option<prost_types::Duration>,
+) -> Result<Duration, Error> {
+    sent.map_or(Ok(Duration::ZERO), Duration::try_from)
+        .map_err(|_| invalid(field, "is not a time span of 0 or more"))
+}
+
+pub(in crate::api) fn instant(
+    field: &'static str,
+    sent: Option<prost_types::Timestamp>,
+) -> Result<Option<SystemTime>, Error> {
+    sent.map(SystemTime::try_from)
+        .transpose()
+        .map_err(|_| invalid(field, "is no time"))
+}
+
+pub(in crate::api) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
+    Error::InvalidArgument {
+        field,
+        problem: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reminder_is_absent_never_or_within_ten_years() {
+        let days = |days: i64| {
+            reminder(Some(prost_types::Duration {
+                seconds: days * 86_400,
+                nanos: 0,
+            }))
+        };
+        assert_eq!(reminder(None).unwrap(), None);
+        assert_eq!(days(0).unwrap(), Some(None));
+        assert_eq!(days(3_660).unwrap(), Some(Some(LONGEST_REMINDER)));
+        for wrong in [days(-1), days(3_661), days(i64::MAX / 86_400)] {
+            let problem = wrong.unwrap_err().to_string();
+            assert!(problem.starts_with("`remind_after`"), "{problem}");
+        }
+    }
+}
