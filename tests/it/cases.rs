@@ -366,7 +366,8 @@ impl Login for Failing {
                 code: None,
                 message: "as scripted".to_owned(),
                 pause: None,
-            })
+            }
+            .into())
         })
     }
 
