@@ -75,7 +75,7 @@ impl Life {
     /// A confused job that calls whatever it gets refused.
     pub(super) async fn be_reported_in_a_loop(&mut self, job: usize) {
         let (before, _) = self.salesforce.sent();
-        let dies_after = self.dice.below(40);
+        let dies_after = self.dice.below(8);
         for turn in 0..20 {
             if turn == dies_after {
                 // What spaces the logins out must not be forgotten with the daemon.
