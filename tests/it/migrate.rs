@@ -105,7 +105,7 @@ async fn a_login_as_another_user_needs_to_be_expected() {
         (status, &error["reason"]),
         (6, &Value::from("PINNED_ELSEWHERE"))
     );
-    assert_eq!(scene.session(&[]).await, before, "nothing has changed");
+    scene.assert_session_is(&before).await;
     let id = scene
         .simulator
         .user("integration@acme.example", |user| user.id_18());
@@ -147,7 +147,7 @@ async fn a_wrong_consumer_secret_leaves_everything_as_it_is() {
         error["message"].as_str().unwrap().contains("is as it was"),
         "{error}"
     );
-    assert_eq!(scene.session(&[]).await, before);
+    scene.assert_session_is(&before).await;
     assert_eq!(scene.shown().await["state"], "ready");
     scene.finish().await;
 }

@@ -86,11 +86,11 @@ async fn a_generated_password_is_set_and_awaits_its_token() {
     assert_ne!(set, PASSWORD);
     assert!(set.len() >= 20);
     // Jobs go on; nobody logs in, not even after a restart.
-    assert_eq!(scene.session(&[]).await, before);
+    scene.assert_session_is(&before).await;
     scene.sfvault.kill().unwrap();
     assert_eq!(scene.stored_passwords(), [PASSWORD.to_owned(), set.clone()]);
     scene.reborn().await;
-    assert_eq!(scene.session(&[]).await, before);
+    scene.assert_session_is(&before).await;
     scene.simulator.expire_sessions(USERNAME);
     let (status, error) = scene
         .fails(&["get", "prod", "--refused-generation", "1"])
@@ -272,7 +272,7 @@ async fn a_slip_costs_one_login_and_says_what_was_tried() {
         "{message}"
     );
     // The old ones are as good as before.
-    assert_eq!(scene.session(&[]).await, before);
+    scene.assert_session_is(&before).await;
     scene.assert_logins(1, 1);
     // The same slip is not even sent.
     let (status, _) = scene

@@ -115,6 +115,14 @@ impl Scene {
         (ended.status, error["error"].clone())
     }
 
+    /// The session of `prod` is this one, if proved anew since and so good for longer.
+    pub(crate) async fn assert_session_is(&self, before: &Value) {
+        let now = self.session(&[]).await;
+        for key in ["session_id", "generation", "instance_url", "user_id"] {
+            assert_eq!(now[key], before[key], "{key}");
+        }
+    }
+
     /// `sfvault get prod` as JSON, with more options.
     pub(crate) async fn session(&self, more: &[&str]) -> Value {
         let output = self

@@ -6,9 +6,11 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use sfvault_tests::installation::Installation;
 
 /// One look.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Health {
     pub(crate) descriptors: usize,
+    /// What they lead to, where root may see it.
+    _open: Vec<String>,
     pub(crate) resident_kib: u64,
     /// How often its thread went to sleep: each wake-up costs one.
     pub(crate) sleeps: u64,
@@ -25,13 +27,20 @@ impl Health {
             number.parse::<u64>().unwrap()
         };
         let directory = format!("/proc/{pid}/fd");
-        let descriptors = match fs::read_dir(&directory) {
-            Ok(entries) => entries.count(),
+        let open: Vec<String> = fs::read_dir(&directory)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .map(|leads_to| leads_to.display().to_string())
+            .collect();
+        let descriptors = match open.len() {
             // The daemon is undumpable, so only root may look inside; the size tells it to all (Linux 6.2).
-            Err(_) => usize::try_from(fs::metadata(directory).unwrap().len()).unwrap(),
+            0 => usize::try_from(fs::metadata(directory).unwrap().len()).unwrap(),
+            open => open,
         };
         Self {
             descriptors,
+            _open: open,
             resident_kib: value("VmRSS:"),
             sleeps: value("voluntary_ctxt_switches:"),
             log_lines: sfvault.daemon_log().lines().count(),
