@@ -24,7 +24,7 @@ use crate::{
     host::Host,
     ledger::Ledger,
     record::{Record, RecordName},
-    secret::{Passphrase, Password, RefreshToken, SecurityToken},
+    secret::{ConsumerSecret, Passphrase, Password, RefreshToken, SecurityToken},
     session::{Session, decision::Want},
     store::{
         KdfCost, Store, StoredRecord,

@@ -114,3 +114,33 @@ async fn callers_without_a_session_wait_for_the_turn_and_get_what_it_brought() {
     assert_eq!(stage.logins(), (2, 0));
     assert!(!stage.salesforce.state().crowded);
 }
+
+#[tokio::test]
+async fn a_token_that_a_trial_spent_is_not_lost_with_an_answer_that_is_not_believed() {
+    let mut stage = Stage::ready().await;
+    let credential = |text: &str| Credential::RefreshToken {
+        refresh_token: RefreshToken::new(text.to_owned()),
+        consumer_secret: None,
+    };
+    let flow = Flow::RefreshToken {
+        consumer_key: "3MVG9".to_owned(),
+    };
+    let to = new_record("acme.my.salesforce.com", flow, credential("refresh 1"));
+    stage.migrate(|migration| migration.to = to).await.unwrap();
+    assert!(stage.stored().1.matches(&credential("refresh 2")));
+    // A new secret of the app is tried with the record's own token, which that spends.
+    stage.salesforce.state().is_unbelieved = true;
+    let new = NewSecrets {
+        consumer_secret: Some(Some(ConsumerSecret::new("new secret".to_owned()))),
+        ..NewSecrets::default()
+    };
+    let failed = stage.rotate(Rotation::To(new)).await;
+    assert!(
+        matches!(failed, Err(Error::TrialFailed { .. })),
+        "{failed:?}"
+    );
+    assert!(stage.stored().1.matches(&credential("refresh 3")));
+    stage.restart().await;
+    stage.session_anew().await.unwrap();
+    assert!(stage.stored().1.matches(&credential("refresh 4")));
+}
