@@ -40,6 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(descriptor, files.encode_to_vec())?;
     let mut config = tonic_prost_build::Config::new();
     config.skip_debug(SECRET_MESSAGES);
-    tonic_prost_build::configure().compile_fds_with_config(files, config)?;
+    tonic_prost_build::configure()
+        .codec_path("crate::codec::Snug")
+        .compile_fds_with_config(files, config)?;
     Ok(())
 }

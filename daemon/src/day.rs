@@ -44,7 +44,9 @@ impl Day {
     /// Its first moment.
     #[must_use]
     pub fn begins(self) -> SystemTime {
-        let years: u64 = (1970..self.year).map(|y| 365 + u64::from(is_leap(y))).sum();
+        let year = u64::from(self.year.saturating_sub(1));
+        let leaps = leap_days(year).saturating_sub(leap_days(1969));
+        let years = 365 * year.saturating_sub(1969) + leaps;
         let months: u64 = (1..self.month)
             .map(|month| u64::from(length(self.year, month)))
             .sum();
@@ -61,6 +63,11 @@ impl fmt::Display for Day {
 
 fn is_leap(year: u16) -> bool {
     year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+/// How many there were up to the end of this year.
+fn leap_days(year: u64) -> u64 {
+    year / 4 - year / 100 + year / 400
 }
 
 fn length(year: u16, month: u8) -> u8 {

@@ -1,6 +1,8 @@
-//! The sfvault gRPC protocol: code generated from `sfvault/v1/*.proto`, and nothing else.
+//! The sfvault gRPC protocol: code generated from `sfvault/v1/*.proto`, and how it is sent.
 //!
 //! Messages that carry a secret have no derived `Debug`; theirs prints the message's name only.
+
+mod codec;
 
 use std::fmt;
 

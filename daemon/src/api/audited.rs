@@ -4,7 +4,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tonic::{Request, Response, Status};
 
-use super::{peer::Peer, status};
+use super::{
+    peer::{Origin, Peer},
+    status,
+};
 use crate::{
     audit::{
         Audit, Begun,
@@ -24,8 +27,8 @@ const MOST_DECISIONS: usize = 16;
 
 /// Who makes this call.
 pub(super) fn who<T>(request: &Request<T>) -> Who {
-    let peer = request.extensions().get::<Peer>();
-    peer.map_or_else(Who::default, Who::from)
+    let origin = request.extensions().get::<Origin>();
+    origin.map_or_else(Who::default, |origin| Who::from(&origin.peer))
 }
 
 /// Does what an administrator asks for, once the audit has it durably; and tells how it ended.

@@ -69,19 +69,17 @@ where
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let origin = request.extensions_mut().remove::<Origin>();
-        let peer = origin.as_ref().map(|origin| origin.peer.clone());
-        let Origin { peer, caller } = match admit(origin, &self.door) {
-            Ok(origin) => origin,
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let origin = request.extensions().get::<Origin>();
+        let caller = match admit(origin, &self.door) {
+            Ok(origin) => origin.caller.clone(),
             Err(status) => {
-                audited::turned_away(&self.door.audit, peer.as_ref());
+                let peer = origin.map(|origin| &origin.peer);
+                audited::turned_away(&self.door.audit, peer);
                 let refusal = status.into_http();
                 return Box::pin(async { Ok(refusal) });
             }
         };
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(caller.clone());
         let call = caller.seat.call();
         let request = if request.uri().path().starts_with(STREAMED) {
             request
@@ -170,14 +168,18 @@ impl http_body::Body for Answer {
     type Error = Status;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.due = match &polled {
-            Poll::Pending | Poll::Ready(None | Some(Err(_))) => None,
-            Poll::Ready(Some(Ok(_))) => Some(self.caller.seat.owe()),
-        };
+        let answer = self.get_mut();
+        let polled = Pin::new(&mut answer.body).poll_frame(cx);
+        match &polled {
+            Poll::Pending | Poll::Ready(None | Some(Err(_))) => answer.due = None,
+            Poll::Ready(Some(Ok(_))) => match &mut answer.due {
+                Some(due) => due.follow(),
+                none => *none = Some(answer.caller.seat.owe()),
+            },
+        }
         polled
     }
 

@@ -9,7 +9,7 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, House, access, audited, convert, peer::Peer, status};
+use super::{About, House, access, audited, convert, peer::Origin, status};
 use crate::{
     attempts::Attempts,
     audit::{event::Action, who::Who},
@@ -118,9 +118,9 @@ impl Control for Service {
         &self,
         request: Request<UnlockVaultRequest>,
     ) -> Result<Response<UnlockVaultResponse>, Status> {
-        let peer = request.extensions().get::<Peer>();
-        let uid = peer
-            .map(|peer| peer.uid)
+        let origin = request.extensions().get::<Origin>();
+        let uid = origin
+            .map(|origin| origin.peer.uid)
             .ok_or_else(|| status::from_error(&Error::Denied))?;
         let (who, request) = (audited::who(&request), request.into_inner());
         let work = self.unlock(uid, who.clone(), request);

@@ -106,7 +106,7 @@ impl Connection {
 ///
 /// # Errors
 /// The status for everybody else, and for a connection of which the kernel told nothing.
-pub(super) fn admit(origin: Option<Origin>, door: &Door) -> Result<Origin, Status> {
+pub(super) fn admit<'a>(origin: Option<&'a Origin>, door: &Door) -> Result<&'a Origin, Status> {
     origin
         .filter(|origin| door.admits(&origin.peer))
         .ok_or_else(|| status::from_error(&Error::Denied))
@@ -151,15 +151,9 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
+    /// Then h2 gathers answers of up to 1 KiB in its buffer, and one of a session, trailers and all, is one system call;
+    /// else it would send what it need not copy at once, and the trailers after it.
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        false
     }
 }

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     About, House, audited, convert,
-    peer::Peer,
+    peer::{Origin, Peer},
     status,
     watch::{Pusher, Pushes},
 };
@@ -31,15 +31,16 @@ pub(super) struct Service {
 impl Service {
     /// Made anew for every answer, and for every push of a stream: rules and processes change.
     fn asker<'a, T>(&'a self, request: &'a Request<T>) -> Result<Asker<'a>, Status> {
-        let peer = request.extensions().get::<Peer>();
-        peer.map(|peer| Asker::new(&self.house.policy, peer))
+        let origin = request.extensions().get::<Origin>();
+        origin
+            .map(|origin| Asker::new(&self.house.policy, &origin.peer))
             .ok_or_else(|| status::from_error(&Error::Denied))
     }
 
     async fn session(
         &self,
         asker: &mut Asker<'_>,
-        caller: Option<Caller>,
+        caller: Option<&Caller>,
         request: &GetSessionRequest,
     ) -> Result<Arc<Session>, Error> {
         let mut wanted = convert::session_request(request)?;
@@ -62,17 +63,15 @@ impl Sessions for Service {
         &self,
         request: Request<GetSessionRequest>,
     ) -> Result<Response<GetSessionResponse>, Status> {
-        let caller = request.extensions().get::<Caller>().cloned();
-        let holder = holder(&request);
         let mut asker = self.asker(&request)?;
+        let holder = holder_of(asker.peer());
+        let caller = request.extensions().get::<Origin>();
+        let caller = caller.map(|origin| &origin.caller);
         let request = request.get_ref();
         let result = self.session(&mut asker, caller, request).await;
         audited::session(&self.about.audit, &asker, &request.record, &result);
         status::answer(result.map(|session| {
-            if let Some(holder) = holder {
-                self.vault.got(&request.record, holder);
-            }
-            let warnings = self.vault.warnings(&request.record);
+            let warnings = self.vault.got(&request.record, holder);
             convert::session(&session, &self.about.api_version, warnings)
         }))
     }
@@ -83,13 +82,10 @@ impl Sessions for Service {
         &self,
         request: Request<WatchSessionRequest>,
     ) -> Result<Response<Pushes>, Status> {
-        let peer = request.extensions().get::<Peer>().cloned();
-        let caller = request.extensions().get::<Caller>().cloned();
+        let origin = request.extensions().get::<Origin>().cloned();
         let pusher = (|| {
-            let peer = peer.ok_or(Error::Denied)?;
-            let waiting = caller
-                .and_then(|caller| caller.wait())
-                .ok_or(Error::TooManyStreams)?;
+            let Origin { peer, caller } = origin.ok_or(Error::Denied)?;
+            let waiting = caller.wait().ok_or(Error::TooManyStreams)?;
             let request = request.get_ref();
             let holder = holder_of(&peer);
             let watcher = Watcher {
@@ -128,10 +124,6 @@ impl Sessions for Service {
             records: listing.records.iter().map(convert::record_status).collect(),
         }))
     }
-}
-
-fn holder<T>(request: &Request<T>) -> Option<Holder> {
-    request.extensions().get::<Peer>().map(holder_of)
 }
 
 fn holder_of(peer: &Peer) -> Holder {

@@ -1,7 +1,7 @@
 //! One connection as the others see it: is it in use, and does its peer keep somebody waiting?
 
 use std::{
-    collections::BTreeMap,
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
     time::Duration,
@@ -31,8 +31,8 @@ struct State {
     idle_since: Instant,
     calls: usize,
     waiting: usize,
-    /// What the peer owes, and since when; the first is the oldest.
-    dues: BTreeMap<u64, Instant>,
+    /// What the peer owes, by number, and since when; the first is the oldest.
+    dues: VecDeque<(u64, Instant)>,
     next_due: u64,
     leaving: Leaving,
     evicted: bool,
@@ -87,7 +87,7 @@ impl Seat {
                 idle_since: now,
                 calls: 0,
                 waiting: 0,
-                dues: BTreeMap::new(),
+                dues: VecDeque::new(),
                 next_due: 0,
                 leaving: Leaving::No,
                 evicted: false,
@@ -107,9 +107,7 @@ impl Seat {
     #[must_use]
     pub fn owe(self: &Arc<Self>) -> Due {
         let mut state = self.lock();
-        let number = state.next_due;
-        state.next_due = number.wrapping_add(1);
-        state.dues.insert(number, Instant::now());
+        let number = state.note_due();
         if state.dues.len() == 1 {
             // It has no alarm set.
             state.wake();
@@ -188,7 +186,7 @@ impl Seat {
             state.leaving = Leaving::Since(now);
             self.say_farewell();
         }
-        let due = state.dues.values().next().map(|since| *since + PATIENCE);
+        let due = state.dues.front().map(|(_, since)| *since + PATIENCE);
         match due.into_iter().chain(state.leaves_by()).min() {
             None => Sentence::Stay,
             Some(then) if then <= now => Sentence::Overdue,
@@ -202,6 +200,24 @@ impl Seat {
 }
 
 impl State {
+    /// Notes what the peer owes from now on, and returns its number.
+    fn note_due(&mut self) -> u64 {
+        let number = self.next_due;
+        self.next_due += 1;
+        self.dues.push_back((number, Instant::now()));
+        number
+    }
+
+    fn settle(&mut self, number: u64) {
+        // Most are the first, or close to it.
+        if let Ok(place) = self
+            .dues
+            .binary_search_by_key(&number, |(number, _)| *number)
+        {
+            self.dues.remove(place);
+        }
+    }
+
     /// When a connection that is to end takes its next step towards it, if no call comes.
     fn leaves_by(&self) -> Option<Instant> {
         match self.leaving {
@@ -217,6 +233,15 @@ impl State {
         if let Some(task) = &self.task {
             task.wake_by_ref();
         }
+    }
+}
+
+impl Due {
+    /// It is settled, and the peer owes the next thing from now on. The alarm that is set rings early enough.
+    pub fn follow(&mut self) {
+        let mut state = self.seat.lock();
+        state.settle(self.number);
+        self.number = state.note_due();
     }
 }
 
@@ -241,6 +266,6 @@ impl Drop for Waiting {
 
 impl Drop for Due {
     fn drop(&mut self) {
-        self.seat.lock().dues.remove(&self.number);
+        self.seat.lock().settle(self.number);
     }
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{Phase, RecordView, Vault};
 use crate::{
-    error::Error, failure::Failure, host::Host, retirement::Nearness, salesforce::Survey,
-    store::KdfCost,
+    error::Error, failure::Failure, host::Host, record::Record, retirement::Nearness,
+    salesforce::Survey, store::KdfCost,
 };
 
 impl Vault {
@@ -42,7 +42,10 @@ impl Vault {
             return Vec::new();
         };
         let record = Arc::clone(&entry.lock().record);
-        let now = self.parts.clock.now();
+        self.warnings_of(&record, self.parts.clock.now())
+    }
+
+    pub(super) fn warnings_of(&self, record: &Record, now: SystemTime) -> Vec<String> {
         let retirements = &self.parts.retirements;
         retirements
             .of(record.flow.kind(), &record.login_host)

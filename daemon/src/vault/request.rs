@@ -136,16 +136,22 @@ impl Vault {
         Ok(session)
     }
 
-    /// Somebody took the record's session: it is held for a while.
-    pub fn got(&self, name: &str, holder: Holder) {
+    /// Somebody took the record's session: it is held for a while. Returns [`Self::warnings`].
+    pub fn got(&self, name: &str, holder: Holder) -> Vec<String> {
         // Who removed the record meanwhile has ended that hold too.
         let Ok((refresher, entry)) = self.find(name) else {
-            return;
+            return Vec::new();
         };
-        entry.lock().holds.got(holder, self.parts.clock.now());
+        let now = self.parts.clock.now();
+        let record = {
+            let mut state = entry.lock();
+            state.holds.got(holder, now);
+            Arc::clone(&state.record)
+        };
         if !refresher.hold_after_get.is_zero() {
             refresher.keep(&entry);
         }
+        self.warnings_of(&record, now)
     }
 
     /// Who may be cut off if the record's session ends, if there is one: streams, and who took it within its timeout.

@@ -29,11 +29,11 @@ use crate::{
     table::{Goal, head, row},
 };
 
-const GOOD: usize = 100;
+pub(crate) const GOOD: usize = 100;
 const SILENT: usize = 50;
 const SLOW: usize = 50;
 const FLOODING: usize = 2;
-const ROUNDS: usize = 6;
+pub(crate) const ROUNDS: usize = 6;
 const WINDOW: Duration = Duration::from_secs(1);
 /// Each good client asks so often: jobs ask now and then, not as fast as they can.
 const PACE: Duration = Duration::from_millis(20);
@@ -66,7 +66,7 @@ pub(crate) async fn run() -> Result<(), Failed> {
 }
 
 /// How long each call of the good clients took.
-async fn wait(good: &[Channel]) -> Result<Vec<f64>, Failed> {
+pub(crate) async fn wait(good: &[Channel]) -> Result<Vec<f64>, Failed> {
     let waits = Rc::new(RefCell::new(Vec::new()));
     let tasks = LocalSet::new();
     let start = now();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    peers::OidcAccount,
     stage::{Failed, RECORD, Stage},
     stopwatch::{Pairs, time},
     table::{Goal, head, row, skipped},
@@ -14,8 +15,6 @@ use crate::{
 
 const ROUNDS: usize = 400;
 const WARM_UP: usize = 20;
-/// The account of a running oidc-agent that `oidc-token` is to be asked for.
-const OIDC_ACCOUNT: &str = "OIDC_ACCOUNT";
 
 pub(crate) async fn run() -> Result<(), Failed> {
     let programs = Programs::build()?;
@@ -41,15 +40,9 @@ pub(crate) async fn run() -> Result<(), Failed> {
         &bare,
         Goal::AtMost(1.15),
     )?;
-    match (env::var("OIDC_SOCK"), env::var(OIDC_ACCOUNT)) {
-        (Ok(_), Ok(account)) => {
-            let token = || command(Path::new("oidc-token"), &[&account]);
-            line("oidc-token", &token, Goal::AtMost(0.8))?;
-        }
-        _ => skipped(
-            "oidc-token",
-            "no account; run oidc-agent, name one in OIDC_ACCOUNT",
-        ),
+    match OidcAccount::start()? {
+        Some(account) => line("oidc-token", &|| silent(account.token()), Goal::AtMost(0.8))?,
+        None => skipped("oidc-token", "it, python3 or openssl is not installed"),
     }
     stage.simulator.finish()?;
     Ok(())
@@ -99,8 +92,12 @@ impl Programs {
 
 fn command(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
+    command.args(arguments);
+    silent(command)
+}
+
+fn silent(mut command: Command) -> Command {
     command
-        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

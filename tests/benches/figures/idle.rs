@@ -17,24 +17,30 @@ const SETTLED_WITHIN: u32 = 60;
 pub(crate) async fn run() -> Result<(), Failed> {
     head("an idle minute of an unlocked daemon with a session and 100 records");
     let stage = Stage::with_records(100).await?;
+    minute("wake-ups", stage.pid).await?;
+    stage.simulator.finish()?;
+    Ok(())
+}
+
+/// A minute of this daemon, of which nobody wants anything.
+pub(crate) async fn minute(what: &str, pid: u32) -> Result<(), Failed> {
     let mut looks = 0;
-    while switches(stage.pid)?.0 > 1 {
+    while switches(pid)?.0 > 1 {
         if looks == SETTLED_WITHIN {
             return Err("the daemon keeps threads that do nothing".into());
         }
         looks += 1;
         sleep(Duration::from_secs(1)).await;
     }
-    let (_, before) = switches(stage.pid)?;
+    let (_, before) = switches(pid)?;
     sleep(MINUTE).await;
-    let (threads, after) = switches(stage.pid)?;
+    let (threads, after) = switches(pid)?;
     let woken = u32::try_from(after - before)?;
-    single("wake-ups", f64::from(woken), Goal::AtMost(0.0));
+    single(what, f64::from(woken), Goal::AtMost(0.0));
     single(
         "threads",
         f64::from(u32::try_from(threads)?),
         Goal::AtMost(1.0),
     );
-    stage.simulator.finish()?;
     Ok(())
 }

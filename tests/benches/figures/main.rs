@@ -5,14 +5,18 @@
 
 mod bystanders;
 mod calls;
+mod cold;
+mod crowd;
 mod echo;
 mod get;
 mod idle;
+mod many;
 mod memory;
 mod neighbours;
 mod peers;
 mod process;
 mod records;
+mod refreshing;
 mod stage;
 mod stopwatch;
 mod table;
@@ -22,12 +26,15 @@ use std::{env, path::Path, process::ExitCode};
 use stage::Failed;
 use tokio::runtime::Builder;
 
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 10] = [
     "calls",
     "get",
     "records",
     "memory",
     "bystanders",
+    "refreshing",
+    "cold",
+    "many",
     "neighbours",
     "idle",
 ];
@@ -38,6 +45,7 @@ fn main() -> ExitCode {
         [role, answer, socket] if role == echo::ROLE => {
             echo::serve(Path::new(answer), Path::new(socket))
         }
+        [role, socket, count, way] if role == crowd::ROLE => crowd::serve(socket, count, way),
         // Cargo adds options that are for another harness.
         parts => figures(parts.iter().filter(|part| !part.starts_with("--"))),
     };
@@ -71,6 +79,9 @@ async fn run(part: &str) -> Result<(), Failed> {
         "records" => records::run().await,
         "memory" => memory::run().await,
         "bystanders" => bystanders::run().await,
+        "refreshing" => refreshing::run().await,
+        "cold" => cold::run().await,
+        "many" => many::run().await,
         "neighbours" => neighbours::run().await,
         _ => idle::run().await,
     }

@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -14,6 +15,8 @@ use crate::stage::Failed;
 /// How long an answer may take before the agent counts as hung.
 const PATIENCE: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(10);
+/// Sets an oidc-agent up, in this package.
+const OIDC_ACCOUNT: &str = "benches/oidc-account";
 
 /// An agent that can be asked, ours or another.
 pub(crate) struct Agent {
@@ -35,6 +38,60 @@ impl Drop for Reaped {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// An oidc-agent with an account whose token needs no login.
+pub(crate) struct OidcAccount {
+    /// Ends with its standard input.
+    process: Child,
+    client: PathBuf,
+    socket: String,
+}
+
+impl OidcAccount {
+    /// Starts one, if it is installed.
+    pub(crate) fn start() -> Result<Option<Self>, Failed> {
+        let Some(client) = find("oidc-token") else {
+            return Ok(None);
+        };
+        if !has(&["oidc-agent", "oidc-gen", "openssl", "python3"]) {
+            return Ok(None);
+        }
+        let mut process = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(OIDC_ACCOUNT))
+            .args(["sh", "-c", "echo \"$OIDC_SOCK\"; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("no pipe")?;
+        let mut socket = String::new();
+        BufReader::new(stdout).read_line(&mut socket)?;
+        let account = Self {
+            process,
+            client,
+            socket: socket.trim().to_owned(),
+        };
+        if account.socket.is_empty() {
+            return Err("tests/benches/oidc-account gives no account".into());
+        }
+        Ok(Some(account))
+    }
+
+    /// Its own client, asking for the token.
+    pub(crate) fn token(&self) -> Command {
+        let mut command = Command::new(&self.client);
+        command
+            .arg("bench")
+            .env_clear()
+            .env("OIDC_SOCK", &self.socket);
+        command
+    }
+}
+
+impl Drop for OidcAccount {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
     }
 }
 
@@ -227,10 +284,14 @@ fn private() -> Result<TempDir, Failed> {
 }
 
 fn has(programs: &[&str]) -> bool {
+    programs.iter().all(|program| find(program).is_some())
+}
+
+/// Where a program is installed.
+fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    programs
-        .iter()
-        .all(|program| env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+    let mut places = env::split_paths(&path).map(|directory| directory.join(program));
+    places.find(|place| place.is_file())
 }
 
 fn git_daemon() -> Option<PathBuf> {

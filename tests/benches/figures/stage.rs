@@ -1,11 +1,16 @@
 //! What is measured: a simulator, and the real daemon with an unlocked vault and a session in memory.
 
-use std::{io, path::PathBuf, process::Stdio, time::Duration};
+use std::{fs, io, path::PathBuf, process::Stdio, sync::OnceLock, time::Duration};
 
+use sfvault_proto::v1::{
+    AddRecordRequest, SoapLoginCredential, add_record_request::Credential,
+    records_client::RecordsClient,
+};
 use sfvault_tests::{
     installation::Installation,
     simulator::{Options, PASSWORD, SECURITY_TOKEN, Simulator, USERNAME},
 };
+use tokio::runtime::{Builder, Runtime};
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) type Failed = Box<dyn std::error::Error>;
@@ -22,8 +27,19 @@ pub(crate) struct Stage {
 impl Stage {
     /// A daemon with an empty, unlocked vault.
     pub(crate) async fn empty() -> Result<Self, Failed> {
-        let simulator = Simulator::start(Options::default()).await;
+        Self::allowing(None).await
+    }
+
+    /// The same, and one more host may be logged in at.
+    pub(crate) async fn allowing(url: Option<&str>) -> Result<Self, Failed> {
+        let started = apart()?.spawn(Simulator::start(Options::default()));
+        let simulator = started.await?;
         let mut sfvault = Installation::new(&simulator)?;
+        if let Some(url) = url {
+            let config = fs::read_to_string(sfvault.path("config/config.toml"))?;
+            let more = format!("allowed_hosts = [{url:?}, ");
+            sfvault.configure(&config.replace("allowed_hosts = [", &more))?;
+        }
         sfvault.secret_file("passphrase", "correct horse")?;
         sfvault.secret_file("password", PASSWORD)?;
         sfvault.secret_file("token", SECURITY_TOKEN)?;
@@ -52,10 +68,39 @@ impl Stage {
     }
 
     pub(crate) async fn add(&self, name: &str) -> Result<(), Failed> {
-        let url = self.simulator.login_url();
-        let base = ["add", name, "--username", USERNAME, "--login-url", &url];
+        self.add_at(name, USERNAME, &self.simulator.login_url())
+            .await
+    }
+
+    /// Adds a record of this user that logs in there.
+    pub(crate) async fn add_at(&self, name: &str, user: &str, url: &str) -> Result<(), Failed> {
+        let base = ["add", name, "--username", user, "--login-url", url];
         let secrets = ["--password-file", "@password", "--token-file", "@token"];
         self.run(&[&base[..], &secrets].concat()).await
+    }
+
+    /// Adds records of this user, faster.
+    pub(crate) async fn add_all(
+        &self,
+        user: &str,
+        names: impl Iterator<Item = String>,
+    ) -> Result<(), Failed> {
+        let mut records = RecordsClient::new(channel(&self.admin_socket()).await?);
+        for name in names {
+            let secrets = SoapLoginCredential {
+                password: PASSWORD.to_owned(),
+                security_token: SECURITY_TOKEN.to_owned(),
+            };
+            let record = AddRecordRequest {
+                name,
+                username: user.to_owned(),
+                login_url: self.simulator.login_url(),
+                credential: Some(Credential::SoapLogin(secrets)),
+                ..AddRecordRequest::default()
+            };
+            records.add_record(record).await?;
+        }
+        Ok(())
     }
 
     /// Runs `sfvault`, which must succeed; `@name` is a file of the installation.
@@ -78,6 +123,23 @@ impl Stage {
     pub(crate) fn socket(&self) -> PathBuf {
         self.sfvault.path("run").join("sfvault.sock")
     }
+
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.sfvault.path("run").join("admin.sock")
+    }
+}
+
+/// Where simulators run: what they compute must not delay the clients whose calls are timed.
+fn apart() -> Result<&'static Runtime, Failed> {
+    static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
+    let build = || {
+        Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+    };
+    let built = RUNTIME.get_or_init(build).as_ref();
+    built.map_err(|error| failed(&error.to_string()))
 }
 
 /// A connection as any gRPC client makes one. While the queue of the socket is full it tries again, as a client must.
