@@ -10,8 +10,9 @@ use sfvault_proto::v1;
 
 use crate::{
     ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, GeneratedPassword,
-    Grade, Holder, KeptLogin, LoginFacts, LoginUsage, News, Reason, RecordState, RecordStatus,
-    Retirement, RotationResult, SecurityToken, Session, SessionId, VaultState, WatchState,
+    Grade, Holder, KeptLogin, LoginFacts, LoginUsage, News, Protection, ProtectionState, Reason,
+    RecordState, RecordStatus, Retirement, RotationResult, SecurityToken, Session, SessionId,
+    VaultState, WatchState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -256,6 +257,22 @@ pub(crate) fn daemon(wire: v1::GetStatusResponse) -> DaemonStatus {
         vault_path: PathBuf::from(wire.vault_path),
         records: wire.records.into_iter().map(record).collect(),
         warnings: wire.warnings,
+        protections: wire.protections.into_iter().map(protection).collect(),
+    }
+}
+
+fn protection(wire: v1::Protection) -> Protection {
+    Protection {
+        state: match v1::ProtectionState::try_from(wire.state) {
+            Ok(v1::ProtectionState::On) => ProtectionState::On,
+            Ok(v1::ProtectionState::NotAvailable) => ProtectionState::NotAvailable,
+            // What can't be told does not count as on.
+            Ok(v1::ProtectionState::Off | v1::ProtectionState::Unspecified) | Err(_) => {
+                ProtectionState::Off
+            }
+        },
+        name: wire.name,
+        reason: wire.reason,
     }
 }
 

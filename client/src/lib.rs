@@ -67,5 +67,5 @@ pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
 /// The longest reminder that sfvaultd takes.
 pub use sfvault_proto::v1::LONGEST_REMINDER_DAYS;
-pub use status::{DaemonStatus, VaultState};
+pub use status::{DaemonStatus, Protection, ProtectionState, VaultState};
 pub use watch::{News, Watch, WatchRequest, WatchState};

@@ -21,6 +21,30 @@ pub struct DaemonStatus {
     pub records: Vec<RecordStatus>,
     /// Limits and protections that could not be applied to the process, in words.
     pub warnings: Vec<String>,
+    /// What keeps others from the daemon's process, and it from the system; none if the daemon is older.
+    pub protections: Vec<Protection>,
+}
+
+/// One protection of the daemon's process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protection {
+    /// Which one, such as "tracing"; for scripts, it never changes.
+    pub name: String,
+    /// Whether it holds.
+    pub state: ProtectionState,
+    /// What it keeps out, or why it does not.
+    pub reason: String,
+}
+
+/// Whether a protection holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtectionState {
+    /// It holds.
+    On,
+    /// The operator does not want it, or the system refused it; also a state that this client does not know.
+    Off,
+    /// The kernel does not have it.
+    NotAvailable,
 }
 
 /// Whether secrets can be had.

@@ -11,6 +11,7 @@ use crate::{
     audit::{Audit, settings::Settings as AuditSettings},
     clock::Clock,
     descriptors::room,
+    harden::Protection,
     keep_alive::KeepAlive,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths, own_uid},
@@ -19,6 +20,7 @@ use crate::{
     salesforce::Login,
     store::{KdfCost, StoreError},
     vault::{Parts, Vault},
+    witness::Sight,
 };
 
 /// How long calls under way may take to end once the daemon is told to.
@@ -52,6 +54,10 @@ pub struct Setup {
     pub warnings: Vec<String>,
     /// How the audit is kept.
     pub audit: AuditSettings,
+    /// What was hardened, and what not.
+    pub protections: Vec<Protection>,
+    /// How other processes are seen.
+    pub sight: Sight,
     pub activated: Activated,
 }
 
@@ -125,6 +131,8 @@ impl Daemon {
             api_version,
             warnings,
             audit,
+            protections,
+            sight,
             activated,
         } = setup;
         paths.prepare(mode).map_err(StartError::Path)?;
@@ -133,6 +141,8 @@ impl Daemon {
         let about = About {
             started_at: clock.now(),
             warnings,
+            protections: protections.into(),
+            sight: sight.clone(),
             api_version: api_version.into(),
             audit: audit.clone(),
             paths: Arc::new(paths.clone()),
@@ -151,7 +161,7 @@ impl Daemon {
         let sockets = Sockets::bind(&paths.runtime, lock, activated, mode, admin_group)
             .map_err(StartError::Listen)?;
         let house = Arc::new(House::new(
-            Policy::new(mode, own_uid()),
+            Policy::new(mode, own_uid()).with_sight(sight),
             admin_group,
             room(),
         ));

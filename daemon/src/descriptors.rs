@@ -1,6 +1,11 @@
-//! How many file descriptors there are, and how many of them clients may have.
+//! Which file descriptors are kept at start, how many there are, and how many of them clients may have.
 
+use std::{env, fs, process};
+
+use nix::unistd::close;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::harden::{Protection, State};
 
 /// More connections than these are no use on one host, however many descriptors there are.
 const MOST_SEATS: u64 = 1048;
@@ -16,6 +21,28 @@ pub struct Room {
     pub admin: usize,
     /// For those of whom no rule speaks, on both sockets: enough to be told so.
     pub strangers: usize,
+}
+
+/// Closes what whoever started the process left open by mistake, except for systemd's sockets: a job waits for the end
+/// of a pipe until its last holder ends, and a daemon ends late. It must be called before anything is opened.
+#[must_use]
+pub fn close_inherited() -> Protection {
+    let first = FIRST_OWN.saturating_add(passed());
+    let entries = match fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries,
+        Err(error) => {
+            let reason = format!("inherited descriptors are not known: `/proc/self/fd`: {error}");
+            return Protection::new("descriptors", State::Failed, reason);
+        }
+    };
+    let found: Vec<i32> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor >= first)
+        .collect();
+    // The list itself had one, which is closed by now and does not count.
+    let closed = found.into_iter().filter(|fd| close(*fd).is_ok()).count();
+    let reason = format!("{closed} that were inherited by mistake were closed");
+    Protection::new("descriptors", State::On, reason)
 }
 
 /// Raises the soft limit to the hard one. Nothing here uses `select`, which a high limit would break.
@@ -39,6 +66,16 @@ pub fn raise() -> Option<String> {
 #[must_use]
 pub fn room() -> Room {
     divide(getrlimit(Resource::Nofile).current)
+}
+
+/// The three standard ones come before it.
+const FIRST_OWN: i32 = 3;
+
+/// How many sockets systemd has passed, if they are for this process.
+fn passed() -> i32 {
+    let number = |name: &str| env::var(name).ok()?.parse().ok();
+    let ours = number("LISTEN_PID").and_then(|pid| u32::try_from(pid).ok()) == Some(process::id());
+    number("LISTEN_FDS").filter(|_| ours).unwrap_or(0).max(0)
 }
 
 fn divide(limit: Option<u64>) -> Room {

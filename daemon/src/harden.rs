@@ -1,7 +1,16 @@
-//! What the process gives up before it touches a secret.
+//! What the process gives up before it touches a secret, and what is told of it.
+//!
+//! No protection is worth a daemon that does not start: what the kernel lacks or refuses is told by
+//! `sfvault status --security`, and the daemon serves all the same.
+
+mod calls;
+mod files;
+pub mod needs;
+mod ports;
 
 use std::panic;
 
+use landlock::{LandlockStatus, RestrictionStatus, RulesetError, RulesetStatus};
 use rustix::{
     fs::Mode,
     process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask},
@@ -9,11 +18,85 @@ use rustix::{
 };
 use tracing::error;
 
+use self::needs::Needs;
+
+/// One protection of the process, and whether it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protection {
+    /// For scripts; it never changes.
+    pub name: &'static str,
+    pub state: State,
+    /// What it keeps out, or why it does not.
+    pub reason: String,
+}
+
+/// Whether a protection holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    On,
+    /// The operator does not want it.
+    Off,
+    /// The system refused it.
+    Failed,
+    /// The kernel does not have it.
+    NotAvailable,
+}
+
+impl State {
+    /// As people read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off | Self::Failed => "off",
+            Self::NotAvailable => "not available",
+        }
+    }
+}
+
+/// What the operator may do without, for a library or a kernel that can't bear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switches {
+    /// Limits on files and ports.
+    pub landlock: bool,
+    /// The filter of system calls.
+    pub seccomp: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            landlock: true,
+            seccomp: true,
+        }
+    }
+}
+
+impl Protection {
+    pub(crate) fn new(name: &'static str, state: State, reason: impl Into<String>) -> Self {
+        Self {
+            name,
+            state,
+            reason: reason.into(),
+        }
+    }
+
+    /// Whether it is one of Landlock's, under which other processes can't be looked at.
+    #[must_use]
+    pub fn is_landlock(&self) -> bool {
+        [files::NAME, ports::NAME].contains(&self.name)
+    }
+
+    /// What to tell the operator unasked: that the system refused it.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        (self.state == State::Failed).then_some(&self.reason)
+    }
+}
+
 /// Sets the umask, forbids core dumps, tracing by other processes of the user, and new privileges.
-///
-/// Returns what could not be done, in words; the daemon starts all the same and says so.
 #[must_use]
-pub fn harden() -> Vec<String> {
+pub fn harden() -> Vec<Protection> {
     umask(Mode::RWXG | Mode::RWXO);
     let none = Rlimit {
         current: Some(0),
@@ -21,22 +104,90 @@ pub fn harden() -> Vec<String> {
     };
     let steps = [
         (
-            "core dumps could not be limited to 0 bytes",
+            "core-dumps",
             setrlimit(Resource::Core, none),
+            "a crash leaves no core: they are limited to 0 bytes",
+            "core dumps could not be limited to 0 bytes",
         ),
         (
-            "the process could not be made undumpable",
+            "tracing",
             set_dumpable_behavior(DumpableBehavior::NotDumpable),
+            "programs of the same user can't trace the process or read its memory",
+            "the process could not be made undumpable",
         ),
         (
-            "new privileges could not be given up",
+            "new-privileges",
             set_no_new_privs(true),
+            "they are given up for good",
+            "new privileges could not be given up",
         ),
     ];
-    steps
+    let umask = Protection::new(
+        "umask",
+        State::On,
+        "0077: what is made is the owner's alone",
+    );
+    let steps = steps
         .into_iter()
-        .filter_map(|(problem, result)| result.err().map(|error| format!("{problem}: {error}")))
-        .collect()
+        .map(|(name, result, done, problem)| match result {
+            Ok(()) => Protection::new(name, State::On, done),
+            Err(error) => Protection::new(name, State::Failed, format!("{problem}: {error}")),
+        });
+    std::iter::once(umask).chain(steps).collect()
+}
+
+/// Gives up all files, ports and system calls but those needed. For good, and for all threads that are started later:
+/// it must be called while there is but one.
+#[must_use]
+pub fn confine(switches: Switches, needs: &Needs) -> Vec<Protection> {
+    let off = |name, key| {
+        let reason = format!("`{key} = false` under `[hardening]` in config.toml");
+        Protection::new(name, State::Off, reason)
+    };
+    let (files, ports) = if switches.landlock {
+        (files::confine(needs), ports::confine(&needs.ports))
+    } else {
+        (off(files::NAME, "landlock"), off(ports::NAME, "landlock"))
+    };
+    let calls = if switches.seccomp {
+        calls::confine()
+    } else {
+        off(calls::NAME, "seccomp")
+    };
+    vec![files, ports, calls]
+}
+
+/// What became of a Landlock ruleset. `since` is the first Linux that has what it asks for.
+fn landlock_outcome(
+    name: &'static str,
+    since: &str,
+    done: String,
+    result: Result<RestrictionStatus, RulesetError>,
+) -> Protection {
+    let status = match result {
+        Ok(status) => status,
+        Err(error) => {
+            let reason = format!("Landlock refused the rules on {name}: {error}");
+            return Protection::new(name, State::Failed, reason);
+        }
+    };
+    let unavailable = |reason: String| Protection::new(name, State::NotAvailable, reason);
+    match (status.ruleset, status.landlock) {
+        (RulesetStatus::FullyEnforced, _) => Protection::new(name, State::On, done),
+        (RulesetStatus::PartiallyEnforced, _) => {
+            let reason = format!("{done}; a newer Linux would limit more");
+            Protection::new(name, State::On, reason)
+        }
+        (RulesetStatus::NotEnforced, LandlockStatus::NotEnabled) => {
+            unavailable("Landlock is switched off in this kernel (`lsm=` at boot)".to_owned())
+        }
+        (
+            RulesetStatus::NotEnforced,
+            LandlockStatus::NotImplemented | LandlockStatus::Available { .. },
+        ) => unavailable(format!(
+            "this kernel, or the container, has no Landlock for it (Linux {since} has)"
+        )),
+    }
 }
 
 /// Logs where a panic happened, and its message only if that is a literal: others may quote what they choked on, as

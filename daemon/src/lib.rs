@@ -37,3 +37,4 @@ pub mod store;
 pub mod systemd;
 pub mod vault;
 pub mod watch;
+pub mod witness;

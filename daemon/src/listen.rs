@@ -94,7 +94,13 @@ impl InstanceLock {
         };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         loop {
-            let file = File::from(open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(io)?);
+            let mode = Mode::RUSR | Mode::WUSR;
+            let file = match open(&path, flags, mode) {
+                // In a directory that was replaced, the confined process may make files, not write them.
+                Err(Errno::ACCESS) => open(&path, flags - OFlags::RDWR, mode),
+                opened => opened,
+            };
+            let file = File::from(file.map_err(io)?);
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => {

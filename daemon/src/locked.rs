@@ -15,6 +15,8 @@ use region::LockGuard;
 use tracing::warn;
 use zeroize::Zeroize as _;
 
+use crate::harden::{Protection, State};
+
 /// Bytes that are wiped when dropped and, where the kernel allows it, never written to swap.
 pub struct Locked {
     // Declared first: `drop` wipes the pages, then they are unlocked, then freed.
@@ -74,6 +76,18 @@ impl Locked {
             .get_mut(self.content.clone())
             .unwrap_or_default()
     }
+}
+
+/// Whether secrets are kept out of swap.
+#[must_use]
+pub fn protection() -> Protection {
+    warning().map_or_else(
+        || {
+            let reason = "keys, credentials and sessions are kept out of swap, and so far all fit";
+            Protection::new("memory", State::On, reason)
+        },
+        |reason| Protection::new("memory", State::Failed, reason),
+    )
 }
 
 /// What to tell the operator if some secret could not be kept out of swap since the daemon started.

@@ -14,11 +14,12 @@ use sfvaultd::{
     config::Config,
     daemon::{Daemon, Setup},
     descriptors,
-    harden::{censor_panics, harden},
+    harden::{Protection, censor_panics, confine, harden, needs::Needs},
     paths::Paths,
     policy::{Mode, gid_of},
     salesforce::{SalesforceLogin, environment::Environment},
     systemd,
+    witness::{self, Sight, Witness, testify},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -61,6 +62,9 @@ fn main() -> ExitCode {
         (Some(argument), None) if argument == "--version" || argument == "-V" => {
             print(concat!("sfvaultd ", env!("CARGO_PKG_VERSION"), "\n"))
         }
+        (Some(argument), None) if argument == witness::ARGUMENT && testify().is_ok() => {
+            ExitCode::SUCCESS
+        }
         (Some(_), _) => complain(
             "unexpected argument\nhint: sfvaultd takes none; see `sfvaultd --help`",
             2,
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
+    let descriptors = descriptors::close_inherited();
     let text = |error: &dyn std::error::Error| error.to_string();
     let paths = Paths::from_environment().map_err(|error| text(&error))?;
     let mode = Mode::from_environment(&paths.runtime)?;
@@ -82,8 +87,12 @@ fn run() -> Result<(), String> {
         .log_internal_errors(false)
         .init();
     censor_panics();
-    let mut warnings = harden();
-    warnings.extend(descriptors::raise());
+    let mut protections = harden();
+    protections.push(descriptors);
+    let raised = descriptors::raise();
+    let activated = systemd::activated().map_err(|error| text(&error))?;
+    let environment = Environment::read();
+    let mut warnings = Vec::new();
     let admin_group = match (mode, config.admin_group) {
         (Mode::System, Some(group)) => Some(gid_of(&group)?),
         (Mode::User, Some(_)) => {
@@ -92,10 +101,19 @@ fn run() -> Result<(), String> {
         }
         (Mode::System | Mode::User, None) => None,
     };
+    // Landlock's rules need the directories to be there, and one thread, as there is before the runtime. The vault is
+    // opened behind them.
+    paths.prepare(mode).map_err(|error| text(&error))?;
+    let needs = Needs::of(&paths, &config.salesforce, &environment);
+    let witness = config.hardening.landlock.then(Witness::start);
+    let confined = confine(config.hardening, &needs);
+    let (sight, told) = Sight::of(witness, &confined);
+    protections.extend(confined.into_iter().chain(told));
+    let refused = protections.iter().filter_map(Protection::warning);
+    warnings.extend(refused.map(str::to_owned).chain(raised));
     for warning in &warnings {
         warn!("{warning}");
     }
-    let activated = systemd::activated().map_err(|error| text(&error))?;
     let setup = Setup {
         paths,
         mode,
@@ -103,7 +121,7 @@ fn run() -> Result<(), String> {
         clock: Arc::new(SystemClock),
         login: Arc::new(SalesforceLogin::new(
             config.salesforce,
-            Environment::read(),
+            environment,
             Arc::new(SystemClock),
         )),
         kdf: config.kdf,
@@ -114,6 +132,8 @@ fn run() -> Result<(), String> {
         api_version: config.api_version,
         warnings,
         audit: config.audit,
+        protections,
+        sight,
         activated,
     };
     // One thread serves: a cached session costs microseconds, and what is slow (disk, key derivation) has threads of its

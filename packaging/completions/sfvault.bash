@@ -1240,7 +1240,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__status)
-            opts="-h --peers --json --no-autostart --no-color --help"
+            opts="-h --peers --security --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

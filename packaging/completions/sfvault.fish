@@ -72,6 +72,7 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l no-autostart -d
 complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand lock" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l peers -d 'Tell who is connected, and who is held back'
+complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l security -d 'Tell what keeps others from the daemon\'s process, and it from the system'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand status" -l no-color -d 'Write without colours'

@@ -29,7 +29,7 @@ const OTHER: u32 = 4243;
 const ADMINS: u32 = 4250;
 
 /// A daemon of the host, run by root, with the records `prod` and `uat`; nothing if only a user runs these tests.
-async fn host() -> Option<Scene> {
+pub(crate) async fn host() -> Option<Scene> {
     if !nobody::can_be_played() {
         return None;
     }
@@ -49,7 +49,7 @@ async fn host() -> Option<Scene> {
 }
 
 impl Scene {
-    async fn allow(&self, record: &str, rule: &str) {
+    pub(crate) async fn allow(&self, record: &str, rule: &str) {
         self.ok(&[&["allow", record], &words(rule)[..]].concat())
             .await;
     }
@@ -59,7 +59,7 @@ impl Scene {
             .await;
     }
 
-    async fn explain(&self, record: &str, pid: u32) -> Value {
+    pub(crate) async fn explain(&self, record: &str, pid: u32) -> Value {
         let said = self
             .ok(&["explain", record, "--pid", &pid.to_string(), "--json"])
             .await;

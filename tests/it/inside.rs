@@ -66,6 +66,8 @@ impl Inside {
             api_version: "64.0".to_owned(),
             warnings: Vec::new(),
             audit: AuditSettings::default(),
+            protections: Vec::new(),
+            sight: Default::default(),
             activated: Activated {
                 sessions: None,
                 admin: None,

@@ -48,10 +48,15 @@ impl Scene {
         mut sfvault: Installation,
         variables: &[(&str, &str)],
     ) -> Self {
+        sfvault.start_in(variables).unwrap();
+        Self::around(simulator, sfvault).await
+    }
+
+    /// The same with a daemon that runs already.
+    pub(crate) async fn around(simulator: Simulator, sfvault: Installation) -> Self {
         sfvault.secret_file("passphrase", "correct horse").unwrap();
         sfvault.secret_file("password", PASSWORD).unwrap();
         sfvault.secret_file("token", SECURITY_TOKEN).unwrap();
-        sfvault.start_in(variables).unwrap();
         let scene = Self { simulator, sfvault };
         scene
             .ok(&["init", "--passphrase-file", "@passphrase"])

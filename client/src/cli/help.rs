@@ -64,6 +64,7 @@ pub(crate) const STATUS: &str = "\
 Examples:
   sfvault status
   sfvault status --peers
+  sfvault status --security
 
   Starts no daemon. If none runs, the exit status is 3, and stdout still has data.
 
@@ -73,6 +74,8 @@ JSON:
   `vault` is missing, locked or unlocked; `records` is as in `sfvault list`.
   With --peers: {\"peers\":[{\"uid\",\"pid\",\"unit\",\"socket\",\"connections\",\"calls\",\"waiting\",
   \"held_back\"}],\"room\",\"share\"}; `held_back` counts connections that found no seat or lost it.
+  With --security: {\"protections\":[{\"name\",\"state\",\"reason\"}]}
+  `state` is on, off or \"not available\".
 ";
 
 pub(crate) const ADD: &str = "\

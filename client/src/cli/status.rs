@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
-use sfvault::{AdminClient, DaemonStatus, Places, VaultState};
+use sfvault::{AdminClient, DaemonStatus, Places, Protection, ProtectionState, VaultState};
 
 use super::{
     clock,
@@ -19,8 +19,11 @@ use super::{
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     /// Tell who is connected, and who is held back
-    #[arg(long)]
+    #[arg(long, conflicts_with = "security")]
     peers: bool,
+    /// Tell what keeps others from the daemon's process, and it from the system
+    #[arg(long)]
+    security: bool,
 }
 
 impl Status {
@@ -30,6 +33,10 @@ impl Status {
         if self.peers {
             let peers = AdminClient::connect(&places).await?.peers().await?;
             return peers::show(&peers, context.output);
+        }
+        if self.security {
+            let status = AdminClient::connect(&places).await?.status().await?;
+            return protections(&status.protections, context.output);
         }
         let answer = match AdminClient::connect(&places).await {
             Ok(client) => client.status().await,
@@ -105,6 +112,26 @@ fn running(status: &DaemonStatus, output: Output) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn protections(protections: &[Protection], output: Output) -> Result<(), Failure> {
+    let state = |protection: &Protection| match protection.state {
+        ProtectionState::On => "on",
+        ProtectionState::Off => "off",
+        ProtectionState::NotAvailable => "not available",
+    };
+    if output.is_json() {
+        let list: Vec<_> = protections
+            .iter()
+            .map(|one| json!({ "name": one.name, "state": state(one), "reason": one.reason }))
+            .collect();
+        return output.json(&json!({ "protections": list }));
+    }
+    let row = |one: &Protection| vec![one.name.clone(), state(one).to_owned(), one.reason.clone()];
+    output.table(
+        &["PROTECTION", "STATE", "REASON"],
+        protections.iter().map(row).collect(),
+    )
 }
 
 fn not_running(places: &Places, output: Output) -> Result<(), Failure> {

@@ -276,6 +276,7 @@ fn no_text_of_the_daemon_reaches_the_terminal_raw() {
         &["list"][..],
         &["show", "prod"],
         &["status"],
+        &["status", "--security"],
         &["check", "prod"],
         &add,
         &["list", "--json"],

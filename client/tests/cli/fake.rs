@@ -547,6 +547,11 @@ impl Control for Daemon {
             vault_path: "/data/vault.redb".to_owned(),
             vault: v1::VaultState::Unlocked.into(),
             records: vec![record("acme-prod")?, record("due-prod")?],
+            protections: vec![v1::Protection {
+                name: "files".to_owned(),
+                state: v1::ProtectionState::NotAvailable.into(),
+                reason: "too old a \u{1b}[2Jkernel".to_owned(),
+            }],
             warnings: vec!["memory is not locked".to_owned()],
         }))
     }

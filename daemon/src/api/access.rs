@@ -27,7 +27,7 @@ pub(super) async fn allow(
     let sent = request.rule.ok_or_else(|| invalid("rule", "is missing"))?;
     let rule = rule(sent)?;
     if let Some(exe) = rule.exe() {
-        check_program(exe).map_err(|problem| invalid("exe", problem))?;
+        check_program(exe, policy.sight()).map_err(|problem| invalid("exe", problem))?;
     }
     let warnings = doubts(&rule, policy);
     let access = vault.allow(policy.clone(), name, rule).await?;
@@ -76,7 +76,8 @@ pub(super) fn explain(
         .filter_map(|rule| rule.exe().map(PathBuf::from))
         .collect();
     let pid = i32::try_from(request.pid).unwrap_or(0);
-    let peer = look_at(pid, &programs).map_err(|error| invalid("pid", error.to_string()))?;
+    let peer = look_at(pid, &programs, policy.sight())
+        .map_err(|error| invalid("pid", error.to_string()))?;
     let decided = verdict(&access.rules, &peer);
     let verdicts = access.rules.iter().enumerate().map(|(number, rule)| {
         let (decides, missing) = match &decided {

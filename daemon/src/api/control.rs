@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use sfvault_proto::v1::{
-    GetPeersRequest, GetPeersResponse, GetStatusRequest, GetStatusResponse, InitializeVaultRequest,
-    InitializeVaultResponse, LockVaultRequest, LockVaultResponse, UnlockVaultRequest,
-    UnlockVaultResponse, control_server::Control,
+    self, GetPeersRequest, GetPeersResponse, GetStatusRequest, GetStatusResponse,
+    InitializeVaultRequest, InitializeVaultResponse, LockVaultRequest, LockVaultResponse,
+    ProtectionState, UnlockVaultRequest, UnlockVaultResponse, control_server::Control,
 };
 use tonic::{Request, Response, Status};
 
@@ -14,6 +14,7 @@ use crate::{
     attempts::Attempts,
     audit::{event::Action, who::Who},
     error::Error,
+    harden::{Protection, State},
     locked,
     secret::Passphrase,
     vault::Vault,
@@ -99,6 +100,7 @@ impl Service {
             vault: convert::lock_state(self.vault.lock_state()).into(),
             records: records.iter().map(convert::record_status).collect(),
             warnings: self.warnings(),
+            protections: self.about.protections().map(protection).collect(),
         })
     }
 }
@@ -157,5 +159,18 @@ impl Control for Service {
         let who = audited::who(&request);
         let peers = Ok(access::peers(&self.house));
         audited::told(&self.about.audit, Action::PEERS, who, None, peers)
+    }
+}
+
+fn protection(protection: Protection) -> v1::Protection {
+    v1::Protection {
+        name: protection.name.to_owned(),
+        state: match protection.state {
+            State::On => ProtectionState::On,
+            State::Off | State::Failed => ProtectionState::Off,
+            State::NotAvailable => ProtectionState::NotAvailable,
+        }
+        .into(),
+        reason: protection.reason,
     }
 }

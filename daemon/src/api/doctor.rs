@@ -40,6 +40,7 @@ impl Service {
         findings.extend(doctor::limits(warnings.chain(unlocked)));
         let log = self.about.paths.data.join("audit.jsonl");
         findings.extend(doctor::audit(&log, self.about.audit.warnings()));
+        findings.push(doctor::protections(self.about.protections()));
         findings
     }
 

@@ -40,9 +40,12 @@ use self::{
 use crate::{
     attempts::Attempts,
     audit::Audit,
+    harden::Protection,
+    locked,
     paths::Paths,
     policy::Capture,
     vault::{LockState, Vault},
+    witness::Sight,
 };
 
 /// The longest request, in bytes: a name, a URL and two secrets fit many times over.
@@ -68,10 +71,24 @@ pub struct About {
     pub started_at: SystemTime,
     /// What could not be hardened, in words.
     pub warnings: Vec<String>,
+    /// What was hardened at start, and what not.
+    pub protections: Arc<[Protection]>,
+    /// How other processes are seen.
+    pub sight: Sight,
     /// The API version that jobs are told to use.
     pub api_version: Arc<str>,
     pub audit: Audit,
     pub paths: Arc<Paths>,
+}
+
+impl About {
+    /// All protections as they are now.
+    fn protections(&self) -> impl Iterator<Item = Protection> {
+        let at_start = self.protections.iter().cloned();
+        at_start
+            .chain(self.sight.protection())
+            .chain([locked::protection()])
+    }
 }
 
 /// Serves `sfvault.sock` until `shutdown` ends and its last call is answered.

@@ -75,7 +75,8 @@ impl Connection {
     /// # Errors
     /// If the kernel does not say, or no seat can be had; then nobody is served.
     pub(super) fn new(stream: UnixStream, door: &Door) -> io::Result<Self> {
-        let mut peer = Peer::of(&stream, |uid| door.capture(uid))?;
+        let sight = door.house.policy.sight();
+        let mut peer = Peer::of(&stream, sight, |uid| door.capture(uid))?;
         let sitter = Sitter {
             uid: peer.uid,
             pid: peer.pid,
@@ -87,7 +88,7 @@ impl Connection {
             return Err(io::ErrorKind::ResourceBusy.into());
         };
         // Who got no seat is not looked at.
-        peer.get_acquainted(&stream);
+        peer.get_acquainted(&stream, sight);
         let caller = taking.caller();
         Ok(Self {
             stream: SeatedStream::new(stream, taking),

@@ -16,8 +16,8 @@ use std::{
 use table::Table;
 
 use crate::{
-    audit::settings::Settings as AuditSettings, keep_alive::KeepAlive, paths::PathError,
-    retirement::Retirements, salesforce::settings::Settings, store::KdfCost,
+    audit::settings::Settings as AuditSettings, harden::Switches, keep_alive::KeepAlive,
+    paths::PathError, retirement::Retirements, salesforce::settings::Settings, store::KdfCost,
 };
 
 /// What the daemon does where the operator may choose.
@@ -31,6 +31,8 @@ pub struct Config {
     pub login_share_percent: u32,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
+    /// What the process may do without.
+    pub hardening: Switches,
     /// When refresh tokens that nobody uses are used once.
     pub keep_alive: KeepAlive,
     /// The group whose members may administer a system-wide daemon: its name or number.
@@ -51,6 +53,7 @@ impl Default for Config {
             // Other tools log in as the same user.
             login_share_percent: 50,
             kdf: KdfCost::default(),
+            hardening: Switches::default(),
             keep_alive: KeepAlive::default(),
             admin_group: None,
             audit: AuditSettings::default(),
@@ -154,6 +157,9 @@ impl Config {
         root.section("audit", &mut problems, |section, problems| {
             config.audit_section(section, problems)
         });
+        root.section("hardening", &mut problems, |section, problems| {
+            config.hardening_section(section, problems)
+        });
         root.section("retirement", &mut problems, |section, problems| {
             config.retirement_section(section, problems)
         });
@@ -209,6 +215,9 @@ mod tests {
             file_kib = 64
             keep_files = 3
             journald = false
+            [hardening]
+            landlock = false
+            seccomp = true
             [retirement]
             soap_login = "2028-01-31"
             permission_gate = "never"
@@ -244,6 +253,11 @@ mod tests {
             journald: false,
         };
         assert_eq!(config.audit, audit);
+        let hardening = Switches {
+            landlock: false,
+            seccomp: true,
+        };
+        assert_eq!(config.hardening, hardening);
         let host = Host::parse("login.salesforce.com").unwrap();
         let soap: Vec<_> = config
             .retirements

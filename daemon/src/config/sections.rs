@@ -85,6 +85,16 @@ impl Config {
         });
     }
 
+    pub(super) fn hardening_section(
+        &mut self,
+        section: &mut Table<'_>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let hardening = &mut self.hardening;
+        hardening.landlock = section.boolean("landlock", problems).unwrap_or(true);
+        hardening.seccomp = section.boolean("seccomp", problems).unwrap_or(true);
+    }
+
     pub(super) fn retirement_section(
         &mut self,
         section: &mut Table<'_>,

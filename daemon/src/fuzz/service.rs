@@ -110,6 +110,8 @@ async fn converse(input: &[u8], admin: bool) {
     let about = About {
         started_at: SystemClock.now(),
         warnings: Vec::new(),
+        protections: [].into(),
+        sight: crate::witness::Sight::Own,
         api_version: "64.0".into(),
         audit: Audit::nowhere(),
         paths: Arc::new(crate::paths::Paths {

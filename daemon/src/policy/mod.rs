@@ -28,7 +28,10 @@ pub use self::{
     process::{ProcessError, explain, unit_of},
     program::check_program,
 };
-use crate::access::{Rule, Unit};
+use crate::{
+    access::{Rule, Unit},
+    witness::Sight,
+};
 
 /// What one daemon's verdicts depend on besides rules and peers.
 #[derive(Debug, Clone)]
@@ -36,6 +39,7 @@ pub struct Policy {
     mode: Mode,
     own_uid: u32,
     default: Arc<[Rule]>,
+    sight: Sight,
 }
 
 /// Whether a peer may use a record.
@@ -61,7 +65,20 @@ impl Policy {
             mode,
             own_uid,
             default,
+            sight: Sight::Own,
         }
+    }
+
+    /// The same, of a daemon that sees other processes in this way.
+    #[must_use]
+    pub fn with_sight(self, sight: Sight) -> Self {
+        Self { sight, ..self }
+    }
+
+    /// How other processes are seen.
+    #[must_use]
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// Whom the daemon serves.

@@ -8,6 +8,7 @@ use super::{
     identity::{Identity, Seen, Traits},
     process::Process,
 };
+use crate::witness::Sight;
 
 /// Who connected. A descriptor that was passed on, or inherited, is still the connection of who made it.
 #[derive(Debug, Clone)]
@@ -34,11 +35,15 @@ impl Peer {
     ///
     /// # Errors
     /// If the kernel does not say.
-    pub fn of(stream: &UnixStream, capture: impl FnOnce(u32) -> Capture) -> io::Result<Self> {
+    pub fn of(
+        stream: &UnixStream,
+        sight: &Sight,
+        capture: impl FnOnce(u32) -> Capture,
+    ) -> io::Result<Self> {
         let credentials = stream.peer_cred()?;
         let (uid, gid, pid) = (credentials.uid(), credentials.gid(), credentials.pid());
         let process = match capture(uid) {
-            Capture::Process => Process::of(stream, pid, (uid, gid)).map(Arc::new),
+            Capture::Process => Process::of(stream, pid, (uid, gid), sight).map(Arc::new),
             Capture::Ids => Err(NOT_CAPTURED),
         };
         Ok(Self {
@@ -52,11 +57,11 @@ impl Peer {
 
     /// Looks once at what the peer runs in and as, for those who read the audit. The process is the one that connected,
     /// whatever its pid means by now; but it may become another program later, so this decides nothing.
-    pub fn get_acquainted(&mut self, stream: &UnixStream) {
+    pub fn get_acquainted(&mut self, stream: &UnixStream, sight: &Sight) {
         let nothing = BTreeSet::new();
         let looked = match &self.process {
             Ok(process) => Ok(process.look(&nothing)),
-            Err(NOT_CAPTURED) => Process::glance(stream, self.pid),
+            Err(NOT_CAPTURED) => Process::glance(stream, self.pid, sight),
             Err(why) => Err(*why),
         };
         self.traits = looked.map_or_else(

@@ -8,14 +8,13 @@ use std::{
     fmt, fs,
     io::{self, Read as _},
     os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use nix::sys::socket::{getsockopt, sockopt::PeerPidfd};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::{AtFlags, CWD, StatxFlags, statx},
     io::Errno,
     process::{Pid, PidfdFlags, pidfd_open},
 };
@@ -26,7 +25,10 @@ use super::{
     identity::{Identity, Program, Seen},
     status::{self, Ids},
 };
-use crate::access::Unit;
+use crate::{
+    access::Unit,
+    witness::{Inode, Sight, Unseen},
+};
 
 /// The kernel's texts have hundreds of bytes; one of a thousand groups has ten thousand.
 const LONGEST_TEXT: u64 = 1 << 20;
@@ -45,15 +47,9 @@ pub(super) struct Process {
     pid: Pid,
     fd: OwnedFd,
     groups: Seen<Arc<[u32]>>,
-    /// The file that it ran.
-    program: Option<Inode>,
-}
-
-/// Tells two files apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Inode {
-    device: (u32, u32),
-    number: u64,
+    /// The file that it ran, or why that is not known.
+    program: Result<Inode, &'static str>,
+    sight: Sight,
 }
 
 impl Process {
@@ -65,13 +61,15 @@ impl Process {
         stream: &UnixStream,
         pid: Option<i32>,
         ids: (u32, u32),
+        sight: &Sight,
     ) -> Result<Self, &'static str> {
         let (pid, fd) = connected(stream, pid)?;
         let process = Self {
             groups: groups(pid, ids),
-            program: running(pid).ok(),
+            program: running(pid, sight),
             pid,
             fd,
+            sight: sight.clone(),
         };
         if process.lives() {
             Ok(process)
@@ -87,13 +85,15 @@ impl Process {
     pub(super) fn glance(
         stream: &UnixStream,
         pid: Option<i32>,
+        sight: &Sight,
     ) -> Result<(Seen<Option<Unit>>, Seen<Program>), &'static str> {
         let (pid, fd) = connected(stream, pid)?;
         let process = Self {
             groups: Seen::Unasked,
-            program: None,
+            program: Err(UNREAD),
             pid,
             fd,
+            sight: sight.clone(),
         };
         Ok(process.look(&BTreeSet::new()))
     }
@@ -117,25 +117,19 @@ impl Process {
     }
 
     fn program(&self, programs: &BTreeSet<PathBuf>) -> Seen<Program> {
-        let path = match fs::read_link(proc(self.pid, "exe")) {
-            Ok(path) => path,
-            Err(error) => return Seen::Unknown(why(&error)),
+        let now = match self.sight.running(self.pid) {
+            Ok(now) => now,
+            Err(unseen) => return Seen::Unknown(reason(unseen)),
         };
         // Others are no identity, and looking for a file on a disk of the peer's choice could take for ever.
-        if !programs.contains(&path) {
-            return Seen::Is(Program {
-                path,
-                in_place: false,
-                since_connect: false,
-            });
-        }
-        match running(self.pid) {
-            Ok(now) => Seen::Is(Program {
-                in_place: inode(&path).is_ok_and(|there| there == now),
-                since_connect: self.program == Some(now),
-                path,
+        let in_rule = programs.contains(&now.path);
+        match self.program {
+            Err(why) if in_rule => Seen::Unknown(why),
+            before => Seen::Is(Program {
+                in_place: in_rule && Inode::at(&now.path).is_ok_and(|there| there == now.file),
+                since_connect: in_rule && before == Ok(now.file),
+                path: now.path,
             }),
-            Err(error) => Seen::Unknown(why(&error.into())),
         }
     }
 
@@ -172,7 +166,11 @@ impl fmt::Display for ProcessError {
 ///
 /// # Errors
 /// If there is none, or the kernel does not say.
-pub fn explain(pid: i32, programs: &BTreeSet<PathBuf>) -> Result<Identity, ProcessError> {
+pub fn explain(
+    pid: i32,
+    programs: &BTreeSet<PathBuf>,
+    sight: &Sight,
+) -> Result<Identity, ProcessError> {
     let pid = Pid::from_raw(pid).filter(|pid| pid.as_raw_nonzero().get() > 0);
     let pid = pid.ok_or(ProcessError::Gone)?;
     let fd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| match error {
@@ -183,9 +181,10 @@ pub fn explain(pid: i32, programs: &BTreeSet<PathBuf>) -> Result<Identity, Proce
     let Ids { uid, gid, groups } = status::ids(&text).ok_or(ProcessError::Hidden(UNREAD))?;
     let process = Process {
         groups: Seen::Is(groups.into()),
-        program: running(pid).ok(),
+        program: running(pid, sight),
         pid,
         fd,
+        sight: sight.clone(),
     };
     let (unit, program) = process.look(programs);
     if !process.lives() {
@@ -232,19 +231,16 @@ fn groups(pid: Pid, connected_as: (u32, u32)) -> Seen<Arc<[u32]>> {
     }
 }
 
-/// The file that a process runs, whatever its name is by now.
-fn running(pid: Pid) -> rustix::io::Result<Inode> {
-    // The link leads to the file itself, with no path to be looked up.
-    inode(&proc(pid, "exe"))
+fn running(pid: Pid, sight: &Sight) -> Result<Inode, &'static str> {
+    let running = sight.running(pid).map_err(reason)?;
+    Ok(running.file)
 }
 
-fn inode(path: &Path) -> rustix::io::Result<Inode> {
-    // What the kernel knows will do: a file system of the peer's own may never answer (FUSE).
-    let found = statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::INO)?;
-    Ok(Inode {
-        device: (found.stx_dev_major, found.stx_dev_minor),
-        number: found.stx_ino,
-    })
+fn reason(unseen: Unseen) -> &'static str {
+    match unseen {
+        Unseen::Witness(why) => why,
+        Unseen::Kernel(error) => why(&error.into()),
+    }
 }
 
 fn read(pid: Pid, name: &str) -> Result<String, &'static str> {

@@ -1,20 +1,18 @@
 //! Whether a file can stand in a rule: only if nobody else can put another program in its place.
 
-use std::{
-    fs::{self, File},
-    io::Read as _,
-    os::unix::fs::MetadataExt as _,
-    path::Path,
-};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use crate::paths::{check_way, own_uid};
+use crate::{
+    paths::{check_way, own_uid},
+    witness::Sight,
+};
 
 /// Looks at the file of a rule once, when the rule is made.
 ///
 /// # Errors
 /// If there is no such program, it is a script, it has another real path, or somebody besides root and the daemon's user
 /// could replace it.
-pub fn check_program(exe: &Path) -> Result<(), String> {
+pub fn check_program(exe: &Path, sight: &Sight) -> Result<(), String> {
     let shown = exe.display();
     let wrong = |error: &dyn std::fmt::Display| format!("`{shown}`: {error}");
     let real = fs::canonicalize(exe).map_err(|error| wrong(&error))?;
@@ -36,10 +34,7 @@ pub fn check_program(exe: &Path) -> Result<(), String> {
     if let Some(directory) = exe.parent() {
         check_way(directory).map_err(|error| error.to_string())?;
     }
-    let mut head = [0; 2];
-    let mut file = File::open(exe).map_err(|error| wrong(&error))?;
-    // A program that may be run and not read is none of the interpreters' either.
-    if file.read_exact(&mut head).is_ok() && &head == b"#!" {
+    if sight.is_script(exe).map_err(|why| wrong(&why))? {
         return Err(format!(
             "`{shown}` is a script: its process runs the interpreter, which is no identity; take the unit of the job"
         ));
@@ -70,7 +65,7 @@ mod tests {
         fs::create_dir(path("wide")).unwrap();
         make("wide/good", "\x7fELF", 0o755);
         fs::set_permissions(path("wide"), fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(check_program(&path("good")), Ok(()));
+        assert_eq!(check_program(&path("good"), &Sight::Own), Ok(()));
         for (name, problem) in [
             ("open", "proves nothing"),
             ("data", "no program"),
@@ -79,7 +74,7 @@ mod tests {
             ("wide/good", "others can write to it"),
             ("none", "No such file"),
         ] {
-            let refused = check_program(&path(name)).unwrap_err();
+            let refused = check_program(&path(name), &Sight::Own).unwrap_err();
             assert!(refused.contains(problem), "{name}: {refused}");
         }
     }

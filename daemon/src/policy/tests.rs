@@ -275,9 +275,9 @@ async fn a_peer_is_named_as_the_process_that_connected() {
     let own = std::fs::read_link("/proc/self/exe").unwrap();
     for capture in [Capture::Ids, Capture::Process] {
         let (_ours, theirs) = UnixStream::pair().unwrap();
-        let mut peer = Peer::of(&theirs, |_| capture).unwrap();
+        let mut peer = Peer::of(&theirs, &Sight::Own, |_| capture).unwrap();
         assert_eq!(peer.traits(), &Traits::default());
-        peer.get_acquainted(&theirs);
+        peer.get_acquainted(&theirs, &Sight::Own);
         assert_eq!(peer.traits().exe.as_deref(), own.to_str(), "{capture:?}");
     }
 }

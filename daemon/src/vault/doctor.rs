@@ -18,6 +18,7 @@ use crate::{
     credential::FlowKind,
     error::Error,
     failure::{Class, Failure},
+    harden::{Protection, State},
     host::Host,
     paths::{PathError, Paths, own_uid},
     policy::Mode,
@@ -180,6 +181,23 @@ pub fn limits(warnings: impl IntoIterator<Item = String>) -> Vec<Finding> {
                 .fix("`man sfvaultd` tells which limit of the service or user to raise")
         })
         .collect()
+}
+
+/// What was hardened. What the system refused is among the [`limits`] too.
+pub fn protections(all: impl Iterator<Item = Protection>) -> Finding {
+    let (on, others): (Vec<_>, Vec<_>) = all.partition(|one| one.state == State::On);
+    let text = others
+        .iter()
+        .map(|one| format!("`{}` is {}: {}", one.name, one.state.name(), one.reason))
+        .collect::<Vec<_>>();
+    let is_off = others.iter().any(|one| one.state == State::Off);
+    let finding = |grade, text: String| Finding::new("protections", "sfvaultd", grade, text);
+    if others.is_empty() {
+        finding(Grade::Good, format!("all {} are on", on.len()))
+    } else {
+        let grade = if is_off { Grade::Warning } else { Grade::Note };
+        finding(grade, text.join("; ")).fix("`sfvault status --security` tells what each keeps out")
+    }
 }
 
 /// The way to a login host, as a request without credentials found it.
