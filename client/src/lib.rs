@@ -66,5 +66,7 @@ pub use secret::{
 };
 pub use session::{Environment, Session, SessionRequest};
 pub use sessions::SessionsClient;
+/// The longest reminder that sfvaultd takes.
+pub use sfvault_proto::v1::LONGEST_REMINDER_DAYS;
 pub use status::{DaemonStatus, Protection, ProtectionState, VaultState};
 pub use watch::{News, Watch, WatchRequest, WatchState};

@@ -141,6 +141,7 @@ impl Error {
             | Self::LoginShareSpent { retry_after, .. }
             | Self::SessionRefusedAgain { retry_after, .. }
             | Self::Throttled { retry_after, .. } => Some(*retry_after),
+            Self::TrialFailed { failure, .. } => failure.pause,
             // Nothing but a change ends these, and a change wakes whoever waits.
             Self::Latched { .. } | Self::VaultLocked => Some(Duration::MAX),
             // The next daemon may be there by then.
@@ -158,7 +159,6 @@ impl Error {
             | Self::RecordNotFound(_)
             | Self::Store(_)
             | Self::TokenUnsaved { .. }
-            | Self::TrialFailed { .. }
             | Self::UnexpectedEnvironment { .. }
             | Self::UnexpectedOrg { .. }
             | Self::VaultExists(_)

@@ -6,7 +6,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::{
-    failure::Failure, kept::KeptSession, recent_logins::RecentLogins, secret::Fingerprint,
+    failure::Failure, host::Host, kept::KeptSession, recent_logins::RecentLogins,
+    secret::Fingerprint,
 };
 
 /// The login book of one record.
@@ -28,8 +29,14 @@ pub struct Ledger {
     pub rejections: u32,
     /// The logins of the last hour, entered like [`Ledger::logins`].
     pub recent: RecentLogins,
-    /// The pause after the last login, if that failed.
+    /// The pause after the last exchange, if that failed.
     pub hold: Option<Hold>,
+    /// Hosts that did not answer this record, by when they failed; at most [`Ledger::HOSTS`].
+    pub hosts_down: Vec<HostDown>,
+    /// When callers' reports of refused sessions caused logins, oldest first.
+    pub refusal_logins: Vec<SystemTime>,
+    /// The next login is due to such a report.
+    pub refusal_login_due: bool,
     /// The session that a restart may go on with. The store keeps it in a row of its own.
     pub kept: Option<KeptSession>,
     /// Credentials that were tried for this record and rejected, oldest first; at most [`Ledger::REMEMBERED`].
@@ -59,6 +66,15 @@ pub struct Hold {
     pub until: SystemTime,
     /// How many failures came in a row before this one.
     pub round: u32,
+    /// A call with a session failed, and no login.
+    pub proof: bool,
+}
+
+/// No record asks this host before the hold ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostDown {
+    pub host: Host,
+    pub hold: Hold,
 }
 
 impl Ledger {
@@ -70,6 +86,8 @@ impl Ledger {
 
     /// How many rejected trials are remembered.
     pub const REMEMBERED: usize = 8;
+    /// How many hosts may be remembered as down: the login host and the instance before and after a move.
+    pub const HOSTS: usize = 3;
 
     /// Until when no login may be made because too many failed; `None` if one may be made now.
     #[must_use]
@@ -88,6 +106,20 @@ impl Ledger {
         if self.failed_at.len() > Self::BUDGET {
             self.failed_at.remove(0);
         }
+    }
+
+    /// Remembers that a host is down.
+    pub fn host_failed(&mut self, down: HostDown) {
+        self.host_answered(&down.host);
+        if self.hosts_down.len() >= Self::HOSTS {
+            self.hosts_down.remove(0);
+        }
+        self.hosts_down.push(down);
+    }
+
+    /// A host answered, whatever it said.
+    pub fn host_answered(&mut self, host: &Host) {
+        self.hosts_down.retain(|down| down.host != *host);
     }
 
     /// Remembers a credential that was tried and rejected.

@@ -15,6 +15,11 @@ pub mod v1 {
     pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("sfvault.v1");
     /// The `domain` of every `google.rpc.ErrorInfo` that sfvault sends; its `reason` is a [`Reason`] name.
     pub const ERROR_DOMAIN: &str = "sfvault.v1";
+    /// The longest `remind_after`: ten years, for whoever means "never" says so.
+    pub const LONGEST_REMINDER: std::time::Duration =
+        std::time::Duration::from_hours(LONGEST_REMINDER_DAYS * 24);
+    /// The same in days.
+    pub const LONGEST_REMINDER_DAYS: u64 = 3_660;
 }
 
 macro_rules! redacted_debug {

@@ -16,7 +16,10 @@ use sfvaultd::{
     clock::Clock as _,
     failure::{Class, Failure, Next},
     host::Host,
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
+    salesforce::{
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
+        Survey,
+    },
     secret::SessionId,
 };
 use tokio::net::UnixStream;
@@ -354,7 +357,7 @@ impl Login for Failing {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         let class = request.login_host.name().split('.').next();
         let class = class.and_then(Class::from_name).unwrap();
         Box::pin(async move {
@@ -363,7 +366,8 @@ impl Login for Failing {
                 code: None,
                 message: "as scripted".to_owned(),
                 pause: None,
-            })
+            }
+            .into())
         })
     }
 

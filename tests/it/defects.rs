@@ -15,8 +15,8 @@ use sfvault_tests::{
 use sfvaultd::{
     host::Host,
     salesforce::{
-        CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, SalesforceLogin,
-        Survey,
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
+        SalesforceLogin, Survey,
     },
     secret::SessionId,
 };
@@ -49,7 +49,7 @@ impl Login for Defective {
         self.way.permit(host)
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             // Others shall have joined it by then.
             tokio::task::yield_now().await;

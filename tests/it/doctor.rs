@@ -166,6 +166,17 @@ async fn what_ends_is_shown_before_and_after_and_jobs_hear_of_it() {
         "{}",
         report.stdout
     );
+    // Nobody has used it yet, and nothing is said about that.
+    let said = |report: &Ended| report.stdout.contains("last-use");
+    assert!(!said(&report), "{}", report.stdout);
+    scene.ok(&["get", "prod"]).await;
+    let report = scene.run(&["doctor", "--json"]).await;
+    has(&report, "last-use", "prod", "note");
+    assert!(
+        report.stdout.contains("/sfvault, uid "),
+        "{}",
+        report.stdout
+    );
     let status = scene.ok(&["status"]).await;
     assert!(status.contains("WHAT STOPS WORKING"), "{status}");
     assert!(status.contains("2020-01-01"), "{status}");

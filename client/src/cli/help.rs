@@ -164,7 +164,8 @@ Examples:
 
   Only what is given changes, and only secrets of the record's flow can be given.
   New secrets release a record whose old ones were rejected.
-  --remind makes `list`, `show` and `status` tell when the credential is due for a change.
+  --remind makes `list`, `show` and `status` tell when the credential is due for a change, after
+  at most 3660d.
 
 JSON:
   stdin:  as for `sfvault add`; what is left out stays, an empty token or consumer secret means none
@@ -400,6 +401,8 @@ Examples:
   Looks at the daemon, its directories and sockets, the vault and its key slots, each record, and
   what its login host tells without a login: whether it is reached over verified TLS, how far the
   clocks are apart, and which API versions it offers. No login is made without --login.
+  Tells how much of its hourly login budget a record's user has used, and for a record that must
+  change soon who used it last, as far as the audit goes back.
   Retirements come from a table of dates in sfvaultd; `[retirement]` in config.toml changes them.
   Ends with status 6 if there is a problem.
 

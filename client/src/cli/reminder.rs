@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sfvault::RecordStatus;
+use sfvault::{LONGEST_REMINDER_DAYS, RecordStatus};
 
 use super::{instant::distance, span};
 
@@ -14,7 +14,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if text == "never" {
         return Ok(Duration::ZERO);
     }
-    match span::parse(text) {
+    match span::parse_within(text, LONGEST_REMINDER_DAYS) {
         Ok(Duration::ZERO) => Err("say `never` for no reminder".to_owned()),
         parsed => parsed,
     }
@@ -115,7 +115,9 @@ mod tests {
     fn a_reminder_is_a_span_or_never() {
         assert_eq!(parse("90d"), Ok(DAY * 90));
         assert_eq!(parse("never"), Ok(Duration::ZERO));
-        for text in ["0", "0d", "", "always", "Never", "366d"] {
+        // As far as sfvaultd takes it.
+        assert_eq!(parse("3660d"), Ok(DAY * 3_660));
+        for text in ["0", "0d", "", "always", "Never", "3661d"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -7,6 +7,15 @@ use std::time::Duration;
 /// # Errors
 /// Says what is wrong, without repeating the text.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    parse_within(text, MAX_DAYS)
+}
+
+/// The same, with another limit.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_within(text: &str, days: u64) -> Result<Duration, String> {
+    let too_long = || format!("it is longer than {days} days");
     if text.is_empty() {
         return Err("it is empty".to_owned());
     }
@@ -48,7 +57,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         Some(seconds) => total = seconds,
         None => {}
     }
-    if total > MAX.as_secs() {
+    if total > days.saturating_mul(86_400) {
         return Err(too_long());
     }
     Ok(Duration::from_secs(total))
@@ -66,11 +75,7 @@ pub(crate) fn words(span: Duration) -> String {
 }
 
 /// Nothing here lasts for longer: Salesforce sessions end within a day, and people wait less than a year.
-const MAX: Duration = Duration::from_hours(365 * 24);
-
-fn too_long() -> String {
-    "it is longer than 365 days".to_owned()
-}
+const MAX_DAYS: u64 = 365;
 
 #[cfg(test)]
 mod tests {

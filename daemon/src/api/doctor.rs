@@ -10,12 +10,12 @@ use tonic::{Request, Response, Status};
 
 use super::{About, audited, convert};
 use crate::{
-    audit::event::Action,
+    audit::{event::Action, reader::Filter},
     error::Error,
     locked,
     policy::Mode,
     vault::{
-        Vault,
+        RecordView, Vault,
         doctor::{self, Finding, Grade},
     },
 };
@@ -44,9 +44,23 @@ impl Service {
         findings
     }
 
+    /// Who will notice when the record must change. What the audit does not tell is not told otherwise.
+    async fn last_use(&self, name: &str, view: &RecordView) -> Option<Finding> {
+        if !doctor::is_due(view) {
+            return None;
+        }
+        let filter = Filter {
+            record: Some(name.to_owned()),
+            ..Filter::default()
+        };
+        let usage = self.about.audit.usage(filter).await.ok()?;
+        doctor::last_use(name, &usage)
+    }
+
     async fn record(&self, request: ExamineRecordRequest) -> Result<Vec<Finding>, Error> {
         let view = self.vault.record(&request.name)?;
         let mut findings = doctor::record(&view);
+        findings.extend(self.last_use(&request.name, &view).await);
         if request.reach {
             let host = &view.record.login_host;
             let (survey, now) = self.vault.survey(host).await;

@@ -37,6 +37,8 @@ pub struct Uses {
     pub flow: Option<String>,
     pub first: String,
     pub last: String,
+    /// Empty if none was served.
+    pub last_served: String,
 }
 
 impl Usage {
@@ -76,6 +78,7 @@ impl Usage {
             "served" => {
                 uses.served += entry.count;
                 uses.flow.clone_from(&self.flow);
+                uses.last_served.clone_from(&entry.time);
             }
             "denied" => uses.denied += entry.count,
             _ => uses.refused += entry.count,

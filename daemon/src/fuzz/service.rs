@@ -22,7 +22,9 @@ use crate::{
     host::Host,
     paths::own_uid,
     policy::{Mode, Policy},
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof},
+    salesforce::{
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
+    },
     secret::{Passphrase, SessionId},
     store::{KdfCost, fuzz::Template},
     vault::{Parts, Vault},
@@ -184,8 +186,8 @@ impl Login for Nowhere {
         Ok(())
     }
 
-    fn login<'a>(&'a self, _: &'a LoginRequest) -> Exchange<'a, Grant> {
-        Box::pin(async { Err(unavailable()) })
+    fn login<'a>(&'a self, _: &'a LoginRequest) -> LoginExchange<'a> {
+        Box::pin(async { Err(unavailable().into()) })
     }
 
     fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {

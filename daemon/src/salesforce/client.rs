@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, PasswordChange,
-    PasswordExchange, PasswordNotSet, Proof, Survey,
+    CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRefused, LoginRequest,
+    PasswordChange, PasswordExchange, PasswordNotSet, Proof, Survey,
     buffer::WipedBuffer,
     classify,
     envelope::{self, Unsendable},
@@ -149,7 +149,7 @@ impl Login for SalesforceLogin {
         self.rules.permit(host)
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             let host = &request.login_host;
             let result = match (&request.flow, &request.credential) {
@@ -159,13 +159,14 @@ impl Login for SalesforceLogin {
                         password,
                         security_token,
                     },
-                ) => {
-                    self.soap_login(host, username, password, security_token.as_ref())
-                        .await
-                }
+                ) => self
+                    .soap_login(host, username, password, security_token.as_ref())
+                    .await
+                    .map_err(LoginRefused::from),
                 _ => self.oauth_login(request).await,
             };
-            log("login", &request.login_host, &result);
+            let failure = result.as_ref().err().map(|refused| &refused.failure);
+            log("login", &request.login_host, failure);
             result
         })
     }
@@ -173,7 +174,7 @@ impl Login for SalesforceLogin {
     fn redeem<'a>(&'a self, request: &'a CodeRequest) -> Exchange<'a, Grant> {
         Box::pin(async move {
             let result = self.redeem_code(request).await;
-            log("code", &request.login_host, &result);
+            log("code", &request.login_host, result.as_ref().err());
             result
         })
     }
@@ -197,7 +198,7 @@ impl Login for SalesforceLogin {
             } else {
                 self.user_info(session_id, instance).await
             };
-            log("proof", instance, &result);
+            log("proof", instance, result.as_ref().err());
             result
         })
     }
@@ -209,7 +210,7 @@ impl Login for SalesforceLogin {
             } else {
                 self.revoke(session_id, instance).await
             };
-            log("end of a session", instance, &result);
+            log("end of a session", instance, result.as_ref().err());
             result
         })
     }
@@ -235,11 +236,8 @@ fn unsendable(problem: Unsendable) -> Failure {
     classify::failure(Class::BadCredentials, &problem.to_string())
 }
 
-fn log<T>(what: &'static str, host: &Host, result: &Result<T, Failure>) {
-    let class = match result {
-        Ok(_) => "ok",
-        Err(failure) => failure.class.name(),
-    };
+fn log(what: &'static str, host: &Host, failure: Option<&Failure>) {
+    let class = failure.map_or("ok", |failure| failure.class.name());
     tracing::debug!(%host, class, what, "exchange with Salesforce");
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn oauth_answer(bytes: &[u8]) {
                 assert!(rules.permit(&grant.instance).is_ok());
                 assert!(grant.hard_expiry.is_none_or(|end| end > sent_at));
             }
-            Err(failure) => check(&failure),
+            Err(refused) => check(&refused.failure),
         }
         if let Err(failure) = classify::user_info(Ok(answer), &SECRETS) {
             check(&failure);

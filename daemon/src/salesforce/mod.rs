@@ -54,6 +54,10 @@ use crate::{
 /// One exchange with Salesforce, running.
 pub type Exchange<'a, T> = Boxed<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
+/// A login, running.
+pub type LoginExchange<'a> =
+    Boxed<Box<dyn Future<Output = Result<Grant, LoginRefused>> + Send + 'a>>;
+
 /// A change of a password, running.
 pub type PasswordExchange<'a> =
     Boxed<Box<dyn Future<Output = Result<(), PasswordNotSet>> + Send + 'a>>;
@@ -67,7 +71,7 @@ pub trait Login: fmt::Debug + Send + Sync + 'static {
     fn permit(&self, host: &Host) -> Result<(), HostRefused>;
 
     /// Sends the credential to the login host, once.
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant>;
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a>;
 
     /// Exchanges the code that a browser brought, once. The refresh token comes as the one that replaces none.
     fn redeem<'a>(&'a self, request: &'a CodeRequest) -> Exchange<'a, Grant>;
@@ -113,6 +117,24 @@ pub struct LoginRequest {
     pub flow: Flow,
     /// Of that flow.
     pub credential: Credential,
+}
+
+/// Why a login gave no grant.
+#[derive(Debug)]
+pub struct LoginRefused {
+    pub failure: Failure,
+    /// As [`Grant::rotated`], of an answer that is not believed in other points: the token that was sent is spent all
+    /// the same.
+    pub rotated: Option<RefreshToken>,
+}
+
+impl From<Failure> for LoginRefused {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            rotated: None,
+        }
+    }
 }
 
 /// What it takes to redeem the code of a login in a browser.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::decision::Refusal;
 use crate::{failure::Failure, ledger::Hold};
 
 /// The first pause after a failure that may pass; each further failure triples it. So a hiccup costs seconds, and yet
@@ -47,6 +48,16 @@ impl BackOff {
             since,
             until: self.until,
             round: self.round,
+            proof: false,
+        }
+    }
+
+    /// What callers hear while it lasts.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        Refusal::BackingOff {
+            failure: self.failure.clone(),
+            until: self.until,
         }
     }
 

@@ -18,7 +18,7 @@ pub struct Want {
     pub min_ttl: Duration,
     /// The generation of a session that Salesforce refused.
     pub refused: Option<u64>,
-    /// A session that is proven now, not merely guaranteed.
+    /// A session that is proven now, not merely guaranteed; none if that fails, however good the old one is.
     pub fresh_proof: bool,
     /// A session of a login made now, whatever there is.
     pub fresh_login: bool,

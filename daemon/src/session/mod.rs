@@ -18,6 +18,7 @@ pub mod quota;
 pub mod refresh;
 pub mod refusals;
 pub mod reported;
+pub mod trial;
 pub mod turn;
 
 use std::{

@@ -1,11 +1,13 @@
 //! Hosts that are down: one record finds out, and the others of that host do not each try for themselves.
 //!
+//! Which host is down stands in the ledgers of the records that found out; this is what they say together.
+//!
 //! The pause is a host's as [`BackOff`] is a record's. When it is over, one record tries; the others follow once the
 //! host has answered it, whatever the answer is.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -13,6 +15,7 @@ use super::back_off::BackOff;
 use crate::{
     failure::{Class, Failure},
     host::Host,
+    ledger::HostDown,
 };
 
 /// How long the others wait for the one that tries, should it never say how it went.
@@ -29,13 +32,67 @@ struct Outage {
     trial: Option<SystemTime>,
 }
 
+/// Leave to ask a host. Who lets go of it without a word did not ask.
+#[derive(Debug)]
+#[must_use]
+pub struct Asking {
+    outages: Arc<Outages>,
+    host: Host,
+    told: bool,
+}
+
+impl Asking {
+    /// The host answered.
+    pub fn answered(mut self) {
+        self.told = true;
+        self.outages.answered(&self.host);
+    }
+
+    /// The exchange failed. `jitter` as in [`BackOff::after`]. Returns what a ledger must remember, if the host is down.
+    pub fn failed(mut self, failure: &Failure, now: SystemTime, jitter: u8) -> Option<HostDown> {
+        self.told = true;
+        self.outages.failed(&self.host, failure, now, jitter)
+    }
+
+    /// The host that is asked.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.told {
+            self.outages.not_asked(&self.host);
+        }
+    }
+}
+
 impl Outages {
+    /// Leave to ask the host now, if it is not down.
+    ///
+    /// # Errors
+    /// Why not, and until when.
+    pub fn ask(
+        self: &Arc<Self>,
+        host: &Host,
+        now: SystemTime,
+    ) -> Result<Asking, (Failure, SystemTime)> {
+        self.enter(host, now)?;
+        Ok(Asking {
+            outages: Arc::clone(self),
+            host: host.clone(),
+            told: false,
+        })
+    }
+
     /// Whether a record may ask the host now. Who may, says how it went: [`Outages::answered`], [`Outages::failed`] or
     /// [`Outages::not_asked`].
     ///
     /// # Errors
     /// Why not, and until when.
-    pub fn enter(&self, host: &Host, now: SystemTime) -> Result<(), (Failure, SystemTime)> {
+    fn enter(&self, host: &Host, now: SystemTime) -> Result<(), (Failure, SystemTime)> {
         let mut hosts = self.hosts();
         let Some(outage) = hosts.get_mut(host) else {
             return Ok(());
@@ -58,28 +115,58 @@ impl Outages {
     }
 
     /// The exchange failed. `jitter` as in [`BackOff::after`].
-    pub fn failed(&self, host: &Host, failure: &Failure, now: SystemTime, jitter: u8) {
+    fn failed(
+        &self,
+        host: &Host,
+        failure: &Failure,
+        now: SystemTime,
+        jitter: u8,
+    ) -> Option<HostDown> {
         if !matches!(failure.class, Class::Unavailable | Class::Unanswered) {
             self.answered(host);
-            return;
+            return None;
         }
         let mut hosts = self.hosts();
         let before = hosts.get(host);
+        let lasting = before.filter(|outage| outage.trial.is_none() && outage.back_off.lasts(now));
         // What was under way when the first one failed says the same, and makes it no worse.
-        if before.is_some_and(|outage| outage.trial.is_none() && outage.back_off.lasts(now)) {
-            return;
-        }
-        let before = before.map(|outage| &outage.back_off);
-        let back_off = BackOff::after(before, failure.clone(), now, jitter);
+        let back_off = lasting.map_or_else(
+            || {
+                let before = before.map(|outage| &outage.back_off);
+                BackOff::after(before, failure.clone(), now, jitter)
+            },
+            |outage| outage.back_off.clone(),
+        );
+        let hold = back_off.hold(now);
         let outage = Outage {
             back_off,
             trial: None,
         };
         hosts.insert(host.clone(), outage);
+        let host = host.clone();
+        Some(HostDown { host, hold })
+    }
+
+    /// Takes over what a ledger remembers, unless that is over.
+    pub fn adopt(&self, down: &HostDown, now: SystemTime) {
+        let back_off = BackOff::from(down.hold.clone());
+        // One of the future is left from before the clock went back.
+        if down.hold.since > now || !back_off.lasts(now) {
+            return;
+        }
+        let mut hosts = self.hosts();
+        let longer = |outage: &Outage| outage.back_off.until >= back_off.until;
+        if !hosts.get(&down.host).is_some_and(longer) {
+            let outage = Outage {
+                back_off,
+                trial: None,
+            };
+            hosts.insert(down.host.clone(), outage);
+        }
     }
 
     /// The record that was let in did not ask after all.
-    pub fn not_asked(&self, host: &Host) {
+    fn not_asked(&self, host: &Host) {
         if let Some(outage) = self.hosts().get_mut(host) {
             outage.trial = None;
         }
@@ -202,5 +289,28 @@ mod tests {
         assert!(outages.enter(&host, at(120)).is_ok());
         outages.not_asked(&host);
         assert!(outages.enter(&host, at(120)).is_ok());
+    }
+
+    #[test]
+    fn what_ledgers_remember_of_a_host_holds_as_before_and_not_for_ever() {
+        let (outages, host) = (Outages::default(), host("login.salesforce.com"));
+        outages.failed(&host, &failure(Class::Unavailable), at(0), 0);
+        let first = outages.failed(&host, &failure(Class::Unavailable), at(5), 0);
+        assert!(outages.enter(&host, at(10)).is_ok());
+        let second = outages.failed(&host, &failure(Class::Unavailable), at(10), 0);
+        let (first, second) = (first.unwrap(), second.unwrap());
+        let after = Outages::default();
+        for down in [&second, &first] {
+            after.adopt(down, at(11));
+        }
+        assert_eq!(after.enter(&host, at(39)).unwrap_err().1, at(40));
+        assert!(after.enter(&host, at(40)).is_ok());
+        let third = after.failed(&host, &failure(Class::Unavailable), at(40), 0);
+        assert_eq!(third.unwrap().hold.until, at(40 + 90));
+        for now in [at(40), at(0)] {
+            let later = Outages::default();
+            later.adopt(&second, now);
+            assert!(later.enter(&host, now).is_ok());
+        }
     }
 }

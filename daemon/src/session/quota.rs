@@ -76,6 +76,7 @@ impl Quota {
         user.recent.absorb(&ledger.recent, now);
         if let Some(hold) = &ledger.hold
             && hold.failure.class == Class::RateLimited
+            && !hold.proof
             // One of the future is left from before the clock went back: it must not hide one that holds.
             && hold.since <= now
             && user
@@ -161,6 +162,12 @@ impl Quota {
         if let Some(user) = self.users().get_mut(&user_of(record)) {
             user.paused = None;
         }
+    }
+
+    /// Whether two records log in as one user, as far as is known.
+    #[must_use]
+    pub fn is_same_user(&self, one: &Record, other: &Record) -> bool {
+        user_of(one) == user_of(other)
     }
 
     /// How far the record's user is from the limit.
@@ -340,6 +347,7 @@ mod tests {
                 since,
                 until,
                 round: 0,
+                proof: false,
             };
             let ledger = Ledger {
                 hold: Some(hold),

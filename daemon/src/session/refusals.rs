@@ -8,6 +8,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::ledger::Ledger;
+
 /// A session that was called refused, but proved to be alive, is not doubted again for so long: a job that calls
 /// every session refused costs one cheap call in that time, and no login.
 const VOUCHED_FOR: Duration = Duration::from_secs(30);
@@ -31,6 +33,25 @@ pub struct Refusals {
 }
 
 impl Refusals {
+    /// What a ledger remembers: how many logins reports caused, and whether the next one is due to one. A doubt it keeps
+    /// with the session.
+    #[must_use]
+    pub fn remembered(ledger: &Ledger) -> Self {
+        let caused = &ledger.refusal_logins;
+        let latest = caused.len().saturating_sub(LOGINS);
+        Self {
+            caused_next_login: ledger.refusal_login_due,
+            caused_at: caused.iter().skip(latest).copied().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Has the ledger remember it: a crash must not allow more logins.
+    pub fn remember(&self, ledger: &mut Ledger) {
+        ledger.refusal_login_due = self.caused_next_login;
+        ledger.refusal_logins = self.caused_at.iter().copied().collect();
+    }
+
     /// Whether the present session is doubted.
     #[must_use]
     pub fn doubted(&self) -> bool {

@@ -9,35 +9,22 @@ use tokio::{
     sync::{OwnedRwLockReadGuard, watch},
     task,
 };
-use tracing::{info, warn};
 
 use super::{
-    decision::{Passed, Stamp, Want},
+    decision::Stamp,
     entry::{Entry, Landing, Rearranged},
-    refresh::{Refresher, as_error},
+    refresh::Refresher,
 };
-use crate::{
-    credential::Credential, error::Error, failure::Failure, record::Record,
-    salesforce::LoginRequest, secret::Fingerprint,
-};
+use crate::{error::Error, record::Record};
 
 /// A turn under way. Its end tells those who wait for it.
 #[derive(Debug)]
 pub struct Turn {
     pub refresher: Arc<Refresher>,
     pub entry: Arc<Entry>,
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
     tell: watch::Sender<Landing>,
     _in_air: OwnedRwLockReadGuard<()>,
-}
-
-/// Why a login that was tried gave nothing to adopt.
-#[derive(Debug)]
-pub enum NotPassed {
-    /// Salesforce said no, or nothing.
-    Failed(Failure),
-    /// It may not be tried, or something of ours failed: it was not sent.
-    NotSent(Error),
 }
 
 impl Refresher {
@@ -96,90 +83,6 @@ impl Refresher {
 }
 
 impl Turn {
-    /// Logs in once with a credential that is not the record's, and proves the session. It is durable in the record's
-    /// ledger before it is sent; what comes of it is durable before anybody hears of it.
-    ///
-    /// # Errors
-    /// Why there is no session. Nothing about the record has changed.
-    pub async fn log_in(&self, request: &LoginRequest) -> Result<Passed, NotPassed> {
-        let (refresher, entry) = (&self.refresher, &self.entry);
-        let permitted = refresher.login.permit(&request.login_host);
-        permitted.map_err(|refused| NotPassed::NotSent(Error::HostNotAllowed(refused)))?;
-        let sends_password = request.credential.password().is_some();
-        let fingerprint = fingerprint(&self.record(), request);
-        let generation = {
-            let mut state = entry.lock();
-            let now = self.now();
-            if state.machine.was_rejected(fingerprint) {
-                let problem = "Salesforce rejected these secrets when they were tried last; nothing was sent. If they \
-                    are right now, `sfvault check --release` allows another try"
-                    .to_owned();
-                let field = "credential";
-                return Err(NotPassed::NotSent(Error::InvalidArgument {
-                    field,
-                    problem,
-                }));
-            }
-            if let Err(refusal) = state.machine.may_try(sends_password, now) {
-                let error = as_error(refusal, &state, Want::default(), now);
-                return Err(NotPassed::NotSent(error));
-            }
-            state
-                .machine
-                .enter_trial(self.stamp, now)
-                .ok_or_else(changed)?
-        };
-        if let Err(error) = entry.save(&refresher.store, &refresher.keys).await {
-            entry.lock().machine.trial_not_sent();
-            return Err(NotPassed::NotSent(error));
-        }
-        // Saving may find another credential in the store.
-        if !entry.lock().machine.is_current(self.stamp) {
-            entry.lock().machine.trial_not_sent();
-            return Err(changed());
-        }
-        let record = self.record();
-        info!(record = %record.name, host = %request.login_host, flow = request.flow.kind().name(), generation, "trying a login");
-        let grant = match refresher.login.login(request).await {
-            Ok(grant) => grant,
-            Err(failure) => {
-                warn!(record = %record.name, class = failure.class.name(), %failure, "the login that was tried failed");
-                let now = self.now();
-                entry
-                    .lock()
-                    .machine
-                    .trial_failed(&failure, sends_password, fingerprint, now);
-                self.save_result().await;
-                return Err(NotPassed::Failed(failure));
-            }
-        };
-        entry.lock().machine.trial_succeeded();
-        self.save_result().await;
-        let proof = refresher
-            .login
-            .prove(&grant.session_id, &grant.instance)
-            .await;
-        match proof {
-            Ok(proof) => Ok(Passed {
-                grant,
-                proof: Some(proof),
-                generation,
-            }),
-            Err(failure) if grant.rotated.is_some() => {
-                warn!(record = %record.name, class = failure.class.name(), %failure, "a new refresh token is kept, its session is not proved");
-                Ok(Passed {
-                    grant,
-                    proof: None,
-                    generation,
-                })
-            }
-            Err(failure) => {
-                warn!(record = %record.name, class = failure.class.name(), %failure, "the session that was tried does not work");
-                Err(NotPassed::Failed(failure))
-            }
-        }
-    }
-
     /// Writes a change of the record: see [`Entry::rearrange`].
     ///
     /// # Errors
@@ -223,14 +126,6 @@ impl Turn {
     pub fn now(&self) -> SystemTime {
         self.refresher.clock.now()
     }
-
-    /// If it can't be saved, the login stays entered as unanswered on disk, which is the careful reading.
-    async fn save_result(&self) {
-        let (store, keys) = (&self.refresher.store, &self.refresher.keys);
-        if let Err(error) = self.entry.save(store, keys).await {
-            warn!(record = %self.record().name, %error, "the result of a login could not be saved");
-        }
-    }
 }
 
 impl Drop for Turn {
@@ -246,43 +141,6 @@ impl Drop for Turn {
         self.entry.tell();
         self.refresher.changed.send_replace(());
     }
-}
-
-/// What tells this login from every other.
-fn fingerprint(record: &Record, request: &LoginRequest) -> Fingerprint {
-    let credential: &Credential = &request.credential;
-    // EXPOSE: their digest, which stays sealed.
-    Fingerprint::of(&[
-        &record.id.0,
-        request.login_host.as_str().as_bytes(),
-        request.flow.kind().name().as_bytes(),
-        request.flow.username().unwrap_or_default().as_bytes(),
-        request.flow.consumer_key().unwrap_or_default().as_bytes(),
-        credential
-            .password()
-            .map_or("", |secret| secret.expose())
-            .as_bytes(),
-        credential
-            .security_token()
-            .map_or("", |secret| secret.expose())
-            .as_bytes(),
-        credential
-            .consumer_secret()
-            .map_or("", |secret| secret.expose())
-            .as_bytes(),
-        credential
-            .private_key()
-            .map_or("", |secret| secret.expose())
-            .as_bytes(),
-        credential
-            .refresh_token()
-            .map_or("", |secret| secret.expose())
-            .as_bytes(),
-    ])
-}
-
-fn changed() -> NotPassed {
-    NotPassed::NotSent(conflict())
 }
 
 /// Two operators at once.

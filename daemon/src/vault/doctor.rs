@@ -2,6 +2,10 @@
 //!
 //! Everything here looks and tells; nothing changes, and nothing secret is sent.
 
+mod record;
+
+pub use record::{is_due, last_use, record};
+
 use std::{
     fs,
     os::unix::fs::{FileTypeExt as _, MetadataExt as _},
@@ -9,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{LockState, RecordView};
+use super::LockState;
 use crate::{
     credential::FlowKind,
     error::Error,
@@ -18,9 +22,7 @@ use crate::{
     host::Host,
     paths::{PathError, Paths, own_uid},
     policy::Mode,
-    retirement::Nearness,
     salesforce::{API_VERSION, Survey},
-    session::decision::{Activity, Refusal},
     store::KdfCost,
 };
 
@@ -195,78 +197,6 @@ pub fn protections(all: impl Iterator<Item = Protection>) -> Finding {
     } else {
         let grade = if is_off { Grade::Warning } else { Grade::Note };
         finding(grade, text.join("; ")).fix("`sfvault status --security` tells what each keeps out")
-    }
-}
-
-/// A record by what is known of it here.
-#[must_use]
-pub fn record(view: &RecordView) -> Vec<Finding> {
-    let name = view.record.name.as_str();
-    let mut findings = vec![state(view)];
-    let age = view
-        .at
-        .duration_since(view.record.credential_changed_at)
-        .unwrap_or_default();
-    let text = format!("its secrets are {} days old", age.as_secs() / 86_400);
-    let is_due = view.record.remind_after.is_some_and(|after| age >= after);
-    findings.push(if is_due {
-        Finding::new("credential-age", name, Grade::Warning, text).fix(format!(
-            "change them in Salesforce, then `sfvault set {name}`; `--remind never` ends the reminder"
-        ))
-    } else {
-        Finding::new("credential-age", name, Grade::Good, text)
-    });
-    for (retirement, nearness) in &view.retirements {
-        let (grade, when) = match nearness {
-            Nearness::Ahead => (Grade::Note, "ahead"),
-            Nearness::Soon => (Grade::Warning, "soon"),
-            Nearness::Over => (Grade::Problem, "over"),
-        };
-        let text = format!(
-            "{when}: {} (date {}; {})",
-            retirement.text,
-            retirement.certainty.name(),
-            retirement.source()
-        );
-        findings
-            .push(Finding::new("retirement", name, grade, text).fix(retirement.event.advice(name)));
-    }
-    findings
-}
-
-fn state(view: &RecordView) -> Finding {
-    let name = view.record.name.as_str();
-    let finding = |grade, text: String| Finding::new("record", name, grade, text);
-    let logins = format!("{} logins so far", view.logins);
-    match &view.activity {
-        Activity::Ready => finding(Grade::Good, format!("has a session; {logins}")),
-        Activity::Idle => finding(Grade::Good, format!("has no session; {logins}")),
-        Activity::InFlight => finding(Grade::Good, format!("is being logged in; {logins}")),
-        Activity::Barred(refusal) => match refusal {
-            Refusal::Latched { failure, .. } => {
-                finding(Grade::Problem, format!("does not log in any more: {failure}"))
-                    .fix(format!("`sfvault check {name}` tells what to do"))
-            }
-            Refusal::BackingOff { failure, .. } => {
-                finding(Grade::Warning, format!("waits before the next login: {failure}"))
-                    .fix(format!("`sfvault check {name}` tells more"))
-            }
-            Refusal::BudgetSpent { .. } => finding(
-                Grade::Warning,
-                "waits: two logins failed within 15 minutes, and Salesforce may lock users after three".to_owned(),
-            )
-            .fix(format!("mend the cause, then `sfvault check {name} --release`")),
-            Refusal::TokenUnsaved => finding(
-                Grade::Problem,
-                "has a new refresh token that could not be saved: it is in memory only".to_owned(),
-            )
-            .fix("make room for the vault file; it is tried again every minute"),
-            Refusal::RefusedAgain { .. } | Refusal::MinTtlTooLong { .. } => finding(
-                Grade::Warning,
-                "its session lives, and yet jobs say that it was refused".to_owned(),
-            )
-            .fix("see IP and session policies under Setup > Security > Session Settings"),
-        },
     }
 }
 

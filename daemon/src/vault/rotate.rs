@@ -223,7 +223,10 @@ async fn log_in(
         .flatten()
         .find_map(|(org, user)| leads_elsewhere(record.pin.as_ref(), org, user));
     match elsewhere {
-        Some(failure) => Err(trial_failed(turn, tried, failure)),
+        Some(failure) => {
+            turn.save_rotated(request, passed.grant.rotated).await;
+            Err(trial_failed(turn, tried, failure))
+        }
         None => Ok(passed),
     }
 }

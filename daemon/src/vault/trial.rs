@@ -5,10 +5,7 @@ use crate::{
     error::Error,
     failure::Failure,
     record::{Pin, Record},
-    session::{
-        decision::Passed,
-        turn::{NotPassed, Turn},
-    },
+    session::{decision::Passed, trial::NotPassed, turn::Turn},
 };
 
 /// What of a login that was tried goes on into the record.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{LockState, Vault, is_expected, kind};
+use super::{LockState, Vault, kind, request::is_expected};
 use crate::{
     environment::Environment,
     error::Error,

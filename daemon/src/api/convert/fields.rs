@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sfvault_proto::v1;
+use sfvault_proto::v1::{self, LONGEST_REMINDER, LONGEST_REMINDER_DAYS};
 
 use crate::{environment::Environment, error::Error, host::Host, record::RecordName};
 
@@ -34,13 +34,11 @@ pub(super) fn reminder(
     }
     let span = duration("remind_after", sent)?;
     if span > LONGEST_REMINDER {
-        return Err(invalid("remind_after", "is longer than 3,660 days"));
+        let problem = format!("is longer than {LONGEST_REMINDER_DAYS} days");
+        return Err(invalid("remind_after", problem));
     }
     Ok(Some((!span.is_zero()).then_some(span)))
 }
-
-/// Ten years: whoever means "never" says so.
-const LONGEST_REMINDER: Duration = Duration::from_hours(3_660 * 24);
 
 pub(in crate::api) fn duration(
     field: &'static str,

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     super::{
-        CodeRequest, Grant, LoginRequest, Proof,
+        CodeRequest, Grant, LoginRefused, LoginRequest, Proof,
         buffer::WipedBuffer,
         classify,
         http::{Answer, Get, Post},
@@ -26,7 +26,7 @@ use crate::{
 const INTROSPECTION: Duration = Duration::from_secs(10);
 
 impl SalesforceLogin {
-    pub(super) async fn oauth_login(&self, request: &LoginRequest) -> Result<Grant, Failure> {
+    pub(super) async fn oauth_login(&self, request: &LoginRequest) -> Result<Grant, LoginRefused> {
         let LoginRequest {
             login_host: host,
             flow,
@@ -75,7 +75,9 @@ impl SalesforceLogin {
             sent_at,
         };
         let now = self.clock.now();
+        // A token that comes with what is not believed is not kept here: a person is there to log in once more.
         oauth::login(&answer, FlowKind::RefreshToken, &expected, &secrets, now)
+            .map_err(|refused| refused.failure)
     }
 
     /// The timeout of a new session, if the app can be asked for it.

@@ -104,8 +104,8 @@ async fn nothing_is_sent_to_a_host_that_is_not_permitted() {
     let authority = Authority::new();
     let server = Server::tls(authority.certify("localhost"), proven());
     let login = login_to(&authority, Vec::new());
-    let failure = login.login(&request(server.host())).await.unwrap_err();
-    assert_eq!(failure.class, Class::WrongHost);
+    let refused = login.login(&request(server.host())).await.unwrap_err();
+    assert_eq!(refused.failure.class, Class::WrongHost);
     let session = SessionId::new(SESSION.to_owned());
     let failure = login.prove(&session, &server.host()).await.unwrap_err();
     assert_eq!(failure.class, Class::WrongHost);
@@ -119,7 +119,8 @@ async fn a_session_for_a_foreign_host_is_dropped() {
     let foreign = Host::parse("acme.my.salesforce.com.evil.example").unwrap();
     let server = Server::tls(authority.certify("localhost"), granted(&foreign));
     let login = login_to(&authority, vec![server.host()]);
-    let failure = login.login(&request(server.host())).await.unwrap_err();
+    let refused = login.login(&request(server.host())).await.unwrap_err();
+    let failure = refused.failure;
     assert_eq!(failure.class, Class::WrongHost);
     assert!(failure.message.contains("evil.example"), "{failure}");
 }
@@ -136,7 +137,7 @@ async fn a_credential_that_xml_cannot_carry_is_never_sent() {
         },
         ..request(server.host())
     };
-    let failure = login.login(&request).await.unwrap_err();
+    let failure = login.login(&request).await.unwrap_err().failure;
     assert_eq!(failure.class, Class::BadCredentials);
     assert!(failure.message.contains("the password"), "{failure}");
     assert_eq!(server.seen(), "");
@@ -151,6 +152,7 @@ async fn what_broke_decides_the_class() {
             .login(&request(server.host()))
             .await
             .unwrap_err()
+            .failure
             .class
     };
     let silent = Server::raw(|_, _| Ok(()));
@@ -171,8 +173,8 @@ async fn a_piece_from_the_seam_of_password_and_token_is_hidden() {
     let fault = "<s:Fault><faultcode>sf:X_Y_Z</faultcode><faultstring>got r&amp;3AbC</faultstring></s:Fault>";
     let server = Server::tls(authority.certify("localhost"), answer(500, fault));
     let login = login_to(&authority, vec![server.host()]);
-    let failure = login.login(&request(server.host())).await.unwrap_err();
-    assert_eq!(failure.message, "got [redacted]");
+    let refused = login.login(&request(server.host())).await.unwrap_err();
+    assert_eq!(refused.failure.message, "got [redacted]");
 }
 
 /// T43: a grant, a fault that quotes the credential, and a broken connection, all at `TRACE`.

@@ -115,6 +115,12 @@ pub(in super::super) fn grant(body: &[u8], expected: &Expected<'_>) -> Result<Gr
     })
 }
 
+/// The refresh token of an answer that is no grant for another reason.
+pub(super) fn rotated_all_the_same(body: &[u8], expected: &Expected<'_>) -> Option<RefreshToken> {
+    let wire: Wire = fields::parse(body)?;
+    rotated(&wire, expected).ok().flatten()
+}
+
 /// Tokens of Salesforce's own format have some 100 characters, JWTs 1,000 to 2,000.
 const LONGEST_TOKEN: usize = 16 * 1024;
 

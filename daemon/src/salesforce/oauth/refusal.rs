@@ -248,6 +248,8 @@ const RULES: &[Rule] = &[
     any("inactive_org", Class::OrgState),
     any("inactive_user", Class::BadCredentials),
     any("invalid_app_access", Class::AccessPolicy),
+    // The app's secret is wrong, as after its rotation in Salesforce, where two are good only until the new one is applied.
+    // It is not the user's: no lockout counts it, and what mends it is a new secret or the app.
     any("invalid_client", Class::AppConfig),
     any("invalid_client_id", Class::AppConfig),
     any("OAUTH_APPROVAL_ERROR_GENERIC", Class::AppConfig),

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use tokio::task;
 use tracing::info;
 
-use super::{Change, Entry, Row, State};
+use super::{
+    Entry, State,
+    row::{Change, Row},
+};
 use crate::{
     credential::Credential,
     error::Error,

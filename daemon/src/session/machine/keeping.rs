@@ -1,7 +1,7 @@
 //! Which session the ledger keeps, and what a restart makes of it.
 
 use super::Machine;
-use crate::{host::Host, session::kept::Resumed};
+use crate::{host::Host, ledger::HostDown, session::kept::Resumed};
 
 impl Machine {
     /// Goes on with the session that the ledger keeps.
@@ -28,6 +28,31 @@ impl Machine {
         self.refusals.doubt();
         if let Some(kept) = &mut self.ledger.kept {
             kept.doubted = true;
+        }
+    }
+
+    /// The same for every state, where the ledger is written anyway: behind a pause, a restart could not prove again what
+    /// was proved since.
+    pub(super) fn keep_latest(&mut self) {
+        if let Some(session) = &self.session
+            && self.session_version == self.credential_version
+            && self.ledger.kept.is_some()
+        {
+            let doubted = self.refusals.doubted();
+            self.ledger.kept = Some(session.kept(self.credential_version, doubted));
+        }
+    }
+
+    /// Has the ledger keep what reports of refused sessions brought about.
+    pub(super) fn keep_refusals(&mut self) {
+        self.refusals.remember(&mut self.ledger);
+    }
+
+    /// The ledger keeps which host does not answer, and forgets one that did.
+    pub fn heard(&mut self, host: &Host, down: Option<HostDown>) {
+        match down {
+            Some(down) => self.ledger.host_failed(down),
+            None => self.ledger.host_answered(host),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     secret::Fingerprint,
     session::{
         Session,
+        back_off::BackOff,
         decision::{Effect, Passed},
         kept::keep_grant,
     },
@@ -33,10 +34,7 @@ impl Machine {
         if let Some(back_off) = self.backing_off(now)
             && back_off.failure.class == Class::RateLimited
         {
-            return Err(Refusal::BackingOff {
-                failure: back_off.failure.clone(),
-                until: back_off.until,
-            });
+            return Err(back_off.refusal());
         }
         match self.ledger.barred_until(now).filter(|_| sends_password) {
             Some(until) => Err(Refusal::BudgetSpent { until }),
@@ -90,6 +88,25 @@ impl Machine {
         ) {
             self.ledger.remember_rejected(fingerprint);
         }
+    }
+
+    /// The login that was entered was refused for the rate. Returns until when its user pauses, and the record with him
+    /// if it is his `own`.
+    pub fn trial_throttled(
+        &mut self,
+        failure: &Failure,
+        own: bool,
+        now: SystemTime,
+        jitter: u8,
+    ) -> SystemTime {
+        if own {
+            self.back_off_from(failure.clone(), now, jitter);
+        }
+        let own = self.back_off.as_ref().filter(|_| own);
+        own.map_or_else(
+            || BackOff::after(None, failure.clone(), now, jitter).until,
+            |back_off| back_off.until,
+        )
     }
 
     /// The login that was entered succeeded; whether the record will use it is not known yet.
@@ -151,5 +168,6 @@ impl Machine {
         self.unproven = None;
         self.back_off = None;
         self.refusals = Refusals::default();
+        self.keep_refusals();
     }
 }

@@ -5,7 +5,7 @@ use std::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::Semaphore;
@@ -14,11 +14,11 @@ use super::*;
 use crate::{
     clock::SystemClock,
     credential::{Credential, Flow},
-    failure::Failure,
+    failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    record::RecordId,
-    salesforce::{CodeRequest, Exchange, HostRefused, Proof},
+    record::{Pin, Record, RecordId, RecordName},
+    salesforce::{CodeRequest, Exchange, Grant, HostRefused, LoginExchange, LoginRequest, Proof},
     secret::{Passphrase, Password, SessionId},
     store::{KdfCost, StoredRecord},
 };
@@ -49,7 +49,7 @@ impl Login for Fake {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
             if let Some((store, keys)) = &*self.peek.lock().unwrap() {
@@ -76,7 +76,7 @@ impl Login for Fake {
                         hard_expiry: None,
                     })
                 }
-                Script::Fail(class) => Err(failure(class)),
+                Script::Fail(class) => Err(failure(class).into()),
                 Script::Panic => panic!("the login breaks"),
             }
         })
@@ -192,7 +192,7 @@ fn bench(script: Script) -> Bench {
         audit: Audit::nowhere(),
         in_air: Arc::default(),
         quota: Quota::new(50),
-        outages: Outages::default(),
+        outages: Arc::default(),
         changed: watch::Sender::new(()),
         hold_after_get: Duration::ZERO,
         tokens: watch::Sender::new(()),

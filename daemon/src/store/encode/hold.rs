@@ -1,4 +1,4 @@
-//! A pause after a login that failed, as it is stored.
+//! A pause after an exchange that failed, a record's or a host's, as it is stored.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Malformed, duration_ms, from_ms, to_ms};
 use crate::{
     failure::{Class, Failure},
-    ledger::Hold,
+    host::Host,
+    ledger::{Hold, HostDown},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -20,6 +21,15 @@ pub(super) struct StoredHold {
     code: Option<String>,
     message: String,
     pause_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    proof: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredHostDown {
+    host: String,
+    hold: StoredHold,
 }
 
 impl From<&Hold> for StoredHold {
@@ -32,6 +42,7 @@ impl From<&Hold> for StoredHold {
             code: hold.failure.code.clone(),
             message: hold.failure.message.clone(),
             pause_ms: hold.failure.pause.map(duration_ms),
+            proof: hold.proof,
         }
     }
 }
@@ -44,12 +55,33 @@ impl TryFrom<StoredHold> for Hold {
             since: from_ms(stored.since_ms)?,
             until: from_ms(stored.until_ms)?,
             round: stored.round,
+            proof: stored.proof,
             failure: Failure {
                 class: Class::from_name(&stored.class).ok_or("its hold has an unknown class")?,
                 code: stored.code,
                 message: stored.message,
                 pause: stored.pause_ms.map(Duration::from_millis),
             },
+        })
+    }
+}
+
+impl From<&HostDown> for StoredHostDown {
+    fn from(down: &HostDown) -> Self {
+        Self {
+            host: down.host.to_string(),
+            hold: StoredHold::from(&down.hold),
+        }
+    }
+}
+
+impl TryFrom<StoredHostDown> for HostDown {
+    type Error = Malformed;
+
+    fn try_from(stored: StoredHostDown) -> Result<Self, Malformed> {
+        Ok(Self {
+            host: Host::parse(&stored.host).map_err(|_| "its host that is down is none")?,
+            hold: Hold::try_from(stored.hold)?,
         })
     }
 }

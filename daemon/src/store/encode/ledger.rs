@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, duration_ms, from_ms, hold::StoredHold, to_ms};
+use super::{
+    Malformed, duration_ms, from_ms,
+    hold::{StoredHold, StoredHostDown},
+    to_ms,
+};
 use crate::{
     failure::{Class, Failure},
-    ledger::{Hold, Latch, Ledger, Pending},
+    ledger::{Hold, HostDown, Latch, Ledger, Pending},
     recent_logins::RecentLogins,
     secret::Fingerprint,
 };
@@ -31,6 +35,12 @@ pub(super) struct StoredLedger {
     recent: Vec<(u64, u32)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<StoredHold>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hosts_down: Vec<StoredHostDown>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refusal_logins_ms: Vec<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    refusal_login_due: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,6 +88,9 @@ impl From<&Ledger> for StoredLedger {
                 .map(|(at, count)| (to_ms(at), count))
                 .collect(),
             hold: ledger.hold.as_ref().map(StoredHold::from),
+            hosts_down: ledger.hosts_down.iter().map(StoredHostDown::from).collect(),
+            refusal_logins_ms: ledger.refusal_logins.iter().copied().map(to_ms).collect(),
+            refusal_login_due: ledger.refusal_login_due,
         }
     }
 }
@@ -132,6 +145,17 @@ impl TryFrom<StoredLedger> for Ledger {
                     .collect::<Result<Vec<_>, _>>()?,
             ),
             hold: stored.hold.map(Hold::try_from).transpose()?,
+            hosts_down: stored
+                .hosts_down
+                .into_iter()
+                .map(HostDown::try_from)
+                .collect::<Result<_, _>>()?,
+            refusal_logins: stored
+                .refusal_logins_ms
+                .into_iter()
+                .map(from_ms)
+                .collect::<Result<_, _>>()?,
+            refusal_login_due: stored.refusal_login_due,
             kept: None,
         })
     }

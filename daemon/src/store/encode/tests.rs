@@ -1,13 +1,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::recent_logins::RecentLogins;
 use crate::{
     aside::{Aside, DrawnPassword, DrawnState, KeptLogin},
     failure::{Class, Failure},
-    ledger::{Latch, Pending},
+    ledger::{Hold, HostDown, Latch, Pending},
     secret::Fingerprint,
 };
-use crate::{ledger::Hold, recent_logins::RecentLogins};
 
 fn at(ms: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(ms)
@@ -115,7 +115,25 @@ fn full() -> (Record, Ledger) {
             since: at(1_700_000_000_004),
             until: at(1_700_000_600_004),
             round: 2,
+            proof: true,
         }),
+        hosts_down: vec![HostDown {
+            host: Host::parse("down.my.salesforce.com").unwrap(),
+            hold: Hold {
+                failure: Failure {
+                    class: Class::Unavailable,
+                    code: None,
+                    message: "connection refused".to_owned(),
+                    pause: None,
+                },
+                since: at(1_700_000_000_005),
+                until: at(1_700_000_010_005),
+                round: 7,
+                proof: false,
+            },
+        }],
+        refusal_logins: vec![at(1_700_000_000_006), at(1_700_000_000_007)],
+        refusal_login_due: true,
         kept: None,
         rejected_trials: vec![Fingerprint([0xa5; 32]), Fingerprint([0; 32])],
     };
@@ -214,6 +232,10 @@ fn unknown_and_missing_keys_and_values_are_refused() {
         ("\"rejections\":4294967295", "\"rejections\":4294967296"),
         ("\"round\":2", "\"round\":-2"),
         ("rate-limited", "bad-luck"),
+        ("\"round\":7", "\"round\":7,\"x\":1"),
+        ("down.my.salesforce.com", "user@evil.example"),
+        ("\"refusal_login_due\":true", "\"refusal_login_due\":1"),
+        ("[1700000000006,", "[-1,"),
         ("[1700000100000,3]", "[1700000100000,-3]"),
         ("[1700000100000,3]", "[1700000100000]"),
     ] {

@@ -9,14 +9,14 @@ use crate::{
     secret::ConsumerSecret,
 };
 
-fn app() -> Credential {
+pub(super) fn app() -> Credential {
     Credential::ClientCredentials {
         consumer_secret: ConsumerSecret::new("canary-secret".to_owned()),
     }
 }
 
 /// The record after it moved to an app, with its old login kept.
-fn moved(number: u16) -> Record {
+pub(super) fn moved(number: u16) -> Record {
     let old = record(number);
     Record {
         flow: Flow::ClientCredentials {
@@ -89,7 +89,7 @@ fn check(store: &Store, keys: &Keys) {
     assert!(kept(0).is_none() && drawn(0).is_none() && drawn(2).is_none() && kept(3).is_none());
 }
 
-fn credential_of(number: u16) -> Credential {
+pub(super) fn credential_of(number: u16) -> Credential {
     credential(&number.to_string())
 }
 

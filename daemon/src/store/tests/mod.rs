@@ -6,6 +6,7 @@ mod cost;
 mod damage;
 pub(crate) mod disk;
 mod faults;
+mod lasting;
 mod sessions;
 mod vectors;
 

@@ -5,7 +5,7 @@ use redb::{Builder, ReadableDatabase};
 use super::*;
 use crate::{kept::KeptSession, secret::SessionId};
 
-fn kept(text: &str) -> KeptSession {
+pub(super) fn kept(text: &str) -> KeptSession {
     KeptSession {
         session_id: SessionId::new(format!("00Dxx0000001gPL!canary-session-{text}")),
         instance: Host::parse("canary-instance.my.salesforce.com").unwrap(),

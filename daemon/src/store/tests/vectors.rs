@@ -57,6 +57,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             hold: None,
             kept: None,
             rejected_trials: Vec::new(),
+            ..Ledger::default()
         },
         revision: Revision(2),
     };
@@ -98,6 +99,7 @@ fn vector() -> [(StoredRecord, Credential); 2] {
             hold: None,
             kept: None,
             rejected_trials: Vec::new(),
+            ..Ledger::default()
         },
         revision: Revision(1),
     };

@@ -13,7 +13,10 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
+    salesforce::{
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
+        Survey,
+    },
     secret::SessionId,
 };
 
@@ -183,7 +186,7 @@ impl Login for Org {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             let password = request.credential.password().unwrap();
             let username = request.flow.username().unwrap();
@@ -191,7 +194,7 @@ impl Login for Org {
             let Some(judgement) = self.judge(username, password.expose()) else {
                 self.hangs.notify_one();
                 gone.await;
-                return Err(failure(Class::Unanswered));
+                return Err(failure(Class::Unanswered).into());
             };
             Ok(Grant {
                 session_id: SessionId::new(judgement?),

@@ -15,7 +15,10 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     record::RecordName,
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
+    salesforce::{
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
+        Survey,
+    },
     secret::{ConsumerSecret, Passphrase, RefreshToken, SessionId},
     session::decision::Want,
     store::{
@@ -63,18 +66,18 @@ impl Login for Org {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             let mut state = self.0.lock().unwrap();
             state.asked += 1;
             if std::mem::take(&mut state.unavailable) || state.down {
-                return Err(failure(Class::Unavailable));
+                return Err(failure(Class::Unavailable).into());
             }
             let sent = request.credential.refresh_token().unwrap();
             if sent.expose() != state.current {
                 state.reused += u64::from(state.spent.iter().any(|it| it == sent.expose()));
                 state.current = String::new();
-                return Err(failure(Class::RefreshDead));
+                return Err(failure(Class::RefreshDead).into());
             }
             state.serial += 1;
             let next = format!("5Aep{}", state.serial);

@@ -13,8 +13,8 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     salesforce::{
-        CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, PasswordChange,
-        PasswordExchange, PasswordNotSet, Proof, Survey,
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRefused,
+        LoginRequest, PasswordChange, PasswordExchange, PasswordNotSet, Proof, Survey,
     },
     secret::{ConsumerSecret, Password, RefreshToken, SecurityToken, SessionId},
 };
@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) deaf_to_proofs: u32,
     /// The next login fails so, whatever it brings.
     pub(super) trouble: Option<Class>,
+    /// What the next login brings is not believed.
+    pub(super) is_unbelieved: bool,
     pub(super) accepted: u64,
     pub(super) rejected: u64,
     /// Changes of a password that came here.
@@ -75,6 +77,7 @@ impl Salesforce {
                 setting: Setting::Done,
                 deaf_to_proofs: 0,
                 trouble: None,
+                is_unbelieved: false,
                 accepted: 0,
                 rejected: 0,
                 changes: 0,
@@ -95,7 +98,7 @@ impl Salesforce {
         self.state().living.clear();
     }
 
-    fn judge(&self, request: &LoginRequest) -> Result<Grant, Failure> {
+    fn judge(&self, request: &LoginRequest) -> Result<Grant, LoginRefused> {
         let mut state = self.state();
         let mut rotated = None;
         let user = match &request.credential {
@@ -120,13 +123,17 @@ impl Salesforce {
             }
         };
         if let Some(class) = state.trouble.take() {
-            return Err(failure(class));
+            return Err(failure(class).into());
         }
         let Some(user) = user else {
             state.rejected += 1;
-            return Err(failure(Class::BadCredentials));
+            return Err(failure(Class::BadCredentials).into());
         };
         state.accepted += 1;
+        if std::mem::take(&mut state.is_unbelieved) {
+            let failure = failure(Class::WrongHost);
+            return Err(LoginRefused { failure, rotated });
+        }
         state.serial += 1;
         let session = format!("00Dxx0000001gPL!{}", state.serial);
         state.living.insert((session.clone(), user));
@@ -149,7 +156,7 @@ impl Login for Salesforce {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             {
                 let mut state = self.state();

@@ -174,3 +174,49 @@ proptest! {
         prop_assert!(read(&bytes, true, true).is_err());
     }
 }
+
+#[test]
+fn a_refresh_token_is_found_in_an_answer_that_is_refused_for_another_reason() {
+    let secret = ConsumerSecret::new(SECRET.to_owned());
+    let sent = RefreshToken::new(SENT.to_owned());
+    let rules = HostRules::default();
+    let expected = |token| Expected {
+        rules: &rules,
+        username: None,
+        consumer_secret: Some(&secret),
+        refresh_token: token,
+        sent_at: at(NOW),
+    };
+    let found = |body: &Value, token| {
+        let body = body.to_string();
+        let found = rotated_all_the_same(body.as_bytes(), &expected(token));
+        // EXPOSE: this test.
+        found.map(|token| token.expose().to_owned())
+    };
+    for (field, value) in [
+        ("instance_url", "https://evil.example"),
+        ("signature", "c3R1ZmY="),
+        ("access_token", "no session"),
+        (
+            "id",
+            "https://evil.example/id/00Dxx0000001gPLEAY/005xx000001Sv6AAAS",
+        ),
+    ] {
+        let mut body = with(field, value);
+        body["refresh_token"] = "5Aep861.fresh".into();
+        refused(&body);
+        assert_eq!(found(&body, Some(&sent)).as_deref(), Some("5Aep861.fresh"));
+        assert_eq!(found(&body, None), None, "one that nobody waits for");
+        body["refresh_token"] = SENT.into();
+        assert_eq!(found(&body, Some(&sent)), None);
+        for odd in [
+            "",
+            "with space",
+            "line\nbreak",
+            &"x".repeat(LONGEST_TOKEN + 1),
+        ] {
+            body["refresh_token"] = odd.into();
+            assert_eq!(found(&body, Some(&sent)), None, "{odd}");
+        }
+    }
+}

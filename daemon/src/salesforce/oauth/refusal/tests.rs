@@ -78,7 +78,7 @@ fn logged_in(answer: &Answer, flow: FlowKind, secrets: &[&str]) -> Result<Grant,
         refresh_token: (flow == FlowKind::RefreshToken).then_some(&token),
         sent_at: at(NOW),
     };
-    oauth::login(answer, flow, &expected, secrets, at(NOW))
+    oauth::login(answer, flow, &expected, secrets, at(NOW)).map_err(|refused| refused.failure)
 }
 
 fn refused(status: u16, body: &str, flow: FlowKind) -> Failure {

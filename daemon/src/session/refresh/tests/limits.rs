@@ -68,7 +68,7 @@ impl Bench {
             clock: Arc::new(SystemClock),
             in_air: Arc::default(),
             quota,
-            outages: Outages::default(),
+            outages: Arc::default(),
             changed: watch::Sender::new(()),
             tokens: watch::Sender::new(()),
         });

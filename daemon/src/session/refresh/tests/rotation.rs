@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    salesforce::Survey,
+    salesforce::{LoginExchange, LoginRefused, Survey},
     secret::{ConsumerSecret, RefreshToken},
-    session::entry::Rotation,
+    session::{decision::Refusal, entry::Rotation},
     store::tests::disk::{Disk, Fault},
 };
 
@@ -19,6 +19,8 @@ struct Rotating {
     proofs: AtomicUsize,
     rotates: bool,
     leads_to: Mutex<String>,
+    /// Its answers are not believed: their session leads to a foreign host.
+    is_unbelieved: Mutex<bool>,
     may_answer: Semaphore,
     asked: AtomicUsize,
     /// What the store held when a session was proved.
@@ -31,7 +33,7 @@ impl Login for Rotating {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::SeqCst);
             self.may_answer.acquire().await.unwrap().forget();
@@ -39,10 +41,16 @@ impl Login for Rotating {
             let current = self.current.load(Ordering::SeqCst);
             if sent.expose() != token(current) {
                 self.reused.fetch_add(1, Ordering::SeqCst);
-                return Err(failure(Class::RefreshDead));
+                return Err(failure(Class::RefreshDead).into());
             }
             let next = current + usize::from(self.rotates);
             self.current.store(next, Ordering::SeqCst);
+            if *self.is_unbelieved.lock().unwrap() {
+                return Err(LoginRefused {
+                    failure: failure(Class::WrongHost),
+                    rotated: Some(RefreshToken::new(token(next))),
+                });
+            }
             Ok(Grant {
                 session_id: SessionId::new(format!("00Dxx0000001gPL!{next}")),
                 instance: Host::parse("acme.my.salesforce.com").unwrap(),
@@ -141,6 +149,7 @@ fn rig(rotates: bool) -> Rig {
         proofs: AtomicUsize::new(0),
         rotates,
         leads_to: Mutex::new(ORG.to_owned()),
+        is_unbelieved: Mutex::new(false),
         may_answer: Semaphore::new(0),
         asked: AtomicUsize::new(0),
         held: Mutex::default(),
@@ -156,7 +165,7 @@ fn rig(rotates: bool) -> Rig {
         clock: Arc::new(SystemClock),
         in_air: Arc::default(),
         quota: Quota::new(50),
-        outages: Outages::default(),
+        outages: Arc::default(),
         changed: watch::Sender::new(()),
         tokens: watch::Sender::new(()),
         audit: Audit::nowhere(),
@@ -454,5 +463,44 @@ async fn what_is_set_while_a_token_waits_is_set_beside_it() {
     assert_eq!(rig.held(), token(1));
     assert!(!rig.entry.lock().has_rotation());
     rig.login().await.unwrap();
+    rig.assert_never_reused();
+}
+
+/// What is wrong with the answer is for an operator to mend; the token must be there when he has.
+#[tokio::test]
+async fn a_token_that_comes_with_an_answer_that_is_not_believed_is_kept() {
+    let rig = rig(true);
+    *rig.org.is_unbelieved.lock().unwrap() = true;
+    let error = rig.login().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Latched { failure, .. } if failure.class == Class::WrongHost),
+        "{error:?}"
+    );
+    assert_eq!(rig.held(), token(1));
+    // It is latched all the same.
+    rig.login().await.unwrap_err();
+    assert_eq!(rig.asked(), 1);
+    *rig.org.is_unbelieved.lock().unwrap() = false;
+    rig.entry.lock().machine.release();
+    rig.login().await.unwrap();
+    assert_eq!(rig.held(), token(2));
+    rig.assert_never_reused();
+}
+
+#[tokio::test]
+async fn a_token_of_an_answer_that_is_not_believed_waits_for_the_disk_like_any_other() {
+    let rig = rig(true);
+    *rig.org.is_unbelieved.lock().unwrap() = true;
+    let caller = rig.under_way().await;
+    rig.no_disk_after(1, false);
+    rig.org.may_answer.add_permits(1);
+    caller.await.unwrap().unwrap_err();
+    rig.entry.lock().machine.release();
+    rig.login().await.unwrap_err();
+    assert_eq!(rig.asked(), 1);
+    assert!(rig.disk.heal());
+    *rig.org.is_unbelieved.lock().unwrap() = false;
+    rig.login().await.unwrap();
+    assert_eq!((rig.asked(), rig.held()), (2, token(2)));
     rig.assert_never_reused();
 }

@@ -13,7 +13,10 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    salesforce::{CodeRequest, Exchange, Grant, HostRefused, Login, LoginRequest, Proof, Survey},
+    salesforce::{
+        CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
+        Survey,
+    },
     secret::SessionId,
 };
 
@@ -200,13 +203,6 @@ impl Salesforce {
         self.state().excused = self.time.truly();
     }
 
-    /// The daemon died; pauses of hosts were in its memory.
-    pub(super) fn forget_attempts(&self) {
-        for last in self.state().down.values_mut() {
-            *last = None;
-        }
-    }
-
     /// Whether the session would be let in, and whether it was ended before its time.
     pub(super) fn look_at(&self, session_id: &SessionId) -> (bool, bool) {
         let state = self.state();
@@ -327,13 +323,13 @@ impl Login for Salesforce {
         Ok(())
     }
 
-    fn login<'a>(&'a self, request: &'a LoginRequest) -> Exchange<'a, Grant> {
+    fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
             let gone = self.gone.notified();
             let Some(judgement) = self.judge(request) else {
                 self.hangs.notify_one();
                 gone.await;
-                return Err(failure(Class::Unanswered));
+                return Err(failure(Class::Unanswered).into());
             };
             Ok(Grant {
                 session_id: SessionId::new(judgement?),

@@ -1,0 +1,56 @@
+//! Whether a login may be made.
+
+use std::time::SystemTime;
+
+use super::Machine;
+use crate::{
+    ledger::Latch,
+    session::{back_off::BackOff, decision::Refusal},
+};
+
+impl Machine {
+    /// Why no login may be made now.
+    ///
+    /// # Errors
+    /// The reason, with the time at which it ends where it does.
+    pub fn may_log_in(&self, now: SystemTime) -> Result<(), Refusal> {
+        if self.token_unsaved {
+            return Err(Refusal::TokenUnsaved);
+        }
+        if let Some(latch) = self.latch() {
+            return Err(Refusal::Latched {
+                failure: latch.failure.clone(),
+                since: latch.since,
+            });
+        }
+        if let Some(back_off) = self.backing_off(now) {
+            return Err(back_off.refusal());
+        }
+        if let Some(until) = self.ledger.barred_until(now) {
+            return Err(Refusal::BudgetSpent { until });
+        }
+        match self.refusals.spaced_until(now) {
+            Some(until) => Err(Refusal::RefusedAgain { until }),
+            None => Ok(()),
+        }
+    }
+
+    /// Until when nothing at all is sent, because the last exchange failed.
+    #[must_use]
+    pub fn pause(&self, now: SystemTime) -> Option<&BackOff> {
+        self.backing_off(now)
+    }
+
+    pub(super) fn backing_off(&self, now: SystemTime) -> Option<&BackOff> {
+        self.back_off
+            .as_ref()
+            .filter(|back_off| back_off.lasts(now))
+    }
+
+    fn latch(&self) -> Option<&Latch> {
+        self.ledger
+            .latch
+            .as_ref()
+            .filter(|latch| latch.credential_version == self.credential_version)
+    }
+}

@@ -1,0 +1,126 @@
+//! What the end of a flight does to a record.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::Machine;
+use crate::{
+    failure::{Class, Next},
+    session::{
+        Session,
+        decision::{Outcome, Stamp},
+        kept::keep_grant,
+    },
+};
+
+impl Machine {
+    /// Ends a flight. `jitter` in 0..=255 spreads the pauses of many records.
+    ///
+    /// Returns whether the result was taken: a flight that is not the current one changes nothing but the count
+    /// of what Salesforce saw.
+    pub fn complete(
+        &mut self,
+        stamp: Stamp,
+        outcome: Outcome,
+        now: SystemTime,
+        jitter: u8,
+    ) -> bool {
+        let Some(flight) = self.flight.take_if(|flight| flight.stamp == stamp) else {
+            return false;
+        };
+        if matches!(outcome, Outcome::NotSent) && self.ledger.pending.take().is_some() {
+            // Who compares the count with Salesforce's login history finds only what was sent there.
+            self.ledger.logins = self.ledger.logins.saturating_sub(1);
+            self.ledger.recent.take_back();
+        }
+        if flight.superseded {
+            self.ledger.pending = None;
+            if let Outcome::LoginFailed(failure) = &outcome
+                && failure.class.next() != Next::BackOff
+            {
+                self.ledger.count_failure(now);
+            }
+            return false;
+        }
+        match outcome {
+            Outcome::Proven(proof) => {
+                self.back_off = None;
+                self.ledger.hold = None;
+                let mut session = self
+                    .session
+                    .take()
+                    .map(|session| session.proven(&proof, now));
+                if self.refusals.vouch(now) {
+                    // The generation that was called refused is never handed out again, though the id is.
+                    self.ledger.generation += 1;
+                    session = session.map(|session| session.restamped(self.ledger.generation));
+                }
+                self.session = session;
+                self.keep();
+            }
+            Outcome::LoggedIn {
+                grant,
+                proof,
+                generation,
+            } => {
+                self.login_succeeded(now);
+                self.back_off = None;
+                self.lose_session();
+                let session = Session::new(*grant, &proof, generation, self.gone.as_deref(), now);
+                if session.first_generation < generation {
+                    self.refusals.vouch_for_same_id(now);
+                }
+                self.session = Some(Arc::new(session));
+                self.session_version = self.credential_version;
+                self.keep();
+            }
+            Outcome::Unproven {
+                grant,
+                generation,
+                failure,
+            } => {
+                self.login_succeeded(now);
+                if failure.class == Class::SessionDead {
+                    self.ledger.kept = None;
+                } else {
+                    self.ledger.kept.get_or_insert_with(|| {
+                        keep_grant(&grant, generation, self.credential_version, now)
+                    });
+                    self.unproven = Some((grant, generation));
+                }
+                self.proof_failed(failure, now, jitter);
+            }
+            Outcome::Unsaved { grant, generation } => {
+                self.login_succeeded(now);
+                self.unproven = Some((grant, generation));
+            }
+            Outcome::ProofFailed(failure) => self.proof_failed(failure, now, jitter),
+            Outcome::LoginFailed(failure) => {
+                self.ledger.pending = None;
+                self.login_failed(failure, now, jitter);
+            }
+            Outcome::NotSent => {}
+        }
+        true
+    }
+
+    /// The flight ended without a word: its task broke. A login that was entered counts as failed.
+    pub fn abandon(&mut self, stamp: Stamp, now: SystemTime) {
+        if self
+            .flight
+            .take_if(|flight| flight.stamp == stamp)
+            .is_some()
+            && self.ledger.pending.take().is_some()
+        {
+            self.ledger.count_failure(now);
+        }
+    }
+
+    pub(super) fn login_succeeded(&mut self, now: SystemTime) {
+        self.ledger.succeeded_at = Some(now);
+        self.ledger.pending = None;
+        self.ledger.latch = None;
+        self.ledger.hold = None;
+        self.ledger.failed_at.clear();
+        self.ledger.rejections = 0;
+    }
+}

@@ -1,0 +1,138 @@
+//! What callers who were refused bring about.
+
+use super::*;
+use crate::session::refusals::LOGINS;
+
+#[test]
+fn many_reports_of_one_dead_session_cause_one_login() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    let stamp = start(&mut machine, refused(1), at(10));
+    for _ in 0..100 {
+        assert!(matches!(
+            machine.acquire(refused(1), at(10)),
+            Decision::Join
+        ));
+    }
+    assert!(
+        matches!(machine.acquire(Want::default(), at(10)), Decision::Join),
+        "a doubted session goes to nobody"
+    );
+    assert!(matches!(machine.step(stamp, at(10)), Some(Step::Prove(_))));
+    machine.session_died(stamp);
+    assert!(matches!(machine.step(stamp, at(10)), Some(Step::LogIn)));
+    let generation = machine.enter_login(stamp, at(10)).unwrap();
+    machine.complete(stamp, success("00D!b")(generation), at(11), 0);
+    for _ in 0..100 {
+        assert_eq!(served(&mut machine, refused(1), at(12)).generation, 2);
+    }
+    assert_eq!(machine.logins(), 2);
+}
+
+#[test]
+fn a_report_of_an_older_generation_changes_nothing() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    log_in(&mut machine, refused(1), at(1), success("00D!b"));
+    assert_eq!(served(&mut machine, refused(1), at(2)).generation, 2);
+    assert_eq!(machine.logins(), 2);
+}
+
+#[test]
+fn a_session_called_refused_that_works_costs_no_login_and_never_goes_back_to_who_called_it_so() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    let stamp = start(&mut machine, refused(1), at(10));
+    machine.step(stamp, at(10));
+    machine.complete(stamp, Outcome::Proven(proof()), at(10), 0);
+    let again = refusal(&mut machine, refused(1), at(11));
+    assert_eq!(again, Refusal::RefusedAgain { until: at(40) });
+    let session = served(&mut machine, Want::default(), at(11));
+    assert_eq!(
+        session.generation, 2,
+        "the generation that was refused is never handed out again"
+    );
+    assert!(matches!(
+        refusal(&mut machine, refused(2), at(12)),
+        Refusal::RefusedAgain { .. }
+    ));
+    assert_eq!(machine.logins(), 1);
+    // Half a minute later it is doubted again.
+    start(&mut machine, refused(2), at(40));
+}
+
+#[test]
+fn the_same_id_after_a_new_login_is_recognised() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    log_in(&mut machine, refused(1), at(10), success("00D!a"));
+    assert!(matches!(
+        refusal(&mut machine, refused(1), at(11)),
+        Refusal::RefusedAgain { .. }
+    ));
+    assert!(matches!(
+        refusal(&mut machine, refused(2), at(11)),
+        Refusal::RefusedAgain { .. }
+    ));
+    assert_eq!(served(&mut machine, Want::default(), at(11)).generation, 2);
+}
+
+#[test]
+fn a_session_that_dies_again_and_again_causes_few_logins() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!0"));
+    let mut spaced = 0;
+    for second in 1..300 {
+        let generation = machine
+            .session()
+            .map_or(machine.ledger().generation, |session| session.generation);
+        match machine.acquire(refused(generation), at(second)) {
+            Decision::Start(stamp) => {
+                if let Some(Step::Prove(_)) = machine.step(stamp, at(second)) {
+                    machine.session_died(stamp);
+                }
+                match machine.step(stamp, at(second)) {
+                    Some(Step::LogIn) => {
+                        let generation = machine.enter_login(stamp, at(second)).unwrap();
+                        machine.complete(
+                            stamp,
+                            success(&format!("00D!{second}"))(generation),
+                            at(second),
+                            0,
+                        );
+                    }
+                    _ => drop(machine.complete(stamp, Outcome::NotSent, at(second), 0)),
+                }
+            }
+            Decision::Refuse(Refusal::RefusedAgain { .. }) => spaced += 1,
+            other @ (Decision::Serve(_) | Decision::Join | Decision::Refuse(_)) => {
+                panic!("{other:?}")
+            }
+        }
+    }
+    assert_eq!(machine.logins(), 1 + LOGINS as u64);
+    assert!(spaced > 0);
+}
+
+#[test]
+fn reports_cause_no_more_logins_because_the_daemon_died_between_them() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("0"));
+    for round in 1..=LOGINS as u64 {
+        let generation = machine.session().unwrap().generation;
+        let id = round.to_string();
+        log_in(&mut machine, refused(generation), at(round), success(&id));
+    }
+    let generation = machine.session().unwrap().generation;
+    let stamp = start(&mut machine, refused(generation), at(10));
+    machine.session_died(stamp);
+    // It dies before anything else is done, or when it has heard that nothing may be.
+    let died = machine.ledger().clone();
+    assert!(machine.complete(stamp, Outcome::NotSent, at(10), 0));
+    for ledger in [died, machine.ledger().clone()] {
+        let mut after = Machine::new(ledger, 1);
+        let refusal = refusal(&mut after, Want::default(), at(11));
+        assert_eq!(refusal, Refusal::RefusedAgain { until: at(301) });
+        start(&mut after, Want::default(), at(301));
+    }
+}

@@ -1,0 +1,122 @@
+//! What becomes of a flight's outcome: the machine takes it, and it is durable before any caller hears of it.
+
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::Arc,
+};
+
+use tracing::{info, warn};
+
+use super::{denial::token_unsaved, flight::Flight};
+use crate::{
+    error::Error,
+    failure::{Class, Failure},
+    record::{Pin, Record},
+    session::{account, decision::Outcome},
+};
+
+impl Flight {
+    /// Gives the result to the machine and makes it durable before any caller hears of it.
+    ///
+    /// If it can't be made durable, a session is served all the same: on disk the login stays entered as unanswered,
+    /// which is the careful reading. But a latch or a generation that is in memory only is told to nobody: after a
+    /// crash it would not be true.
+    pub(super) async fn land(&self, outcome: Outcome) -> Result<(), Error> {
+        account::tell(&self.refresher.audit, &self.entry, &outcome);
+        match &outcome {
+            Outcome::LoginFailed(failure)
+            | Outcome::ProofFailed(failure)
+            | Outcome::Unproven { failure, .. } => {
+                warn!(record = %self.name(), class = failure.class.name(), %failure, "no session");
+            }
+            Outcome::LoggedIn { generation, .. } => {
+                info!(record = %self.name(), generation, "logged in")
+            }
+            Outcome::Proven(_) | Outcome::NotSent | Outcome::Unsaved { .. } => {}
+        }
+        let waits = matches!(outcome, Outcome::Unsaved { .. });
+        let pin = match &outcome {
+            Outcome::LoggedIn { grant, proof, .. } => Some(Pin {
+                org_id: grant.org_id.clone(),
+                user_id: grant.user_id.clone(),
+                username: grant.username.clone().or_else(|| proof.username.clone()),
+            }),
+            Outcome::LoginFailed(_)
+            | Outcome::NotSent
+            | Outcome::Proven(_)
+            | Outcome::ProofFailed(_)
+            | Outcome::Unproven { .. }
+            | Outcome::Unsaved { .. } => None,
+        };
+        let (must_save, must_last) = {
+            let mut state = self.entry.lock();
+            let before = state.machine.ledger().clone();
+            let (now, jitter) = (self.now(), jitter());
+            self.tell_of_host(&mut state.machine, &outcome, now, jitter);
+            let throttled = throttled(&outcome);
+            let taken = state.machine.complete(self.stamp, outcome, now, jitter);
+            let after = state.machine.ledger();
+            if after.logins < before.logins {
+                self.refresher.quota.take_back(&state.record);
+            }
+            if let (Some(failure), Some(hold)) = (throttled, &after.hold) {
+                let quota = &self.refresher.quota;
+                quota.refused(&state.record, &failure, now, hold.until);
+            }
+            if let Some(pin) = pin.filter(|_| taken && state.record.pin.is_none()) {
+                state.record = Arc::new(Record {
+                    pin: Some(pin),
+                    ..Record::clone(&state.record)
+                });
+            }
+            if state.closed.is_some() {
+                state.machine.forget_sessions();
+            }
+            let after = state.machine.ledger();
+            let must_last = before.latch != after.latch || before.generation != after.generation;
+            (before != *after || state.is_store_behind(), must_last)
+        };
+        if must_save
+            && let Err(error) = self
+                .entry
+                .save(&self.refresher.store, &self.refresher.keys)
+                .await
+        {
+            warn!(record = %self.name(), %error, "the result of a login could not be saved");
+            let mut state = self.entry.lock();
+            // Who waits for a closed entry hears why it is closed.
+            if must_last && state.closed.is_none() {
+                state.unsaved = true;
+                return Err(error);
+            }
+        }
+        let state = self.entry.lock();
+        match state.unsaved_token() {
+            Some(error) if waits && state.closed.is_none() => {
+                Err(token_unsaved(&state.record.name, error))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// The failure of a login that Salesforce refused for the rate.
+fn throttled(outcome: &Outcome) -> Option<Failure> {
+    match outcome {
+        Outcome::LoginFailed(failure) if failure.class == Class::RateLimited => {
+            Some(failure.clone())
+        }
+        Outcome::LoggedIn { .. }
+        | Outcome::LoginFailed(_)
+        | Outcome::NotSent
+        | Outcome::Proven(_)
+        | Outcome::ProofFailed(_)
+        | Outcome::Unproven { .. }
+        | Outcome::Unsaved { .. } => None,
+    }
+}
+
+/// Spreads pauses; nothing secret hangs on it, so the standard library's random hash keys will do.
+pub(in crate::session) fn jitter() -> u8 {
+    RandomState::new().build_hasher().finish().to_le_bytes()[0]
+}

@@ -1,0 +1,242 @@
+//! What is found about a record, by what is known of it here.
+
+use std::time::SystemTime;
+
+use super::{Finding, Grade};
+use crate::{
+    audit::usage::{Usage as AuditUsage, User, Uses},
+    retirement::Nearness,
+    session::{
+        decision::{Activity, Refusal},
+        quota::Usage,
+    },
+    vault::RecordView,
+};
+
+/// How many of those who used a record are named.
+const MOST_USERS: usize = 3;
+/// From this part of the limit on, in percent, the use of logins is worth a warning.
+const NEAR_PERCENT: u32 = 80;
+
+/// A record by what is known of it here.
+#[must_use]
+pub fn record(view: &RecordView) -> Vec<Finding> {
+    let name = view.record.name.as_str();
+    let mut findings = vec![state(view)];
+    findings.extend(view.usage.map(|usage| login_budget(name, &usage, view.at)));
+    let age = view
+        .at
+        .duration_since(view.record.credential_changed_at)
+        .unwrap_or_default();
+    let text = format!("its secrets are {} days old", age.as_secs() / 86_400);
+    findings.push(if is_reminder_due(view) {
+        Finding::new("credential-age", name, Grade::Warning, text).fix(format!(
+            "change them in Salesforce, then `sfvault set {name}`; `--remind never` ends the reminder"
+        ))
+    } else {
+        Finding::new("credential-age", name, Grade::Good, text)
+    });
+    for (retirement, nearness) in &view.retirements {
+        let (grade, when) = match nearness {
+            Nearness::Ahead => (Grade::Note, "ahead"),
+            Nearness::Soon => (Grade::Warning, "soon"),
+            Nearness::Over => (Grade::Problem, "over"),
+        };
+        let text = format!(
+            "{when}: {} (date {}; {})",
+            retirement.text,
+            retirement.certainty.name(),
+            retirement.source()
+        );
+        findings
+            .push(Finding::new("retirement", name, grade, text).fix(retirement.event.advice(name)));
+    }
+    findings
+}
+
+/// Whether somebody must do something about the record before long: then it matters who uses it.
+#[must_use]
+pub fn is_due(view: &RecordView) -> bool {
+    let ends = view
+        .retirements
+        .iter()
+        .any(|(_, nearness)| *nearness > Nearness::Ahead);
+    ends || is_reminder_due(view)
+}
+
+/// Who used the record last, as far as the audit goes back; `None` if it knows of nobody.
+#[must_use]
+pub fn last_use(name: &str, usage: &AuditUsage) -> Option<Finding> {
+    let mut users = usage.users();
+    users.retain(|(_, uses)| !uses.last_served.is_empty());
+    users.sort_by(|(_, a), (_, b)| b.last_served.cmp(&a.last_served));
+    let more = users.len().saturating_sub(MOST_USERS);
+    users.truncate(MOST_USERS);
+    let named: Vec<_> = users
+        .iter()
+        .map(|(user, uses)| in_words(user, uses))
+        .collect();
+    if named.is_empty() {
+        return None;
+    }
+    let mut text = format!("used last by {}", named.join("; by "));
+    if more > 0 || usage.others > 0 {
+        text.push_str("; and by others");
+    }
+    let finding = Finding::new("last-use", name, Grade::Note, text);
+    Some(finding.fix(format!(
+        "`sfvault usage {name}` tells all of them: their owners should know what changes"
+    )))
+}
+
+fn in_words(user: &User, uses: &Uses) -> String {
+    let unknown = || "an unknown program".to_owned();
+    let who = [&user.unit, &user.exe].into_iter().flatten().cloned();
+    let who: Vec<_> = who.collect();
+    let who = if who.is_empty() {
+        unknown()
+    } else {
+        who.join(", ")
+    };
+    let uid = user
+        .uid
+        .map_or_else(String::new, |uid| format!(", uid {uid}"));
+    format!("{who}{uid} at {}", uses.last_served)
+}
+
+/// How many logins the record's user has made, over all records, and whether they will last.
+fn login_budget(name: &str, usage: &Usage, now: SystemTime) -> Finding {
+    let finding = |grade, text| Finding::new("login-budget", name, grade, text);
+    let Usage { used, limit, .. } = usage;
+    let text = format!("{used} of the {limit} logins that its user may make in an hour are made");
+    let minutes = |until: SystemTime| until.duration_since(now).unwrap_or_default().as_secs() / 60;
+    let fix = format!(
+        "find who causes them with `sfvault log {name}`: a job that ends the session it was given makes every other job \
+         log in again; or raise `login_share_percent` in `config.toml`"
+    );
+    if let Some(until) = usage.throttled_until {
+        let text = format!(
+            "{text}: none is made for another {} min",
+            minutes(until) + 1
+        );
+        return finding(Grade::Problem, text).fix(fix);
+    }
+    if let Some(at) = usage.reached_at {
+        let text = format!(
+            "{text}: if it goes on so, none is left in {} min",
+            minutes(at)
+        );
+        return finding(Grade::Warning, text).fix(fix);
+    }
+    if u64::from(*used) * 100 >= u64::from(*limit) * u64::from(NEAR_PERCENT) {
+        return finding(Grade::Warning, text).fix(fix);
+    }
+    finding(Grade::Good, text)
+}
+
+fn is_reminder_due(view: &RecordView) -> bool {
+    let age = view.at.duration_since(view.record.credential_changed_at);
+    let age = age.unwrap_or_default();
+    view.record.remind_after.is_some_and(|after| age >= after)
+}
+
+fn state(view: &RecordView) -> Finding {
+    let name = view.record.name.as_str();
+    let finding = |grade, text: String| Finding::new("record", name, grade, text);
+    let logins = format!("{} logins so far", view.logins);
+    match &view.activity {
+        Activity::Ready => finding(Grade::Good, format!("has a session; {logins}")),
+        Activity::Idle => finding(Grade::Good, format!("has no session; {logins}")),
+        Activity::InFlight => finding(Grade::Good, format!("is being logged in; {logins}")),
+        Activity::Barred(refusal) => match refusal {
+            Refusal::Latched { failure, .. } => {
+                finding(Grade::Problem, format!("does not log in any more: {failure}"))
+                    .fix(format!("`sfvault check {name}` tells what to do"))
+            }
+            Refusal::BackingOff { failure, .. } => {
+                finding(Grade::Warning, format!("waits before the next login: {failure}"))
+                    .fix(format!("`sfvault check {name}` tells more"))
+            }
+            Refusal::BudgetSpent { .. } => finding(
+                Grade::Warning,
+                "waits: two logins failed within 15 minutes, and Salesforce may lock users after three".to_owned(),
+            )
+            .fix(format!("mend the cause, then `sfvault check {name} --release`")),
+            Refusal::TokenUnsaved => finding(
+                Grade::Problem,
+                "has a new refresh token that could not be saved: it is in memory only".to_owned(),
+            )
+            .fix("make room for the vault file; it is tried again every minute"),
+            Refusal::RefusedAgain { .. } | Refusal::MinTtlTooLong { .. } => finding(
+                Grade::Warning,
+                "its session lives, and yet jobs say that it was refused".to_owned(),
+            )
+            .fix("see IP and session policies under Setup > Security > Session Settings"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::audit::line::Entry;
+
+    fn at(minute: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_mins(1_000_000 + minute)
+    }
+
+    #[test]
+    fn the_login_budget_warns_before_it_is_spent() {
+        let usage = |used, reached: Option<u64>, throttled: Option<u64>| Usage {
+            used,
+            limit: 100,
+            reached_at: reached.map(at),
+            throttled_until: throttled.map(at),
+        };
+        for (usage, grade, words) in [
+            (usage(79, None, None), Grade::Good, "79 of the 100"),
+            (usage(80, None, None), Grade::Warning, "80 of the 100"),
+            (usage(10, Some(20), None), Grade::Warning, "in 20 min"),
+            (
+                usage(100, Some(0), Some(7)),
+                Grade::Problem,
+                "another 8 min",
+            ),
+        ] {
+            let finding = login_budget("prod", &usage, at(0));
+            assert_eq!(finding.grade, grade, "{}", finding.text);
+            assert!(finding.text.contains(words), "{}", finding.text);
+            assert_eq!(finding.fix.is_empty(), grade == Grade::Good);
+        }
+    }
+
+    #[test]
+    fn who_was_served_last_is_named_and_who_was_denied_is_not() {
+        let mut usage = AuditUsage::default();
+        assert_eq!(last_use("prod", &usage), None);
+        let mut add = |verdict: &str, unit: &str, time: &str| {
+            usage.add(&Entry {
+                action: "get".to_owned(),
+                verdict: verdict.to_owned(),
+                unit: Some(unit.to_owned()),
+                exe: Some("/usr/bin/etl".to_owned()),
+                uid: Some(1000),
+                time: time.to_owned(),
+                count: 1,
+                ..Entry::default()
+            });
+        };
+        add("served", "old.service", "2026-01-01T00:00:00Z");
+        add("served", "nightly.service", "2026-01-03T00:00:00Z");
+        add("denied", "old.service", "2026-01-04T00:00:00Z");
+        add("denied", "guest.service", "2026-01-05T00:00:00Z");
+        let text = last_use("prod", &usage).unwrap().text;
+        assert_eq!(
+            text,
+            "used last by nightly.service, /usr/bin/etl, uid 1000 at 2026-01-03T00:00:00Z; by old.service, \
+             /usr/bin/etl, uid 1000 at 2026-01-01T00:00:00Z"
+        );
+    }
+}
