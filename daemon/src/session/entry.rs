@@ -63,6 +63,7 @@ impl Entry {
     #[must_use]
     pub fn new(stored: StoredRecord) -> Self {
         let stored_session = stored.ledger.kept.clone();
+        let reported = Reported::remembered(&stored.ledger);
         let machine = Machine::new(stored.ledger, stored.record.credential_version);
         Self {
             id: stored.record.id,
@@ -75,7 +76,7 @@ impl Entry {
                 rotation: None,
                 closed: None,
                 holds: Holds::default(),
-                reported: Reported::default(),
+                reported,
                 kept: false,
             }),
             changed: watch::Sender::new(()),

@@ -6,16 +6,16 @@
 use std::{collections::VecDeque, time::SystemTime};
 
 use super::refusals::{LOGINS, WINDOW};
-use crate::share::Party;
+use crate::{ledger::Ledger, share::Party};
 
 /// How many logins the reports of one unit may cause in [`WINDOW`]; more than a few in minutes is no accident.
 pub const LOGINS_OF_UNIT: usize = 3;
 /// The same of all units of a user, for jobs whose every run is a unit of its own.
 pub const LOGINS_OF_USER: usize = 6;
 
-/// The logins that reports on one record caused lately.
+/// The logins that reports on one record caused lately. Of those before a restart nobody knows whose reports they were.
 #[derive(Debug, Default)]
-pub struct Reported(VecDeque<(Party, SystemTime)>);
+pub struct Reported(VecDeque<(Option<Party>, SystemTime)>);
 
 /// Nobody listens to the reports of this one before `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,15 @@ pub struct Unheard {
 }
 
 impl Reported {
+    /// What a ledger remembers. It counts for everybody, so that a restart allows nothing that was forbidden.
+    #[must_use]
+    pub fn remembered(ledger: &Ledger) -> Self {
+        Self(ledger.refusal_logins.iter().map(|at| (None, *at)).collect())
+    }
+
     /// A report of this one caused a login.
     pub fn count(&mut self, party: &Party, now: SystemTime) {
-        self.0.push_back((party.clone(), now));
+        self.0.push_back((Some(party.clone()), now));
         if self.0.len() > LOGINS {
             self.0.pop_front();
         }
@@ -49,8 +55,11 @@ impl Reported {
         is_meant: impl Fn(&Party) -> bool,
     ) -> Option<Unheard> {
         // One of the future is left from before the clock went back.
-        let lately = |(_, at): &&(Party, SystemTime)| *at <= now && now < *at + WINDOW;
-        let meant = self.0.iter().filter(|(party, _)| is_meant(party));
+        let lately = |(_, at): &&(Option<Party>, SystemTime)| *at <= now && now < *at + WINDOW;
+        let meant = self
+            .0
+            .iter()
+            .filter(|(party, _)| party.as_ref().is_none_or(&is_meant));
         // The one whose end makes room again.
         let (_, oldest) = meant.filter(lately).rev().nth(most - 1)?;
         Some(Unheard {
@@ -99,6 +108,20 @@ mod tests {
             at(60) + WINDOW
         );
         assert_eq!(reported.unheard(&storm, at(0)), None, "the clock went back");
+    }
+
+    #[test]
+    fn what_reports_cost_before_a_restart_counts_for_everybody() {
+        let ledger = Ledger {
+            refusal_logins: vec![at(0), at(10)],
+            ..Ledger::default()
+        };
+        let mut reported = Reported::remembered(&ledger);
+        let (storm, other) = (party(1, "storm.service"), party(2, "calm.service"));
+        assert_eq!(reported.unheard(&storm, at(20)), None);
+        reported.count(&storm, at(20));
+        assert!(reported.unheard(&storm, at(21)).is_some());
+        assert_eq!(reported.unheard(&other, at(21)), None);
     }
 
     #[test]
