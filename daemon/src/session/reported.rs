@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::SystemTime};
 use super::refusals::{LOGINS, WINDOW};
 use crate::{ledger::Ledger, share::Party};
 
-/// How many logins the reports of one unit may cause in [`WINDOW`]; more than a few in minutes is no accident.
+/// How many logins the reports of one unit may cause in 5 minutes; more than a few in minutes is no accident.
 pub const LOGINS_OF_UNIT: usize = 3;
 /// The same of all units of a user, for jobs whose every run is a unit of its own.
 pub const LOGINS_OF_USER: usize = 6;
