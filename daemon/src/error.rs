@@ -205,7 +205,7 @@ impl fmt::Display for Error {
             ),
             Self::MinTtlTooLong { asked, possible } => write!(
                 f,
-                "a session of this org is guaranteed for {} s at most; {} s were asked for",
+                "a session of this org can be promised for {} s at most; {} s were asked for",
                 possible.as_secs(),
                 asked.as_secs()
             ),

@@ -162,7 +162,14 @@ async fn a_confined_process_runs_no_program_and_makes_no_odd_call() {
         format!("trace:{}", child.id()),
     ];
     let refused = actions.iter().map(|action| (action.clone(), EPERM));
-    let needed = ["memory", "socket:1", "socket:2", "socket:10", "socket:16"];
+    let needed = [
+        "memory",
+        "thread",
+        "socket:1",
+        "socket:2",
+        "socket:10",
+        "socket:16",
+    ];
     let needed = needed.map(|action| (action.to_owned(), "ok"));
     // Without Landlock, which refuses programs too.
     let without = |rest: &str| format!("[hardening]\nlandlock = false\n{rest}");

@@ -176,8 +176,11 @@ async fn a_wrong_org_is_refused_before_it_costs_a_login_once_the_org_is_known() 
 }
 
 #[tokio::test]
-async fn a_min_ttl_beyond_half_the_timeout_says_what_is_possible() {
+async fn a_min_ttl_that_can_not_be_promised_says_what_is_possible() {
     let scene = Scene::with_record().await;
+    scene.session(&["--min-ttl", "45m"]).await;
+    // A second less than what a call guarantees would cost a call a second later.
+    scene.fails(&["get", "prod", "--min-ttl", "3599s"]).await;
     let (status, error) = scene.fails(&["get", "prod", "--min-ttl", "3h"]).await;
     assert_eq!(
         (status, error["reason"].as_str()),
@@ -187,7 +190,7 @@ async fn a_min_ttl_beyond_half_the_timeout_says_what_is_possible() {
         error["message"]
             .as_str()
             .unwrap()
-            .contains("3600 s at most"),
+            .contains("2700 s at most"),
         "{error}"
     );
     scene.assert_logins(1, 0);

@@ -10,7 +10,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sfvault::{
-    News, Passphrase, Places, Reason, RecordName, SessionsClient, Watch, WatchRequest, WatchState,
+    News, Passphrase, Places, Reason, RecordName, SessionRequest, SessionsClient, Watch,
+    WatchRequest, WatchState,
 };
 use sfvault_tests::{
     clock::ManualClock,
@@ -240,6 +241,19 @@ async fn what_can_not_be_had_is_refused_before_it_costs_a_login() {
         ..prod()
     };
     assert_eq!(refused(greedy).await, Reason::MinTtlTooLong);
+    // Past the end of all clocks: no call breaks off.
+    let forever = Some(Duration::from_secs(u64::try_from(i64::MAX).unwrap()));
+    let endless = WatchRequest {
+        min_ttl: forever,
+        ..prod()
+    };
+    assert_eq!(refused(endless).await, Reason::InvalidArgument);
+    let endless = SessionRequest {
+        min_ttl: forever,
+        ..SessionRequest::new(RecordName::parse("prod").unwrap())
+    };
+    let error = night.client.session(&endless).await.map(drop).unwrap_err();
+    assert_eq!(error.reason(), Reason::InvalidArgument);
     assert_eq!(night.simulator.requests().len(), sent);
     night.finish().await;
 }

@@ -11,8 +11,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::HostNotAllowed => "take the org's My Domain host, `https://MYDOMAIN.my.salesforce.com`, from \
             Setup > Company Settings > My Domain; other hosts need `allowed_hosts` in `config.toml` and a restart of sfvaultd"
             .to_owned(),
-        Reason::MinTtlTooLong => "ask for less with `--min-ttl`, or lengthen the timeout, of which half is \
-            guaranteed, under Setup > Security > Session Settings or in the user's profile"
+        Reason::MinTtlTooLong => "ask for less with `--min-ttl`, or lengthen the timeout, of which three \
+            eighths can be promised, under Setup > Security > Session Settings or in the user's profile"
             .to_owned(),
         Reason::RecordNotFound => {
             format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one, and the \

@@ -18,7 +18,7 @@ pub(crate) struct Want {
     #[arg(value_parser = RecordName::parse)]
     name: RecordName,
 
-    /// The session must be guaranteed for at least this long, such as `30m` or `1h30m`
+    /// The session must be guaranteed for at least this long, such as `30m`; three eighths of its timeout at most
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     min_ttl: Option<Duration>,
 

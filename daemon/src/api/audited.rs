@@ -22,9 +22,6 @@ use crate::{
     vault::Listing,
 };
 
-/// More would not fit into a line.
-const MOST_DECISIONS: usize = 16;
-
 /// Who makes this call.
 pub(super) fn who<T>(request: &Request<T>) -> Who {
     let origin = request.extensions().get::<Origin>();
@@ -156,8 +153,8 @@ pub(super) fn listing(audit: &Audit, asker: &Asker<'_>, result: &Result<Listing,
 
 /// Such as `prod: rule 1: uid 7 | uat: rule 1: its uid is 7, not 8`.
 fn decisions(listing: &Listing) -> String {
-    let some = listing.decisions.iter().take(MOST_DECISIONS);
-    let some: Vec<_> = some
+    let decisions = listing.decisions.iter();
+    let some: Vec<_> = decisions
         .map(|(record, decision)| format!("{record}: {decision}"))
         .collect();
     some.join(" | ")

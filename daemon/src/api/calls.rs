@@ -152,7 +152,7 @@ struct Asked {
 #[derive(Default)]
 struct Kept {
     bytes: usize,
-    held: Vec<Held>,
+    held: Option<Held>,
 }
 
 impl Kept {
@@ -161,9 +161,16 @@ impl Kept {
         let more = frame.data_ref().map_or(0, Bytes::len);
         self.bytes = self.bytes.saturating_add(more);
         if self.bytes > SMALL {
-            let held = caller.seat.hold(more);
-            self.held
-                .push(held.ok_or_else(|| throttled(caller, Excess::Bytes))?);
+            let may = match &mut self.held {
+                Some(held) => held.grow(more),
+                none => {
+                    *none = caller.seat.hold(more);
+                    none.is_some()
+                }
+            };
+            if !may {
+                return Err(throttled(caller, Excess::Bytes));
+            }
         }
         Ok(())
     }

@@ -56,6 +56,9 @@ pub(super) enum Way {
 impl Door {
     /// What has to be known of a peer of this user when it connects.
     pub(super) fn capture(&self, uid: u32) -> Capture {
+        if self.refuses(uid) {
+            return Capture::Ids;
+        }
         match self.way {
             Way::Sessions => self.vault.capture(uid),
             Way::Admin if self.house.policy.is_owner(uid) => Capture::Ids,
@@ -77,15 +80,23 @@ impl Door {
             return true;
         }
         match self.way {
-            Way::Sessions => self
-                .vault
-                .may_serve(peer.uid)
-                .unwrap_or(policy.mode() == Mode::System),
+            Way::Sessions => self.serves(peer.uid),
             Way::Admin => {
                 policy.mode() == Mode::System
                     && self.house.admin_group.is_some_and(|gid| peer.is_in(gid))
             }
         }
+    }
+
+    /// Whether no user of this number is let in, whatever else his processes are: then nothing need be known of them.
+    pub(super) fn refuses(&self, uid: u32) -> bool {
+        let policy = &self.house.policy;
+        let may_enter = policy.is_owner(uid)
+            || match self.way {
+                Way::Sessions => self.serves(uid),
+                Way::Admin => policy.mode() == Mode::System && self.house.admin_group.is_some(),
+            };
+        !may_enter
     }
 
     /// Sends away all who sit behind it, for their connections' buffers may hold what the vault has forgotten.
@@ -94,6 +105,11 @@ impl Door {
             Way::Sessions => self.house.sessions.dismiss(),
             Way::Admin => self.house.admin.dismiss(),
         }
+    }
+
+    fn serves(&self, uid: u32) -> bool {
+        let sealed = self.house.policy.mode() == Mode::System;
+        self.vault.may_serve(uid).unwrap_or(sealed)
     }
 
     pub(super) fn seats(&self, peer: &Peer) -> &Arc<Seats> {

@@ -78,8 +78,12 @@ impl Connection {
     pub(super) fn new(stream: UnixStream, door: &Door) -> io::Result<Self> {
         let sight = door.house.policy.sight();
         let mut peer = Peer::of(&stream, sight, |uid| door.capture(uid))?;
-        // Before there is a seat, for the unit is what seats are divided by.
-        peer.get_acquainted(&stream, sight);
+        // Before there is a seat, for the unit is what seats are divided by. A look costs much more than a connection, so
+        // a stranger, of whose seats all of his user have one share, gets none before he has a seat.
+        let is_stranger = door.refuses(peer.uid);
+        if !is_stranger {
+            peer.get_acquainted(&stream, sight);
+        }
         let party = Party {
             uid: peer.uid,
             unit: peer.traits().unit.clone(),
@@ -94,6 +98,9 @@ impl Connection {
             debug!(pid = peer.pid, "a connection was turned away");
             return Err(io::ErrorKind::ResourceBusy.into());
         };
+        if is_stranger {
+            peer.get_acquainted(&stream, sight);
+        }
         let caller = taking.caller();
         Ok(Self {
             stream: SeatedStream::new(stream, taking),

@@ -121,7 +121,7 @@ impl Sessions for Service {
         request: Request<ListRecordsRequest>,
     ) -> Result<Response<ListRecordsResponse>, Status> {
         let asker = self.asker(&request)?;
-        let result = self.vault.records_for(&asker);
+        let result = self.vault.records_for(&asker).await;
         audited::listing(&self.about.audit, &asker, &result);
         status::answer(result.map(|listing| ListRecordsResponse {
             records: listing.records.iter().map(convert::record_status).collect(),

@@ -25,11 +25,15 @@ pub(super) fn confine() -> Protection {
         let reason = format!("the filter of system calls could not be set: {error}");
         Protection::new(NAME, State::Failed, reason)
     };
-    let filter = match program(arch) {
-        Ok(filter) => filter,
+    let filters = match program(arch).and_then(|program| Ok([program, unknown(arch)?])) {
+        Ok(filters) => filters,
         Err(error) => return failed(&error),
     };
-    match apply_filter_all_threads(&filter) {
+    // Of two filters that refuse, the later one names the error; these have no call in common.
+    match filters
+        .iter()
+        .try_for_each(|filter| apply_filter_all_threads(filter))
+    {
         Ok(()) => Protection::new(
             NAME,
             State::On,
@@ -132,6 +136,17 @@ const X32: (i64, &[i64]) = (0x4000_0000, &[520, 521, 528, 539, 540, 545]);
 /// Unix sockets, IP, and netlink, through which the resolver learns which addresses there are.
 const FAMILIES: [c::c_int; 4] = [c::AF_UNIX, c::AF_INET, c::AF_INET6, c::AF_NETLINK];
 
+/// Of `clone`. That of time is not among them: there its bit is one of the signal that tells of the end.
+const NAMESPACES: [c::c_int; 7] = [
+    c::CLONE_NEWCGROUP,
+    c::CLONE_NEWIPC,
+    c::CLONE_NEWNET,
+    c::CLONE_NEWNS,
+    c::CLONE_NEWPID,
+    c::CLONE_NEWUSER,
+    c::CLONE_NEWUTS,
+];
+
 fn program(arch: TargetArch) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = NEVER
         .iter()
@@ -158,6 +173,12 @@ fn program(arch: TargetArch) -> Result<BpfProgram, BackendError> {
         .into_iter()
         .map(|family| argument(0, SeccompCmpOp::Ne, family))
         .collect();
+    // As `unshare`, which is refused whole.
+    let with = |flag: c::c_int| {
+        SeccompRule::new(vec![argument(0, SeccompCmpOp::MaskedEq(bits(flag)), flag)?])
+    };
+    let namespaces: Result<_, _> = NAMESPACES.into_iter().map(with).collect();
+    rules.insert(c::SYS_clone, namespaces?);
     rules.insert(c::SYS_socket, vec![SeccompRule::new(other_families?)?]);
     #[cfg(target_arch = "x86_64")]
     {
@@ -169,7 +190,26 @@ fn program(arch: TargetArch) -> Result<BpfProgram, BackendError> {
         rules.extend(twice);
         rules.extend(renumbered.iter().map(|call| (call | bit, Vec::new())));
     }
-    let refused = SeccompAction::Errno(c::EPERM.unsigned_abs());
+    filter(rules, c::EPERM, arch)
+}
+
+/// Its flags are in memory, where no filter sees them. To libc such a kernel is too old for it, so it makes its threads by
+/// `clone`.
+fn unknown(arch: TargetArch) -> Result<BpfProgram, BackendError> {
+    let call = c::SYS_clone3;
+    #[cfg(target_arch = "x86_64")]
+    let calls = [call, call | X32.0];
+    #[cfg(not(target_arch = "x86_64"))]
+    let calls = [call];
+    filter(calls.map(|call| (call, Vec::new())).into(), c::ENOSYS, arch)
+}
+
+fn filter(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    error: c::c_int,
+    arch: TargetArch,
+) -> Result<BpfProgram, BackendError> {
+    let refused = SeccompAction::Errno(error.unsigned_abs());
     SeccompFilter::new(rules, SeccompAction::Allow, refused, arch)?.try_into()
 }
 
@@ -192,6 +232,10 @@ mod tests {
 
     /// What the filter says of a call, as the kernel would run it: of seccomp's instructions, those that are used.
     fn verdict(arch: TargetArch, call: i64, arguments: [u64; 6]) -> u32 {
+        run(&program(arch).unwrap(), arch, call, arguments)
+    }
+
+    fn run(program: &BpfProgram, arch: TargetArch, call: i64, arguments: [u64; 6]) -> u32 {
         const LOAD_WORD: u16 = 0x20;
         const AND: u16 = 0x54;
         const JUMP: u16 = 0x05;
@@ -209,7 +253,6 @@ mod tests {
         for argument in arguments {
             data.extend([argument as u32, (argument >> 32) as u32]);
         }
-        let program = program(arch).unwrap();
         let (mut at, mut accumulator) = (0, 0_u32);
         loop {
             let step = &program[at];
@@ -261,7 +304,6 @@ mod tests {
             c::SYS_read,
             c::SYS_openat,
             c::SYS_clone,
-            c::SYS_clone3,
             c::SYS_futex,
             c::SYS_getrandom,
             c::SYS_mlock,
@@ -284,7 +326,35 @@ mod tests {
         ];
         for call in calls {
             assert_eq!(verdict(HERE, call, [0; 6]), ALLOWED, "{call}");
+            let unknown = run(&unknown(HERE).unwrap(), HERE, call, [0; 6]);
+            assert_eq!(unknown, ALLOWED, "{call}");
         }
+    }
+
+    /// T28
+    #[test]
+    fn threads_are_made_and_namespaces_are_not() {
+        let clone = |flags: c::c_int| verdict(HERE, c::SYS_clone, [bits(flags), 0, 0, 0, 0, 0]);
+        // As glibc and musl make threads, and as fork makes a process.
+        let thread = c::CLONE_VM
+            | c::CLONE_FS
+            | c::CLONE_FILES
+            | c::CLONE_SIGHAND
+            | c::CLONE_THREAD
+            | c::CLONE_SYSVSEM
+            | c::CLONE_SETTLS
+            | c::CLONE_PARENT_SETTID
+            | c::CLONE_CHILD_CLEARTID;
+        let process = c::CLONE_CHILD_SETTID | c::CLONE_CHILD_CLEARTID | c::SIGCHLD;
+        for flags in [thread, thread | c::CLONE_DETACHED, process] {
+            assert_eq!(clone(flags), ALLOWED);
+            for namespace in NAMESPACES {
+                assert_eq!(clone(flags | namespace), REFUSED, "{namespace:#x}");
+            }
+        }
+        let old_kernel = 0x0005_0000 | c::ENOSYS as u32;
+        let unknown = unknown(HERE).unwrap();
+        assert_eq!(run(&unknown, HERE, c::SYS_clone3, [0; 6]), old_kernel);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Decision, Guests, Identity, Peer, Policy, Traits, Verdict, verdict};
+use super::{Decision, Guests, Identity, Peer, Policy, Traits, Verdict, fitting, verdict};
 use crate::access::Rule;
 
 /// Who asks, for as long as one answer takes.
@@ -70,12 +70,23 @@ impl<'a> Asker<'a> {
     #[must_use]
     pub fn judge(&self, record: Option<Option<&[Rule]>>, guests: &Guests) -> Verdict {
         let rules = record.map_or(&[][..], |own| self.policy.rules(own));
-        let first = verdict(rules, &self.peer.at_connect());
-        if matches!(first, Verdict::Allowed { .. }) || !guests.look_at(self.peer) {
-            return settled(first);
+        settled(self.as_seen(rules, guests, |who| verdict(rules, who)))
+    }
+
+    /// Whether [`Self::judge`] says yes of a record with these rules, without the reasons why not.
+    #[must_use]
+    pub fn may_use(&self, rules: Option<&[Rule]>, guests: &Guests) -> bool {
+        let rules = self.policy.rules(rules);
+        self.as_seen(rules, guests, |who| fitting(rules, who).is_some())
+    }
+
+    /// As what it was when it connected, if that is enough for these rules or nobody's verdict depends on more.
+    fn as_seen<T>(&self, rules: &[Rule], guests: &Guests, judge: impl FnOnce(&Identity) -> T) -> T {
+        let first = self.peer.at_connect();
+        if fitting(rules, &first).is_some() || !guests.look_at(self.peer) {
+            return judge(&first);
         }
-        let now = self.now.get_or_init(|| self.peer.now(guests.programs()));
-        settled(verdict(rules, now))
+        judge(self.now.get_or_init(|| self.peer.now(guests.programs())))
     }
 
     #[cfg(test)]

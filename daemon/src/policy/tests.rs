@@ -65,10 +65,12 @@ fn etl() -> Identity {
 }
 
 fn allowed(rules: &[Rule], who: &Identity) -> Option<usize> {
-    match verdict(rules, who) {
+    let found = match verdict(rules, who) {
         Verdict::Allowed { rule } => Some(rule),
         Verdict::Denied { .. } | Verdict::Unsettled => None,
-    }
+    };
+    assert_eq!(fitting(rules, who), found);
+    found
 }
 
 fn missing(rule: Rule, who: &Identity) -> String {
@@ -258,6 +260,7 @@ fn naming_a_peer_that_a_uid_lets_in_looks_at_nothing() {
     let peer = Peer::of_ids(1001, 1001);
     let asker = Asker::new(&policy, &peer);
     assert_eq!(allowed_by(&asker, &rules, &guests), Some(0));
+    assert!(asker.may_use(Some(&rules), &guests));
     assert_eq!(asker.traits(), Traits::default());
     assert!(!asker.has_looked());
 }
@@ -301,6 +304,7 @@ fn no_record_and_no_right_are_judged_alike() {
             Verdict::Denied { .. }
         ));
         assert!(asker.has_looked(), "{record:?}");
+        assert!(!asker.may_use(record.flatten(), &guests));
     }
     // And with a look that nobody's rule needs, none of them looks.
     for record in [None, Some(None), Some(Some(&[][..]))] {

@@ -319,6 +319,18 @@ impl Drop for Waiting {
     }
 }
 
+impl Held {
+    /// Keeps so many more, unless too many are kept for the unit or user; what was kept stays.
+    #[must_use]
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        let may = self.seat.account.take(Good::Bytes, bytes);
+        if may {
+            self.bytes += bytes;
+        }
+        may
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.seat.account.give_back(Good::Bytes, self.bytes);

@@ -87,12 +87,20 @@ pub fn care(
     }
 }
 
+/// The longest `min_ttl` that a session like this one is served for. The rest of what a new one is guaranteed for lies
+/// between two calls, or two logins, that serving it costs.
+#[must_use]
+pub fn longest_served(session: &Session) -> Duration {
+    let whole = session.longest_guarantee();
+    whole / 2 + whole / 4
+}
+
 /// The longest `min_ttl` that is kept for those who hold a session like this one.
 #[must_use]
 pub fn longest_kept(session: &Session) -> Duration {
     let spent = spacing(session) + session.timeout / MARGIN * 2;
     let whole = session.longest_guarantee();
-    whole.saturating_sub(spent).min(whole / 2 + whole / 4)
+    whole.saturating_sub(spent).min(longest_served(session))
 }
 
 /// When the session needs a call or a successor, and which.
@@ -113,8 +121,7 @@ fn due(session: &Session, min_ttl: Duration, jitter: u8) -> (SystemTime, Want) {
     let Some(end) = session.hard_expiry else {
         return (call_at, call);
     };
-    let most = session.longest_guarantee();
-    let lead = (LEAD.max(min_ttl) + margin).min(most / 2 + most / 4);
+    let lead = (LEAD.max(min_ttl) + margin).min(longest_served(session));
     // Where a login gives the same session again, another would too.
     let same_again = session.first_generation < session.generation;
     let successor_at =

@@ -18,6 +18,7 @@ use super::{
     Session,
     back_off::BackOff,
     decision::{Decision, Ending, Refusal, Stamp, Step, Want},
+    keep_alive::longest_served,
     refusals::Refusals,
 };
 use crate::{
@@ -82,11 +83,11 @@ impl Machine {
     pub fn acquire(&mut self, want: Want, now: SystemTime) -> Decision {
         let mut replaces = false;
         if let Some(session) = self.session.clone() {
-            let possible = session.longest_guarantee();
+            let possible = longest_served(&session);
             let refused = want
                 .refused
                 .is_some_and(|generation| session.is_refused_by(generation));
-            if !refused && want.min_ttl >= possible {
+            if !refused && (want.min_ttl > possible || possible.is_zero()) {
                 return Decision::Refuse(Refusal::MinTtlTooLong { possible });
             }
             if !refused

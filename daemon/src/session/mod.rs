@@ -123,13 +123,17 @@ impl Session {
     /// Whether it ends before `min_ttl` is over, even if a call proves it now.
     #[must_use]
     pub fn ends_within(&self, min_ttl: Duration, now: SystemTime) -> bool {
-        self.hard_expiry.is_some_and(|end| end <= now + min_ttl)
+        let until = now.checked_add(min_ttl);
+        self.hard_expiry
+            .is_some_and(|end| until.is_none_or(|until| end <= until))
     }
 
     /// Whether it is good for `min_ttl` from now without asking Salesforce.
     #[must_use]
     pub fn is_guaranteed(&self, min_ttl: Duration, now: SystemTime) -> bool {
-        now + CLOCK_SLACK >= self.proven_at && now + min_ttl < self.guaranteed_until()
+        let until = now.checked_add(min_ttl);
+        now + CLOCK_SLACK >= self.proven_at
+            && until.is_some_and(|until| until < self.guaranteed_until())
     }
 
     /// Whether a report that `generation` was refused speaks of this id.
@@ -241,6 +245,15 @@ mod tests {
     fn a_session_that_ends_soon_promises_no_more_than_that() {
         let session = session(Some(7200), None, Some(60));
         assert_eq!(session.longest_guarantee(), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn no_session_is_good_for_longer_than_there_is_time() {
+        for ends in [None, Some(5000)] {
+            let session = session(Some(7200), None, ends);
+            assert!(!session.is_guaranteed(Duration::MAX, at(0)));
+            assert_eq!(session.ends_within(Duration::MAX, at(0)), ends.is_some());
+        }
     }
 
     #[test]

@@ -261,7 +261,11 @@ impl Vault {
     }
 }
 
-fn parse_name(name: &str) -> Result<RecordName, Error> {
+/// The name of the record that a call is for.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn parse_name(name: &str) -> Result<RecordName, Error> {
     RecordName::parse(name).map_err(|problem| Error::InvalidArgument {
         field: "record",
         problem: problem.to_string(),

@@ -10,6 +10,7 @@ use std::{
     net::{TcpListener, TcpStream, ToSocketAddrs as _},
     os::unix::{net::UnixListener, process::CommandExt as _},
     process::{Command, ExitCode, Stdio},
+    thread,
 };
 
 use nix::{sys::ptrace, unistd::Pid};
@@ -91,6 +92,9 @@ fn act(action: &str, argument: &str) -> Result<io::Result<()>, Problem> {
             let made = socket(family, SocketType::DGRAM, None);
             made.map(drop).map_err(io::Error::from)
         }
+        "thread" => thread::Builder::new()
+            .spawn(|| ())
+            .map(|made| drop(made.join())),
         "be-dumpable" => set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(io::Error::from),
         "trace" => ptrace::attach(Pid::from_raw(argument.parse()?)).map_err(io::Error::from),
         "memory-to-run" => region::alloc(1, Protection::READ_WRITE_EXECUTE)

@@ -114,6 +114,26 @@ async fn a_long_answer_that_a_unit_may_not_have_ends_in_a_status_and_not_in_sile
     );
 }
 
+/// Its frames may be of one byte each: what is remembered of them must not outweigh them.
+#[tokio::test]
+async fn a_request_of_many_frames_is_one_sum() {
+    let seats = Seats::new(10);
+    let storm = caller(&seats, "storm");
+    let mut parts = vec![SMALL];
+    parts.extend([1; 1000]);
+    let mut long = asked(&storm, &parts);
+    while let Some(part) = next(&mut long) {
+        assert!(part.is_ok());
+    }
+    assert_eq!(storm.seat.account().has(crate::share::Good::Bytes), 1000);
+    assert_eq!(
+        size_of_val(&long.kept),
+        size_of::<usize>() + size_of::<Option<Held>>()
+    );
+    drop(long);
+    assert_eq!(storm.seat.account().has(crate::share::Good::Bytes), 0);
+}
+
 /// What was taken from the answer is no longer kept for the peer.
 #[tokio::test]
 async fn only_the_part_of_an_answer_that_is_not_taken_counts() {

@@ -6,6 +6,9 @@ use sfvault_proto::v1::{self, LONGEST_REMINDER, LONGEST_REMINDER_DAYS};
 
 use crate::{environment::Environment, error::Error, host::Host, record::RecordName};
 
+/// The longest that `google.protobuf.Duration` describes, 10,000 years: any time that a clock tells can be so much later.
+const LONGEST: Duration = Duration::from_secs(315_576_000_000);
+
 pub(in crate::api) fn record_name(text: &str) -> Result<RecordName, Error> {
     RecordName::parse(text).map_err(|problem| invalid("name", problem.to_string()))
 }
@@ -44,8 +47,15 @@ pub(in crate::api) fn duration(
     field: &'static str,
     sent: Option<prost_types::Duration>,
 ) -> Result<Duration, Error> {
-    sent.map_or(Ok(Duration::ZERO), Duration::try_from)
-        .map_err(|_| invalid(field, "is not a time span of 0 or more"))
+    let span = match sent {
+        None => Some(Duration::ZERO),
+        // What is converted must be within bounds: prost-types negates what is not, and of `i64::MIN` that overflows.
+        Some(sent) => Some(sent)
+            .filter(|sent| (0..=LONGEST.as_secs().cast_signed()).contains(&sent.seconds))
+            .and_then(|sent| Duration::try_from(sent).ok()),
+    };
+    span.filter(|span| *span <= LONGEST)
+        .ok_or_else(|| invalid(field, "is not a time span of 0 to 10,000 years"))
 }
 
 pub(in crate::api) fn instant(
@@ -67,6 +77,16 @@ pub(in crate::api) fn invalid(field: &'static str, problem: impl Into<String>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_that_no_clock_survives_is_refused() {
+        let span = |seconds| duration("min_ttl", Some(prost_types::Duration { seconds, nanos: 0 }));
+        assert_eq!(span(315_576_000_000).unwrap(), LONGEST);
+        for wrong in [-1, 315_576_000_001, i64::MAX, i64::MIN] {
+            let problem = span(wrong).unwrap_err().to_string();
+            assert!(problem.starts_with("`min_ttl`"), "{problem}");
+        }
+    }
 
     #[test]
     fn a_reminder_is_absent_never_or_within_ten_years() {

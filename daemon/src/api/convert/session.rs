@@ -6,7 +6,7 @@ use super::fields::{duration, environment, invalid};
 use crate::{
     error::Error,
     session::{Session, decision::Want},
-    vault::{SessionRequest, watching::WatchRequest},
+    vault::{SessionRequest, parse_name, watching::WatchRequest},
 };
 
 pub(in crate::api) fn session_request(
@@ -14,7 +14,7 @@ pub(in crate::api) fn session_request(
 ) -> Result<SessionRequest, Error> {
     let min_ttl = duration("min_ttl", request.min_ttl)?;
     let refused = Some(request.refused_generation).filter(|generation| *generation != 0);
-    Ok(SessionRequest {
+    let wanted = SessionRequest {
         want: Want {
             min_ttl,
             refused,
@@ -25,17 +25,22 @@ pub(in crate::api) fn session_request(
         expect_environment: environment("expect_environment", request.expect_environment)?,
         wait: duration("wait", request.wait)?,
         cause: None,
-    })
+    };
+    // Not only when it is looked for: while the vault is locked the call may wait for a day, with whatever was sent.
+    parse_name(&request.record)?;
+    Ok(wanted)
 }
 
 pub(in crate::api) fn watch_request(
     request: &v1::WatchSessionRequest,
 ) -> Result<WatchRequest, Error> {
-    Ok(WatchRequest {
+    let wanted = WatchRequest {
         min_ttl: duration("min_ttl", request.min_ttl)?,
         expect_org: expected_org(&request.expect_org)?,
         expect_environment: environment("expect_environment", request.expect_environment)?,
-    })
+    };
+    parse_name(&request.record)?;
+    Ok(wanted)
 }
 
 fn expected_org(text: &str) -> Result<Option<String>, Error> {
@@ -138,6 +143,32 @@ mod tests {
             let error = session_request(&request).unwrap_err();
             assert!(
                 matches!(&error, Error::InvalidArgument { field: named, .. } if *named == field),
+                "{error:?}"
+            );
+        }
+    }
+
+    /// T21
+    #[test]
+    fn a_long_text_in_place_of_a_name_is_not_kept() {
+        let record = "x".repeat(64 << 10);
+        let get = session_request(&v1::GetSessionRequest {
+            record: record.clone(),
+            ..Default::default()
+        });
+        let watch = watch_request(&v1::WatchSessionRequest {
+            record,
+            ..Default::default()
+        });
+        for error in [get.map(drop).unwrap_err(), watch.map(drop).unwrap_err()] {
+            assert!(
+                matches!(
+                    &error,
+                    Error::InvalidArgument {
+                        field: "record",
+                        ..
+                    }
+                ),
                 "{error:?}"
             );
         }

@@ -105,7 +105,7 @@ fn a_failed_proof_takes_no_good_session_away_and_latches_nothing() {
     let mut machine = machine();
     log_in(&mut machine, Want::default(), at(0), success("00D!a"));
     let want = Want {
-        min_ttl: Duration::from_secs(3000),
+        min_ttl: Duration::from_secs(2700),
         ..Want::default()
     };
     let stamp = start(&mut machine, want, at(1800));

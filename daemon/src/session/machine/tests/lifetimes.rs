@@ -40,13 +40,23 @@ fn min_ttl_is_kept_or_named_as_impossible() {
     served(&mut machine, want(1799), at(1800));
     // Half an hour in, half an hour is not guaranteed any more; a proof would do.
     start(&mut machine, want(1800), at(1800));
-    let refusal = refusal(&mut machine, want(3600), at(1800));
-    assert_eq!(
-        refusal,
-        Refusal::MinTtlTooLong {
-            possible: TIMEOUT / 2
-        }
-    );
+    for seconds in [2701, 3599, 3600, u64::MAX] {
+        assert_eq!(
+            refusal(&mut machine, want(seconds), at(1800)),
+            Refusal::MinTtlTooLong {
+                possible: TIMEOUT / 8 * 3
+            }
+        );
+    }
+}
+
+/// Else every call of a greedy job would cost one to Salesforce.
+#[test]
+fn the_longest_min_ttl_is_served_for_a_quarter_of_the_guarantee() {
+    let mut machine = machine();
+    log_in(&mut machine, wanting(2700), at(0), success("00D!a"));
+    served(&mut machine, wanting(2700), at(899));
+    start(&mut machine, wanting(2700), at(900));
 }
 
 #[test]
@@ -122,7 +132,7 @@ fn what_no_new_session_lasts_for_costs_no_login() {
     logged_in_until(&mut machine, 0, 60, wanting(0));
     assert!(matches!(
         machine.acquire(wanting(60), at(1)),
-        Decision::Refuse(Refusal::MinTtlTooLong { possible }) if possible == Duration::from_secs(60)
+        Decision::Refuse(Refusal::MinTtlTooLong { possible }) if possible == Duration::from_secs(45)
     ));
     assert_eq!(machine.logins(), 1);
 }

@@ -16,7 +16,7 @@ impl Life {
     /// A job that uses what it gets, and reports it if that is dead.
     pub(super) async fn call(&mut self, job: usize, demanding: bool) {
         let want = Want {
-            min_ttl: Duration::from_mins(if demanding { 50 } else { 0 }),
+            min_ttl: Duration::from_mins(if demanding { 40 } else { 0 }),
             fresh_proof: demanding && self.dice.one_in(4),
             ..Want::default()
         };
