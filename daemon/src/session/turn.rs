@@ -91,14 +91,10 @@ impl Turn {
         &self,
         change: impl FnOnce(&Record) -> Result<Rearranged, Error> + Send + 'static,
     ) -> Result<(), Error> {
-        let (refresher, entry) = (Arc::clone(&self.refresher), Arc::clone(&self.entry));
-        let now = self.now();
-        let written = task::spawn_blocking(move || {
-            entry.rearrange(&refresher.store, &refresher.keys, now, change)
-        });
-        written
+        let (store, keys) = (&self.refresher.store, &self.refresher.keys);
+        self.entry
+            .rearrange_in_turn(store, keys, self.now(), change)
             .await
-            .map_err(|_| Error::Internal("a write to the vault broke off"))?
     }
 
     /// Reads from the store.

@@ -5,9 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::task;
+
 use super::{
     Entry,
-    row::{Change, is_in_doubt},
+    row::{Change, Row, is_in_doubt},
 };
 use crate::{
     access::Rule,
@@ -122,8 +124,39 @@ impl Entry {
         now: SystemTime,
         change: impl FnOnce(&Record) -> Result<Rearranged, Error>,
     ) -> Result<(), Error> {
-        let mut row = self.row.blocking_lock();
-        self.settle(store, keys, &mut row)?;
+        self.rearrange_row(store, keys, now, &mut self.row.blocking_lock(), change)
+    }
+
+    /// The same for a flight or a turn, of which many may be under way: while it waits for the row it takes no thread from
+    /// the pool, where who has the row needs one to write it. What was begun goes on to its end.
+    ///
+    /// # Errors
+    /// As [`Entry::rearrange`].
+    pub async fn rearrange_in_turn(
+        self: &Arc<Self>,
+        store: &Arc<Store>,
+        keys: &Keys,
+        now: SystemTime,
+        change: impl FnOnce(&Record) -> Result<Rearranged, Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let mut row = Arc::clone(&self.row).lock_owned().await;
+        let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
+        let written =
+            task::spawn_blocking(move || entry.rearrange_row(&store, &keys, now, &mut row, change));
+        written
+            .await
+            .map_err(|_| Error::Internal("a write to the vault broke off"))?
+    }
+
+    fn rearrange_row(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        now: SystemTime,
+        row: &mut Row,
+        change: impl FnOnce(&Record) -> Result<Rearranged, Error>,
+    ) -> Result<(), Error> {
+        self.settle(store, keys, row)?;
         let record = Arc::clone(&self.lock().record);
         let Rearranged {
             record,

@@ -28,6 +28,8 @@ pub struct Rotation {
     fresh: RefreshToken,
     /// Why it could not be saved so far.
     problem: Option<StoreError>,
+    /// How often that was tried.
+    tries: u64,
 }
 
 impl Rotation {
@@ -38,6 +40,7 @@ impl Rotation {
             spent,
             fresh,
             problem: None,
+            tries: 0,
         })
     }
 
@@ -79,6 +82,12 @@ impl State {
         self.rotation.is_some()
     }
 
+    /// How often saving the new refresh token failed; `None` if none waits.
+    #[must_use]
+    pub fn tries_to_save(&self) -> Option<u64> {
+        Some(self.rotation.as_ref()?.tries)
+    }
+
     fn put_rotation(&mut self, rotation: Option<Rotation>) {
         self.machine.token_unsaved(rotation.is_some());
         self.rotation = rotation;
@@ -99,7 +108,8 @@ impl Entry {
         rotation
     }
 
-    /// Saves the new refresh token, if one waits. Goes on to its end even if the caller goes away.
+    /// Saves the new refresh token, if one waits. Whoever comes while another tries shares what comes of it. What was
+    /// begun goes on to its end even if the caller goes away.
     ///
     /// # Errors
     /// If the store can't write; the token stays in memory.
@@ -108,22 +118,38 @@ impl Entry {
         store: &Arc<Store>,
         keys: &Keys,
     ) -> Result<(), Error> {
+        let before = self.lock().tries_to_save();
+        // Here and not on a thread of the pool: who has the row needs one of those threads to write it.
+        let mut row = Arc::clone(&self.row).lock_owned().await;
+        match &self.lock().rotation {
+            None => return Ok(()),
+            Some(Rotation {
+                problem: Some(problem),
+                tries,
+                ..
+            }) if Some(*tries) != before => return Err(problem.clone().into()),
+            Some(_) => {}
+        }
         let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
-        let written = task::spawn_blocking(move || entry.save_rotation_now(&store, &keys));
+        let written = task::spawn_blocking(move || entry.try_rotation(&store, &keys, &mut row));
         Ok(written
             .await
             .map_err(|_| Error::Internal("a write to the vault broke off"))??)
     }
 
-    /// The same; it blocks.
+    /// The same; it blocks, so it is for administration only, of which one is under way at a time.
     ///
     /// # Errors
     /// As [`Entry::save_rotation`].
     pub fn save_rotation_now(&self, store: &Store, keys: &Keys) -> Result<(), StoreError> {
-        let mut row = self.row.blocking_lock();
-        let saved = self.write_rotation(store, keys, &mut row);
+        self.try_rotation(store, keys, &mut self.row.blocking_lock())
+    }
+
+    fn try_rotation(&self, store: &Store, keys: &Keys, row: &mut Row) -> Result<(), StoreError> {
+        let saved = self.write_rotation(store, keys, row);
         if let (Err(error), Some(rotation)) = (&saved, &mut self.lock().rotation) {
             rotation.problem = Some(error.clone());
+            rotation.tries += 1;
         }
         saved
     }

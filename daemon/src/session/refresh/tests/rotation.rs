@@ -504,3 +504,67 @@ async fn a_token_of_an_answer_that_is_not_believed_waits_for_the_disk_like_any_o
     assert_eq!((rig.asked(), rig.held()), (2, token(2)));
     rig.assert_never_reused();
 }
+
+/// Callers who wait for the row leave the threads to whoever writes it.
+#[test]
+fn many_callers_and_one_save_get_through_a_pool_of_two_threads() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let rig = rig(true);
+    let through = runtime.block_on(async {
+        rig.login().await.unwrap();
+        let rotation = Rotation::new(RefreshToken::new(token(1)), RefreshToken::new(token(2)));
+        rig.entry.keep_rotation(rotation.unwrap());
+        rig.no_disk_after(1, false);
+        let caller = || {
+            let (refresher, entry) = (Arc::clone(&rig.refresher), Arc::clone(&rig.entry));
+            task::spawn(async move { refresher.session(&entry, Want::default()).await })
+        };
+        let writer = || {
+            let (refresher, entry) = (Arc::clone(&rig.refresher), Arc::clone(&rig.entry));
+            task::spawn(async move { entry.save(&refresher.store, &refresher.keys).await })
+        };
+        let mut callers: Vec<_> = (0..8).map(|_| caller()).collect();
+        let first = writer();
+        callers.extend((0..8).map(|_| caller()));
+        let all = async {
+            for caller in callers {
+                assert_eq!(caller.await.unwrap().unwrap().generation, 1);
+            }
+            first.await.unwrap().unwrap_err();
+        };
+        // Long for what takes milliseconds; without it a failure would hang.
+        let through = tokio::time::timeout(Duration::from_mins(1), all).await;
+        if through.is_ok() {
+            rig.disk.heal();
+            rig.session(Want::default()).await.unwrap();
+        }
+        through
+    });
+    // Its end would wait for the threads.
+    runtime.shutdown_background();
+    through.expect("all wait for each other");
+    assert_eq!(rig.held(), token(2));
+}
+
+#[tokio::test]
+async fn callers_who_come_while_a_try_is_under_way_share_it() {
+    let rig = rig(true);
+    rig.login().await.unwrap();
+    let rotation = Rotation::new(RefreshToken::new(token(1)), RefreshToken::new(token(2)));
+    rig.entry.keep_rotation(rotation.unwrap());
+    rig.no_disk_after(1, false);
+    let callers: Vec<_> = (0..50)
+        .map(|_| {
+            let (refresher, entry) = (Arc::clone(&rig.refresher), Arc::clone(&rig.entry));
+            task::spawn(async move { entry.save_rotation(&refresher.store, &refresher.keys).await })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap().unwrap_err();
+    }
+    assert_eq!(rig.entry.lock().tries_to_save(), Some(1));
+}
