@@ -17,7 +17,9 @@ use crate::{
     scene::{Ended, Scene, ended},
 };
 
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 20;
+/// What `--remind 90d` means.
+const REMINDER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// The longest that a daemon lives on after a command began: a command of a debug build takes some 50 ms on an idle
 /// machine, one with a login 100.
 const LONGEST_LIFE_US: usize = 250_000;
@@ -25,12 +27,24 @@ const LONGEST_LIFE_US: usize = 250_000;
 /// What the vault may hold for one name, as far as the answers tell.
 #[derive(Debug)]
 struct Model {
-    /// The passwords that the record may have; `None` for no record.
-    possible: Vec<Option<String>>,
+    /// What the record may be; `None` for no record.
+    possible: Vec<Option<Held>>,
     generation: u64,
     /// The file says that Salesforce rejected the password.
     latched: bool,
 }
+
+/// What operators said of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
+    password: String,
+    /// [`GUEST`] may use it.
+    guest: bool,
+    remind_after: Option<Duration>,
+}
+
+/// A user whom rules name.
+const GUEST: &str = "4711";
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_at_any_moment() {
@@ -50,7 +64,7 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
     };
     let (mut acknowledged, mut logins_before) = (0, 0);
     for round in 0..rounds {
-        let what = dice.below(8);
+        let what = dice.below(12);
         let life = Duration::from_micros(dice.below(LONGEST_LIFE_US) as u64);
         let command = command(&scene, &model, what);
         let ended = killed_after(&mut scene, &command, life).await;
@@ -60,6 +74,12 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
         model.hear(&command, &ended);
         let stored = stored(&scene);
         model.check(stored.as_ref(), &place);
+        if command[0] == "logout" && ended.status == 0 {
+            let kept = stored
+                .as_ref()
+                .and_then(|(stored, _)| stored.ledger.kept.as_ref());
+            assert!(kept.is_none(), "{place}: a session that was ended is kept");
+        }
         let logins = scene.logins().total;
         let released = command.contains(&"--release".to_owned());
         assert!(logins - logins_before <= 1, "{place}: more than one login");
@@ -115,11 +135,26 @@ async fn a_vault_is_made_whole_or_not_at_all() {
 impl Model {
     /// What the command's end tells about the record.
     fn hear(&mut self, command: &[String], ended: &Ended) {
-        let there = |model: &Self| model.possible.iter().any(Option::is_some);
-        let to = match command[0].as_str() {
-            "add" => Some(password_of(command)),
-            "set" if there(self) => Some(password_of(command)),
-            "remove" => None,
+        let before = self.possible[0].clone();
+        let to = match (command[0].as_str(), before) {
+            ("add", _) => Some(Held {
+                password: password_of(command),
+                guest: false,
+                remind_after: None,
+            }),
+            ("remove", _) => None,
+            ("set", Some(held)) if command.iter().any(|word| word == "--remind") => Some(Held {
+                remind_after: Some(REMINDER),
+                ..held
+            }),
+            ("set", Some(held)) => Some(Held {
+                password: password_of(command),
+                ..held
+            }),
+            (verb @ ("allow" | "deny"), Some(held)) => Some(Held {
+                guest: verb == "allow",
+                ..held
+            }),
             _ => return,
         };
         if ended.status == 0 {
@@ -131,7 +166,15 @@ impl Model {
 
     /// The file is whole and holds what it may; from here on it is certain what that is.
     fn check(&mut self, stored: Option<&(StoredRecord, String)>, place: &str) {
-        let found = stored.map(|(_, password)| password.clone());
+        let found = stored.map(|(stored, password)| {
+            let rules = stored.record.rules.iter().flat_map(|rules| rules.iter());
+            let mut rules = rules.map(ToString::to_string);
+            Held {
+                password: password.clone(),
+                guest: rules.any(|rule| rule.contains(GUEST)),
+                remind_after: stored.record.remind_after,
+            }
+        });
         assert!(
             self.possible.contains(&found),
             "{place}\n{self:?}, found {found:?}"
@@ -162,12 +205,16 @@ fn command(scene: &Scene, model: &Model, what: usize) -> Vec<String> {
             "--token-file",
             "@token",
             "--password-file",
-            if what < 6 { "@password" } else { "@wrong" },
+            if what < 9 { "@password" } else { "@wrong" },
         ],
         0 => &["set", "prod", "--password-file", "@wrong"],
         1 => &["set", "prod", "--password-file", "@password"],
         2 => &["remove", "prod", "--yes"],
         3 => &["check", "prod", "--release"],
+        4 => &["allow", "prod", "--uid", GUEST],
+        5 => &["deny", "prod", "--uid", GUEST],
+        6 => &["set", "prod", "--remind", "90d"],
+        7 => &["logout", "prod", "--yes"],
         _ => &["get", "prod"],
     };
     let words = words.iter().chain(&["--no-autostart"]);

@@ -4,21 +4,26 @@ use std::{env, fs, panic, path::Path};
 
 use sfvaultd::fuzz;
 
-use crate::dice::Dice;
+use crate::{dice::Dice, raw};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 10] = [
+const TARGETS: [(&str, Target); 15] = [
     ("admin_service", fuzz::admin_service),
     ("audit_file", fuzz::audit_file),
+    ("audit_state", fuzz::audit_state),
     ("authority", fuzz::authority),
     ("config", fuzz::config),
     ("oauth_answer", fuzz::oauth_answer),
     ("private_key", fuzz::private_key),
+    ("process", fuzz::process),
+    ("proxy_answer", fuzz::proxy_answer),
     ("sessions_service", fuzz::sessions_service),
     ("soap_answer", fuzz::soap_answer),
+    ("survey", fuzz::survey),
     ("vault_envelope", fuzz::vault_envelope),
     ("vault_header", fuzz::vault_header),
+    ("witness_packet", fuzz::witness_packet),
 ];
 
 #[test]
@@ -87,6 +92,31 @@ fn altered(inputs: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
         }
     }
     input
+}
+
+/// A call that came later would be left to strangers alone.
+#[test]
+fn every_call_of_the_services_is_made_and_stands_in_a_corpus() {
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let ours = |path: &&String| path.starts_with("/sfvault.v1.");
+    let methods = raw::methods();
+    for path in methods.iter().filter(ours) {
+        let of_sessions = path.starts_with("/sfvault.v1.Sessions/");
+        let (name, calls) = match of_sessions {
+            true => ("sessions_service", fuzz::SESSIONS_CALLS),
+            false => ("admin_service", fuzz::ADMIN_CALLS),
+        };
+        let place = calls.iter().position(|call| call == path);
+        let place = place.unwrap_or_else(|| panic!("{name} never calls {path}"));
+        let mut inputs = fs::read_dir(corpora.join(name)).unwrap();
+        assert!(
+            inputs.any(|input| {
+                let bytes = fs::read(input.unwrap().path()).unwrap();
+                bytes.first().copied().map(usize::from) == Some(place)
+            }),
+            "no input of {name} calls {path}"
+        );
+    }
 }
 
 /// A target that nobody replays, or a corpus without a target, would go unnoticed.

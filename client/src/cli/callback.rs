@@ -301,4 +301,28 @@ mod tests {
         }
         assert!(read(b"\xff\xfe\r\n\r\n", 1717).is_err());
     }
+
+    /// Other programs connect, too: each octet of a good request is changed to each other, and it is cut at each place.
+    #[test]
+    fn whatever_comes_is_heard_as_a_whole_callback_or_refused() {
+        let good =
+            b"GET /callback?code=a%2B&state=b+&iss=c HTTP/1.1\r\nHost: localhost:1717\r\n\r\n";
+        let hear = |head: &[u8]| {
+            let Ok(brought) = read(head, 1717) else {
+                return;
+            };
+            assert!(!brought.state.is_empty());
+            assert_ne!(brought.code.is_empty(), brought.error.is_empty());
+        };
+        for at in 0..good.len() {
+            hear(&good[..at]);
+            for octet in 0..=u8::MAX {
+                let mut head = good.to_vec();
+                head[at] = octet;
+                hear(&head);
+                head.insert(at, octet);
+                hear(&head);
+            }
+        }
+    }
 }

@@ -21,3 +21,8 @@ pub(crate) fn file(bytes: &[u8]) {
         }
     }
 }
+
+/// Whatever is in the state's file.
+pub(crate) fn state(bytes: &[u8]) {
+    super::state::check(bytes);
+}

@@ -7,9 +7,9 @@ mod authority;
 mod service;
 
 pub use authority::authority;
-pub use service::{admin_service, sessions_service};
+pub use service::{ADMIN_CALLS, SESSIONS_CALLS, admin_service, sessions_service};
 
-use crate::{audit, config::Config, salesforce, store};
+use crate::{audit, config::Config, policy, salesforce, store, witness};
 
 /// A vault's header.
 ///
@@ -42,6 +42,46 @@ pub fn soap_answer(bytes: &[u8]) {
 /// If what is taken for a line is not written as it was read, or the lines do not lie side by side.
 pub fn audit_file(bytes: &[u8]) {
     audit::fuzz::file(bytes);
+}
+
+/// The block of the audit's state.
+///
+/// # Panics
+/// If a block that is accepted does not stay the same when it is written and read again.
+pub fn audit_state(bytes: &[u8]) {
+    audit::fuzz::state(bytes);
+}
+
+/// What the kernel says of a process, in which the process has a say: its control group and its status.
+///
+/// # Panics
+/// If a unit is read that the text does not name.
+pub fn process(bytes: &[u8]) {
+    policy::fuzz::process(bytes);
+}
+
+/// What a proxy answers to `CONNECT`.
+///
+/// # Panics
+/// If a refusal repeats what the proxy said, or its login; or if reading does not end with the answer.
+pub fn proxy_answer(bytes: &[u8]) {
+    salesforce::fuzz::proxy_answer(bytes);
+}
+
+/// A host's list of API versions: two bytes make the HTTP status, the rest is the body.
+///
+/// # Panics
+/// If a version is taken for one that is not, or as [`soap_answer`].
+pub fn survey(bytes: &[u8]) {
+    salesforce::fuzz::survey(bytes);
+}
+
+/// A packet of the daemon's witness, or to it.
+///
+/// # Panics
+/// If a packet that is accepted does not stay the same when it is written again.
+pub fn witness_packet(bytes: &[u8]) {
+    witness::fuzz::packet(bytes);
 }
 
 /// The answers of Salesforce's OAuth endpoints: two bytes make the HTTP status, the rest is the body.

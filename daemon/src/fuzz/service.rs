@@ -37,13 +37,17 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// More than a request may have.
 const LONGEST_INPUT: usize = 128 << 10;
 
-const SESSIONS: [&str; 4] = [
+/// The calls of `sfvault.sock`. The corpora go by their places in the list: what is new goes to its end.
+pub const SESSIONS_CALLS: &[&str] = &[
     "/sfvault.v1.Sessions/GetSession",
     "/sfvault.v1.Sessions/ListRecords",
     "/grpc.health.v1.Health/Check",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/sfvault.v1.Sessions/WatchSession",
+    "/grpc.health.v1.Health/Watch",
 ];
-const ADMIN: [&str; 17] = [
+/// The calls of `admin.sock`, likewise.
+pub const ADMIN_CALLS: &[&str] = &[
     "/sfvault.v1.Control/GetStatus",
     "/sfvault.v1.Control/InitializeVault",
     "/sfvault.v1.Control/UnlockVault",
@@ -61,6 +65,17 @@ const ADMIN: [&str; 17] = [
     "/sfvault.v1.Audit/ReadAudit",
     "/sfvault.v1.Audit/VerifyAudit",
     "/sfvault.v1.Audit/GetUsage",
+    "/sfvault.v1.Records/ListHolders",
+    "/sfvault.v1.Records/EndSession",
+    "/sfvault.v1.Records/BeginLogin",
+    "/sfvault.v1.Records/FinishLogin",
+    "/sfvault.v1.Records/MigrateRecord",
+    "/sfvault.v1.Records/RestoreLogin",
+    "/sfvault.v1.Records/ForgetOldLogin",
+    "/sfvault.v1.Records/RotateCredential",
+    "/sfvault.v1.Records/RevealGeneratedPassword",
+    "/sfvault.v1.Doctor/ExamineDaemon",
+    "/sfvault.v1.Doctor/ExamineRecord",
 ];
 
 /// A connection to `sfvault.sock`. The first byte chooses a call whose message the rest is; above the calls there
@@ -69,7 +84,7 @@ const ADMIN: [&str; 17] = [
 /// # Panics
 /// If the service does not end, or ends by itself.
 pub fn sessions_service(bytes: &[u8]) {
-    serve(bytes, &SESSIONS, false);
+    serve(bytes, SESSIONS_CALLS, false);
 }
 
 /// The same with `admin.sock`.
@@ -77,7 +92,7 @@ pub fn sessions_service(bytes: &[u8]) {
 /// # Panics
 /// As [`sessions_service`].
 pub fn admin_service(bytes: &[u8]) {
-    serve(bytes, &ADMIN, true);
+    serve(bytes, ADMIN_CALLS, true);
 }
 
 fn serve(bytes: &[u8], calls: &[&str], admin: bool) {

@@ -6,6 +6,7 @@
 mod asker;
 mod cgroup;
 mod decision;
+pub(crate) mod fuzz;
 mod group;
 mod guests;
 mod identity;

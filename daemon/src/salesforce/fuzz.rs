@@ -1,6 +1,10 @@
 //! The reader of Salesforce's answers, for `crate::fuzz`.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::{Duration, SystemTime},
+};
 
 use super::{
     classify,
@@ -8,10 +12,13 @@ use super::{
     http::Answer,
     oauth::{self, Expected},
     private_key,
+    proxy::ProxyUrl,
+    tunnel,
 };
 use crate::{
     credential::FlowKind,
     failure::Failure,
+    host::Host,
     secret::{ConsumerSecret, RefreshToken},
 };
 
@@ -99,6 +106,47 @@ pub(crate) fn key(bytes: &[u8]) {
     if let Ok(key) = private_key::parse(text) {
         let bits = key.public().modulus_len() * 8;
         assert!((2048..=4096).contains(&bits), "{bits} bits");
+    }
+}
+
+pub(crate) fn survey(bytes: &[u8]) {
+    let Some((&status, body)) = bytes.split_first_chunk::<2>() else {
+        return;
+    };
+    let answer = Answer {
+        status: u16::from_be_bytes(status),
+        content_type: None,
+        retry_after: None,
+        date: None,
+        redirects_to: None,
+        body: body.into(),
+    };
+    match super::survey::read(&answer) {
+        Ok(survey) => {
+            let printable = |c: char| c.is_ascii_digit() || c == '.';
+            let mut versions = survey.versions.iter();
+            assert!(versions.all(|version| version.len() <= 9 && version.chars().all(printable)));
+        }
+        Err(failure) => check(&failure),
+    }
+}
+
+pub(crate) fn proxy_answer(bytes: &[u8]) {
+    let (Ok(proxy), Ok(host)) = (
+        ProxyUrl::parse("http://hunter2:TOKENtoken@proxy:3128"),
+        Host::parse("acme.my.salesforce.com"),
+    ) else {
+        return;
+    };
+    let mut stream = tokio::io::join(bytes, tokio::io::sink());
+    let opened = pin!(tunnel::open(&mut stream, &proxy, &host))
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(opened.is_ready(), "all has been said, and more is awaited");
+    if let Poll::Ready(Err(told)) = opened {
+        assert!(told.len() <= 200, "foreign words: {told}");
+        assert!(!told.chars().any(char::is_control), "a control character");
+        let secrets = ["hunter2", "TOKENtoken"];
+        assert!(!secrets.iter().any(|secret| told.contains(secret)));
     }
 }
 

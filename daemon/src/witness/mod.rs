@@ -11,6 +11,7 @@
 
 mod calls;
 mod frame;
+pub(crate) mod fuzz;
 mod line;
 mod look;
 mod testify;
