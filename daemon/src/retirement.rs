@@ -107,22 +107,21 @@ impl Event {
         }
     }
 
-    /// What to do about it.
+    /// What to do about it, for a record that logs in by `flow`.
     #[must_use]
-    pub fn advice(self, record: &str) -> String {
+    pub fn advice(self, record: &str, flow: FlowKind) -> String {
+        let away = migrate(record, FlowKind::ClientCredentials);
         match self {
             Self::PermissionGate => format!(
-                "give the user the permission Use Any API Auth (Setup > Users > Permission Sets), or better: \
-                 `sfvault migrate {record} --flow client-credentials`"
+                "give the user the permission Use Any API Auth (Setup > Users > Permission Sets), or better: {away}"
             ),
-            Self::UsernamePassword | Self::SoapLogin => format!(
-                "`sfvault migrate {record} --flow client-credentials` (or `jwt-bearer`): jobs keep the name and \
-                 notice nothing"
-            ),
-            Self::InstancedHosts => format!(
-                "give the record the org's My Domain host: `sfvault migrate {record} --login-url \
-                 https://MYDOMAIN.my.salesforce.com`"
-            ),
+            Self::UsernamePassword | Self::SoapLogin => {
+                format!("{away} (or `jwt-bearer`): jobs keep the name and notice nothing")
+            }
+            Self::InstancedHosts => {
+                let move_host = migrate(record, flow);
+                format!("give the record the org's My Domain host: {move_host}")
+            }
         }
     }
 
@@ -144,6 +143,21 @@ impl Event {
             Self::InstancedHosts => is_instanced(login_host.name()),
         }
     }
+}
+
+/// The whole command that moves a record, with what the operator has to fill in.
+fn migrate(record: &str, flow: FlowKind) -> String {
+    let settings = match flow {
+        FlowKind::SoapLogin => "",
+        FlowKind::UsernamePassword | FlowKind::ClientCredentials | FlowKind::RefreshToken => {
+            " --consumer-key KEY"
+        }
+        FlowKind::JwtBearer => " --consumer-key KEY --private-key-file FILE",
+    };
+    let flow = flow.name();
+    format!(
+        "`sfvault migrate {record} --flow {flow}{settings} --login-url https://MYDOMAIN.my.salesforce.com`"
+    )
 }
 
 impl Certainty {
@@ -314,7 +328,7 @@ mod tests {
             let text = Retirement::new(event, day, certainty).text;
             assert!(text.starts_with("from ") && !text.ends_with('.'), "{text}");
             assert!(event.source().contains("Salesforce"));
-            assert!(event.advice("prod").contains("prod"));
+            assert!(event.advice("prod", FlowKind::JwtBearer).contains("prod"));
         }
     }
 }

@@ -92,8 +92,8 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l token-file -d 'R
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l consumer-secret-file -d 'Read the app\'s consumer secret from this file or pipe; one line end is taken off' -r -F
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l private-key-file -d 'Read the private key from this file or pipe: PEM (PKCS#8 or PKCS#1), RSA, not encrypted' -r -F
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l refresh-token-file -d 'Read the refresh token from this file or pipe; one line end is taken off' -r -F
-complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l production -d 'Log in at https://login.salesforce.com; with --login-url, refuse the host of a sandbox'
-complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l sandbox -d 'Log in at https://test.salesforce.com; with --login-url, refuse another host than a sandbox\'s'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l production -d 'Log in at https://login.salesforce.com'
+complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l sandbox -d 'Log in at https://test.salesforce.com'
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-token -d 'The user needs no security token here: the org trusts this host\'s IP address'
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l no-consumer-secret -d 'The app needs no consumer secret for this flow'
 complete -c sfvault -n "__fish_sfvault_using_subcommand add" -l stdin -d 'Read one JSON object from stdin, whose keys are the flow\'s secrets, such as `password`'
@@ -224,10 +224,10 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l json -d 'Wri
 complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`; half of the org\'s session timeout is the longest possible: 1h with the usual 2 hours, never more than 12h' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
-complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended, 24h at most' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l format -d 'What to write [default: `session-id`, with `--json` or `--follow` `json`]' -r -f -a "session-id\t'The session id'
 json\t'One JSON object'
 env\t'Lines of `KEY=\'value\'`, for `eval` and for systemd\'s `EnvironmentFile`'
@@ -240,10 +240,10 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l json -d 'Write d
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`; half of the org\'s session timeout is the longest possible: 1h with the usual 2 hours, never more than 12h' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
-complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended, 24h at most' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l refresh-file -d 'Keep the session in this file while the command runs: alive, and replaced when it must be' -r -F
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-sandbox -d 'Fail unless the org is a sandbox or a scratch org'
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-production -d 'Fail unless the org is neither'
@@ -252,7 +252,7 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-autostart -d
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l since -d 'Only from this time on, such as `2026-11-21T20:42:44Z`, `2026-11-21`, or `2h` for two hours ago' -r
-complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l peer-uid -d 'Only of this user' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l peer-uid -d 'Only of this user: its name, or its number' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l action -d 'Only this action, such as `get`, `login` or `set`' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l fingerprint -d 'Only of the session with this fingerprint' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand log; and not __fish_seen_subcommand_from verify help" -l session-file -d 'Only of the session whose id is in this file' -r -F

@@ -7,6 +7,7 @@ use sfvault_tests::{
     installation::Installation,
     simulator::{Options, Simulator},
 };
+use sfvaultd::{credential::FlowKind, retirement::Event};
 
 use crate::scene::{Ended, Scene, ended};
 
@@ -212,4 +213,21 @@ async fn what_is_far_away_does_not_bother_jobs() {
     let session = client.session(&request).await.unwrap();
     assert_eq!(session.warnings, Vec::<String>::new());
     scene.finish().await;
+}
+
+#[test]
+fn what_is_advised_against_a_retirement_is_a_command_that_sfvault_takes() {
+    let nowhere = Installation::without_config().unwrap();
+    for (event, flow) in Event::ALL
+        .into_iter()
+        .flat_map(|event| FlowKind::ALL.map(|flow| (event, flow)))
+    {
+        let advice = event.advice("prod", flow);
+        let command = advice.split('`').find(|text| text.starts_with("sfvault "));
+        let words = command.unwrap().split(' ').skip(1);
+        let ran = nowhere.sfvault(words.chain(["--no-autostart"])).output();
+        let ran = ran.unwrap();
+        // It was understood, and found no daemon.
+        assert_eq!(ran.status.code(), Some(3), "{advice}: {ran:?}");
+    }
 }

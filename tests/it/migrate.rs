@@ -1,7 +1,7 @@
 //! A record moves to another way of logging in, and its jobs do not notice.
 
 use serde_json::Value;
-use sfvault_tests::simulator::{CONSUMER_KEY, CONSUMER_SECRET, User};
+use sfvault_tests::simulator::{Answer, CONSUMER_KEY, CONSUMER_SECRET, Place, User};
 
 use crate::scene::Scene;
 
@@ -131,6 +131,32 @@ async fn a_record_whose_password_is_rejected_can_still_move() {
     assert_eq!(migrated["before"]["proven"], false);
     scene.session(&[]).await;
     scene.assert_logins(2, 1);
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn an_outage_of_a_record_that_never_worked_is_told_as_what_it_is() {
+    let scene = Scene::with_record().await;
+    scene
+        .simulator
+        .script_ever(Place::Login, Some(Answer::Unavailable));
+    let (status, error) = scene.migrates(&[]).await.unwrap_err();
+    let reason = Value::from("SALESFORCE_UNAVAILABLE");
+    assert_eq!((status, &error["reason"]), (75, &reason), "{error}");
+    assert!(error["retry_after_seconds"].is_u64(), "{error}");
+    scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_record_that_never_worked_is_told_which_options_name_where_the_login_leads() {
+    let scene = Scene::with_record().await;
+    let user = sfvault_tests::simulator::USERNAME;
+    scene.simulator.reset_security_token(user);
+    assert_eq!(scene.run(&["get", "prod"]).await.status, 6);
+    let (status, error) = scene.migrates(&[]).await.unwrap_err();
+    let message = error["message"].as_str().unwrap();
+    let named = message.contains("--expect-org") && message.contains("--expect-user");
+    assert!(status == 2 && named, "{error}");
     scene.finish().await;
 }
 

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
-use sfvault::{Environment, NewRecord, RecordName};
+use sfvault::{NewRecord, RecordName};
 
 use super::{
     context::Context,
     credential::SecretSource,
     failure::Failure,
     flow::{FlowName, FlowSettings},
+    login_host::LoginHost,
     record_view::RecordJson,
     reminder,
 };
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("host").required(true).multiple(true).args(LoginHost::OPTIONS))]
 pub(crate) struct Add {
     /// The new record's name
     #[arg(value_parser = RecordName::parse)]
@@ -39,28 +41,12 @@ pub(crate) struct Add {
     source: SecretSource,
 }
 
-#[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
-struct LoginHost {
-    /// Log in at https://login.salesforce.com; with --login-url, refuse the host of a sandbox
-    #[arg(long, conflicts_with = "sandbox")]
-    production: bool,
-
-    /// Log in at https://test.salesforce.com; with --login-url, refuse another host than a sandbox's
-    #[arg(long)]
-    sandbox: bool,
-
-    /// Log in at this URL, best the org's My Domain: https://MYDOMAIN.my.salesforce.com
-    #[arg(long, value_name = "URL")]
-    login_url: Option<String>,
-}
-
 impl Add {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
         let settings = self.settings.of_flow(self.flow, None)?;
         let environment = self.login.environment();
-        let login_url = self.login.url(self.flow)?;
+        let login_url = login_url(self.login, self.flow)?;
         let credential = self.source.all(self.flow, &self.name, output).await?;
         let client = context.admin().await?;
         let new = NewRecord {
@@ -96,26 +82,15 @@ impl Add {
     }
 }
 
-impl LoginHost {
-    fn environment(&self) -> Option<Environment> {
-        match (self.sandbox, self.production) {
-            (true, _) => Some(Environment::Sandbox),
-            (false, true) => Some(Environment::Production),
-            (false, false) => None,
-        }
-    }
-
-    fn url(self, flow: FlowName) -> Result<String, Failure> {
-        match self.login_url {
-            Some(url) => Ok(url),
-            // Client credentials are not served there ("OAuth 2.0 Client Credentials Flow for Server-to-Server
-            // Integration", Salesforce Help).
-            None if flow == FlowName::ClientCredentials => Err(Failure::usage(
-                "the flow `client-credentials` logs in at the org's My Domain only",
-                "give `--login-url https://MYDOMAIN.my.salesforce.com`; Setup > Company Settings > My Domain shows it",
-            )),
-            None if self.sandbox => Ok("https://test.salesforce.com".to_owned()),
-            None => Ok("https://login.salesforce.com".to_owned()),
-        }
-    }
+/// The login URL of a new record.
+fn login_url(login: LoginHost, flow: FlowName) -> Result<String, Failure> {
+    // Client credentials are not served there ("OAuth 2.0 Client Credentials Flow for Server-to-Server
+    // Integration", Salesforce Help).
+    let shared = flow == FlowName::ClientCredentials && !login.is_named();
+    login.url().filter(|_| !shared).ok_or_else(|| {
+        Failure::usage(
+            "the flow `client-credentials` logs in at the org's My Domain only",
+            "give `--login-url https://MYDOMAIN.my.salesforce.com`; Setup > Company Settings > My Domain shows it",
+        )
+    })
 }

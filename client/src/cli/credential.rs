@@ -134,14 +134,11 @@ impl SecretSource {
     ) -> Result<CredentialChange, Failure> {
         self.check(flow)?;
         let mut change = self.given(flow, output)?;
-        if !self.stdin && !self.is_any_file() {
+        if !self.is_given() {
             if let Some(kind) = flow.secrets().iter().find(|kind| !kind.can_be_typed()) {
                 return Err(untypable(*kind));
             }
             for &kind in flow.secrets() {
-                if holds(&change, kind) {
-                    continue;
-                }
                 let question = format!(
                     "new {} for `{name}` (empty to keep the old one)",
                     called(kind)

@@ -107,6 +107,17 @@ impl FlowSettings {
         self.username.is_some() || self.consumer_key.is_some() || self.audience.is_some()
     }
 
+    /// Whether the app is named, of a flow that has one. To be asked before anything else is.
+    ///
+    /// # Errors
+    /// Names the option that is missing.
+    pub(crate) fn check(&self, flow: FlowName) -> Result<(), Failure> {
+        if flow.has_app() {
+            required("--consumer-key", self.consumer_key.clone(), flow)?;
+        }
+        Ok(())
+    }
+
     /// The settings of this flow. `known_username` serves where none is given: that of the record so far, for one
     /// that changes its flow.
     ///

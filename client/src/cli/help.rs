@@ -6,7 +6,7 @@ Exit status:
     2  wrong usage: the arguments, a file, an environment variable
     3  no daemon answers, and none could be started
     4  no such record, or it exists already
-    5  denied
+    5  denied, or another org than expected
     6  a human must act: vault locked, credential rejected, password expired, login disabled
    75  try again later: network, Salesforce down, too many logins
     1  anything else
@@ -66,7 +66,8 @@ Examples:
   sfvault status --peers
   sfvault status --security
 
-  Starts no daemon. If none runs, the exit status is 3, and stdout still has data.
+  Starts no daemon. If none runs, the exit status is 3; without --peers and --security, stdout
+  still has data.
 
 JSON:
   {\"running\":true,\"version\",\"pid\",\"started_at\",\"vault\",\"vault_path\",\"records\",\"warnings\"}
@@ -102,6 +103,7 @@ Examples:
     jwt-bearer          --username, --consumer-key, --audience; private key, consumer secret
     refresh-token       --consumer-key; refresh token, consumer secret
 
+  With --login-url, --sandbox and --production refuse a host of the other kind.
   What is given neither in a file nor by --stdin is asked for, except a private key. With a file, no
   --token-file means that no token is needed; a consumer secret is asked for unless
   --no-consumer-secret says that the app needs none. A `jwt-bearer` login works without; the
@@ -130,11 +132,14 @@ JSON:
   {\"name\",\"username\",\"login_url\",\"flow\",\"state\",\"reason\",\"problem\",
    \"failed_at\",\"retry_at\",\"org_id\",\"user_id\",\"generation\",\"created_at\",
    \"credential_changed_at\",\"session_issued_at\",\"guaranteed_until\",\"logins\",
+   \"logins_last_hour\",\"logins_per_hour_limit\",\"login_limit_reached_at\",
+   \"logins_throttled_until\",
    \"consumer_key\",\"audience\",\"remind_after_seconds\",\"credential_due_at\",
    \"refresh_token_idle_until\",
    \"kept_flow\",\"generated_password\",
    \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}]}
   `state` is idle, logging-in, ready, backing-off or latched.
+  The logins of the last hour are those of the record's user, over all its records.
   Times are such as 2026-11-21T20:42:44Z.
 ";
 

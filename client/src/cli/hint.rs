@@ -15,7 +15,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             eighths can be promised, under Setup > Security > Session Settings or in the user's profile"
             .to_owned(),
         Reason::RecordNotFound => {
-            format!("`sfvault list` shows the records that this user may use; `sfvault add {name}` adds one, and the \
+            format!("`sfvault list` shows the records that this user may use; `sfvault add {name} --username USER --production` \
+                     (or `--sandbox`, or `--login-url`) adds one, and the \
                      operator's `sfvault explain {name} --pid PID` tells what keeps a process from one that there is")
         }
         Reason::RecordExists => {
@@ -60,7 +61,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::LoginDisabled => format!(
             "an administrator must enable this way of logging in: for SOAP API login() in Setup, with the permission \
              Use Any API Auth for the user (Setup > Users > Permission Sets); for OAuth under Setup > Identity > OAuth and \
-             OpenID Connect Settings, and in the app; {release}"
+             OpenID Connect Settings, and in the app; {release}; if Salesforce has taken it away for good: {}",
+            migrate(name)
         ),
         Reason::AccessPolicy => format!(
             "Setup > Identity > Login History tells which policy; then see Login IP Ranges and API Enabled in the \
@@ -71,18 +73,21 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             "the org is locked, expired or gone: ask its administrator or Salesforce Customer Support; {release}"
         ),
         Reason::WrongHost => format!(
-            "`sfvault show {name}` tells the login URL; compare it with Setup > Company Settings > My Domain, then \
-             `sfvault remove {name}` and `sfvault add {name}` with the right one"
+            "`sfvault show {name}` tells flow and login URL; compare it with Setup > Company Settings > My Domain, then \
+             move the record, which keeps its access rules: `sfvault migrate {name} --flow soap-login --login-url \
+             https://MYDOMAIN.my.salesforce.com`; an OAuth flow needs its `--consumer-key` as well"
         ),
         Reason::ApiVersion => format!(
-            "if Salesforce has ended SOAP login() for the org (Summer '27): `sfvault migrate {name} --flow client-credentials`; else \
-             update sfvaultd, for Salesforce does not serve the login of the version that it asks for; {release}"
+            "if Salesforce has ended SOAP login() for the org (Summer '27): {}; else \
+             update sfvaultd, for Salesforce does not serve the login of the version that it asks for; {release}",
+            migrate(name)
         ),
         Reason::Protocol => format!(
             "`sfvault show {name}` tells what came; often a proxy answered in Salesforce's place; {release}"
         ),
         Reason::PinnedElsewhere => format!(
-            "if that is right, as after a sandbox refresh: `sfvault remove {name}`, then `sfvault add {name}`"
+            "if that is right, as after a sandbox refresh: note `sfvault show {name}` and the rules of `sfvault access {name}`, then \
+             `sfvault remove {name}`, `sfvault add {name} --username USER --sandbox`, and `sfvault allow` for each rule"
         ),
         Reason::AppConfig => format!(
             "under Setup > Apps > App Manager (or External Client App Manager) compare the app with the record: consumer key and \
@@ -95,7 +100,9 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         ),
         Reason::BrowserLogin => format!("begin again: `sfvault login {name}`"),
         Reason::TokenAwaited => format!(
-            "Salesforce mails a security token to the user after every change of the password: give it to `sfvault rotate {name}`"
+            "Salesforce mails a security token after every change of the password, to the address that the user has in \
+             Salesforce, and shows it nowhere, to administrators neither: give it to `sfvault rotate {name}`; if no mail comes, look \
+             into the spam folder and at that address, then let the user reset the token: `sfvault rotate {name} --open`"
         ),
         Reason::RestrictedHours => {
             "see Login Hours in the user's profile (Setup > Users > Profiles)".to_owned()
@@ -143,6 +150,14 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
             "sfvault and sfvaultd do not fit together: install the same version of both".to_owned()
         }
     }
+}
+
+/// The way out of a login that Salesforce takes away.
+fn migrate(name: &str) -> String {
+    format!(
+        "`sfvault migrate {name} --flow client-credentials --consumer-key KEY --login-url \
+         https://MYDOMAIN.my.salesforce.com`"
+    )
 }
 
 #[cfg(test)]

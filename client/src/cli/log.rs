@@ -12,7 +12,7 @@ use super::{
     input,
     instant::rfc3339,
     output::{Output, printable},
-    since,
+    rule, since,
 };
 
 #[derive(Debug, Args)]
@@ -29,9 +29,9 @@ pub(crate) struct Log {
     #[arg(long, value_name = "TIME", value_parser = since::parse)]
     since: Option<SystemTime>,
 
-    /// Only of this user
-    #[arg(long, value_name = "UID")]
-    peer_uid: Option<u32>,
+    /// Only of this user: its name, or its number
+    #[arg(long, value_name = "USER")]
+    peer_uid: Option<String>,
 
     /// Only this action, such as `get`, `login` or `set`
     #[arg(long)]
@@ -68,6 +68,8 @@ enum Command {
 impl Log {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let output = context.output;
+        let peer = self.peer_uid.map(|user| rule::user(user, "--peer-uid"));
+        let peer = peer.transpose()?;
         let client = context.admin().await?;
         if let Some(Command::Verify) = self.command {
             return verified(&client.verify_audit().await?, output);
@@ -82,7 +84,7 @@ impl Log {
         let filter = AuditFilter {
             record: self.name,
             since: self.since,
-            uid: self.peer_uid,
+            uid: peer.map(|user| user.number),
             action: self.action,
             denied: self.denied,
             fingerprint: self.fingerprint,

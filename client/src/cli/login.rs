@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 use sfvault::{BeginLogin, Callback, ConsumerSecret, RecordName};
 use tokio::time::timeout;
@@ -15,6 +15,7 @@ use super::{
     failure::Failure,
     input,
     instant::rfc3339,
+    login_host::LoginHost,
     record_view::{RecordJson, fields},
     span, spinner,
 };
@@ -22,23 +23,18 @@ use super::{
 /// What the Salesforce CLI uses too, so that many apps have it already.
 const PORT: u16 = 1717;
 
+/// As long as the daemon remembers a login that was begun.
+const LONGEST: Duration = Duration::from_mins(30);
+
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("host").args(LoginHost::OPTIONS))]
 pub(crate) struct Login {
     /// The record's name; if there is none yet, it is added
     #[arg(value_parser = RecordName::parse)]
     name: RecordName,
 
-    /// Log in at https://login.salesforce.com
-    #[arg(long, conflicts_with_all = ["sandbox", "login_url"])]
-    production: bool,
-
-    /// Log in at https://test.salesforce.com
-    #[arg(long, conflicts_with = "login_url")]
-    sandbox: bool,
-
-    /// Log in at this URL, best the org's My Domain: https://MYDOMAIN.my.salesforce.com
-    #[arg(long, value_name = "URL")]
-    login_url: Option<String>,
+    #[command(flatten)]
+    login: LoginHost,
 
     /// The consumer key of the connected app or external client app
     #[arg(long, value_name = "KEY")]
@@ -61,7 +57,7 @@ pub(crate) struct Login {
     no_browser: bool,
 
     /// How long the person may take, 30m at most
-    #[arg(long, value_name = "SPAN", value_parser = span::parse, default_value = "5m")]
+    #[arg(long, value_name = "SPAN", value_parser = longest, default_value = "5m")]
     timeout: Duration,
 }
 
@@ -84,7 +80,7 @@ impl Login {
         let failed = |error| Failure::call(error, name);
         let begin = BeginLogin {
             name: name.clone(),
-            login_url: self.login_url(),
+            login_url: self.login.url(),
             consumer_key: self.consumer_key.clone(),
             consumer_secret,
             redirect_uri: callback_url.clone(),
@@ -152,13 +148,8 @@ impl Login {
         lines.extend(fields(&checked.record, clock::now()));
         output.fields(&lines)
     }
+}
 
-    fn login_url(&self) -> Option<String> {
-        match &self.login_url {
-            Some(url) => Some(url.clone()),
-            None if self.sandbox => Some("https://test.salesforce.com".to_owned()),
-            None if self.production => Some("https://login.salesforce.com".to_owned()),
-            None => None,
-        }
-    }
+fn longest(text: &str) -> Result<Duration, String> {
+    span::parse_within(text, LONGEST)
 }

@@ -1,22 +1,26 @@
 //! `sfvault migrate`: another way to log in under the same name.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::json;
-use sfvault::{Environment, LoginFacts, Migrated, Migration, NewRecord, RecordName, RecordStatus};
+use sfvault::{LoginFacts, Migrated, Migration, NewRecord, RecordName};
 
 use super::{
     context::Context,
     credential::SecretSource,
     failure::Failure,
     flow::{FlowName, FlowSettings},
+    login_host::LoginHost,
     output::Output,
     record_view::{self, RecordJson},
     spinner,
 };
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("step").required(true).args(["flow", "back", "forget_old"]))]
+#[command(
+    group = ArgGroup::new("step").required(true).args(["flow", "back", "forget_old"]),
+    group = ArgGroup::new("host").multiple(true).args(LoginHost::OPTIONS).requires("flow").conflicts_with_all(OTHER_STEPS),
+)]
 pub(crate) struct Migrate {
     /// The record's name
     #[arg(value_parser = RecordName::parse)]
@@ -62,34 +66,32 @@ pub(crate) struct Migrate {
 
 const OTHER_STEPS: [&str; 2] = ["back", "forget_old"];
 
-/// Where the new login is; by default where the record logs in now.
-#[derive(Debug, Args)]
-struct LoginHost {
-    /// Log in at https://login.salesforce.com
-    #[arg(long, conflicts_with = "sandbox", requires = "flow", conflicts_with_all = OTHER_STEPS)]
-    production: bool,
-
-    /// Log in at https://test.salesforce.com
-    #[arg(long, requires = "flow", conflicts_with_all = OTHER_STEPS)]
-    sandbox: bool,
-
-    /// Log in at this URL, best the org's My Domain: https://MYDOMAIN.my.salesforce.com
-    #[arg(long, value_name = "URL", requires = "flow", conflicts_with_all = OTHER_STEPS)]
-    login_url: Option<String>,
-}
-
 impl Migrate {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
-        if self.flow.is_none() && (self.source.is_given() || self.settings.is_given()) {
-            return Err(Failure::usage(
-                "`--back` and `--forget-old` take neither secrets nor settings",
-                "a new login is given with `--flow`",
-            ));
-        }
+        self.check()?;
         match self.flow {
             Some(flow) => self.forward(flow, context).await,
             None if self.back => self.back(context).await,
             None => self.forget(context).await,
+        }
+    }
+
+    /// What the definition of the options can't say.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.flow {
+            Some(FlowName::RefreshToken) if self.dry_run => Err(Failure::usage(
+                "a refresh token may be spent by one use, so it can't be rehearsed only",
+                "leave `--dry-run` out; `--back` returns to the old login",
+            )),
+            Some(flow) => {
+                self.settings.check(flow)?;
+                self.source.check(flow)
+            }
+            None if self.source.is_given() || self.settings.is_given() => Err(Failure::usage(
+                "`--back` and `--forget-old` take neither secrets nor settings",
+                "a new login is given with `--flow`",
+            )),
+            None => Ok(()),
         }
     }
 
@@ -104,7 +106,8 @@ impl Migrate {
         let known = Some(record.username.as_str()).filter(|username| !username.is_empty());
         let settings = self.settings.of_flow(flow, known)?;
         let environment = self.login.environment();
-        let login_url = self.login.url(&record);
+        // By default where the record logs in now.
+        let login_url = self.login.url().unwrap_or(record.login_url);
         let credential = self.source.all(flow, &name, output).await?;
         let migration = Migration {
             to: NewRecord {
@@ -160,25 +163,6 @@ impl Migrate {
             output.json(&json!({ "record": RecordJson::from(&record), "changed": changed }))?;
         }
         Ok(())
-    }
-}
-
-impl LoginHost {
-    fn environment(&self) -> Option<Environment> {
-        match (self.sandbox, self.production) {
-            (true, _) => Some(Environment::Sandbox),
-            (false, true) => Some(Environment::Production),
-            (false, false) => None,
-        }
-    }
-
-    fn url(self, record: &RecordStatus) -> String {
-        match (self.login_url, self.sandbox, self.production) {
-            (Some(url), _, _) => url,
-            (None, true, _) => "https://test.salesforce.com".to_owned(),
-            (None, false, true) => "https://login.salesforce.com".to_owned(),
-            (None, false, false) => record.login_url.clone(),
-        }
     }
 }
 

@@ -33,14 +33,16 @@ mod list;
 mod lock;
 mod log;
 mod login;
+mod login_host;
 mod logout;
 mod man;
 mod migrate;
 mod misread;
-mod open_page;
 mod output;
 mod passphrase;
 mod peers;
+#[cfg(test)]
+mod printed;
 mod prompt;
 mod record_view;
 mod relay;

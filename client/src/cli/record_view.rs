@@ -273,3 +273,40 @@ fn state(state: RecordState) -> &'static str {
         RecordState::Unrecognised => "unrecognised",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::help;
+
+    #[test]
+    fn the_help_of_show_names_the_keys_of_the_json_and_no_others() {
+        let retirement = Retirement {
+            event: String::new(),
+            text: String::new(),
+            day: None,
+            certainty: String::new(),
+            source: String::new(),
+            advice: String::new(),
+            over: false,
+        };
+        let record = RecordStatus {
+            retirements: vec![retirement],
+            ..crate::cli::reminder::tests::record(None)
+        };
+        let json = serde_json::to_string(&RecordJson::from(&record)).unwrap();
+        let keys = |text: &str| -> std::collections::BTreeSet<String> {
+            let text: String = text.split_whitespace().collect();
+            let ends = text.split('"').collect::<Vec<_>>();
+            let quoted = ends.iter().skip(1).step_by(2);
+            quoted.map(|key| (*key).to_owned()).collect()
+        };
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let own = value.as_object().unwrap().keys();
+        let of_retirements = value["retirements"][0].as_object().unwrap().keys();
+        assert_eq!(
+            keys(help::SHOW),
+            own.chain(of_retirements).cloned().collect()
+        );
+    }
+}

@@ -14,7 +14,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if text == "never" {
         return Ok(Duration::ZERO);
     }
-    match span::parse_within(text, LONGEST_REMINDER_DAYS) {
+    match span::parse_within(text, Duration::from_hours(24 * LONGEST_REMINDER_DAYS)) {
         Ok(Duration::ZERO) => Err("say `never` for no reminder".to_owned()),
         parsed => parsed,
     }
@@ -41,14 +41,14 @@ pub(crate) fn overdue(record: &RecordStatus, now: SystemTime) -> Option<String> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use sfvault::{Flow, RecordState};
 
     use super::*;
 
     const DAY: Duration = Duration::from_hours(24);
 
-    fn record(remind_after: Option<Duration>) -> RecordStatus {
+    pub(crate) fn record(remind_after: Option<Duration>) -> RecordStatus {
         RecordStatus {
             name: "prod".to_owned(),
             username: "u".to_owned(),

@@ -44,17 +44,26 @@ impl RuleArgs {
 
     /// The rule, with names looked up in this host's own lists.
     pub(crate) fn rule(self) -> Result<AccessRule, Failure> {
-        let id = |given: Option<String>, list, what| {
-            given.map(|text| resolve(text, list, what)).transpose()
-        };
+        let uid = self.uid.map(|text| user(text, "--uid"));
+        let gid = self
+            .gid
+            .map(|text| resolve(text, "/etc/group", Kind::Group, "--gid"));
         Ok(AccessRule {
-            uid: id(self.uid, "/etc/passwd", Kind::User)?,
-            gid: id(self.gid, "/etc/group", Kind::Group)?,
+            uid: uid.transpose()?,
+            gid: gid.transpose()?,
             unit: self.unit,
             user_unit: self.user_unit,
             exe: self.exe,
         })
     }
+}
+
+/// The user that an option names, with the name looked up in this host's own list.
+///
+/// # Errors
+/// If there is no such user.
+pub(crate) fn user(text: String, option: &str) -> Result<Id, Failure> {
+    resolve(text, "/etc/passwd", Kind::User, option)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +73,7 @@ enum Kind {
 }
 
 /// Names of a directory service are not looked up: what a name means must be seen when the rule is made.
-fn resolve(text: String, list: &str, kind: Kind) -> Result<Id, Failure> {
+fn resolve(text: String, list: &str, kind: Kind, option: &str) -> Result<Id, Failure> {
     if let Ok(number) = text.parse() {
         let known = fs::read_to_string(list).unwrap_or_default();
         let name = entries(&known)
@@ -73,10 +82,10 @@ fn resolve(text: String, list: &str, kind: Kind) -> Result<Id, Failure> {
         return Ok(Id { number, name });
     }
     let (what, command) = match kind {
-        Kind::User => ("user", format!("--uid \"$(id -u {text})\"")),
+        Kind::User => ("user", format!("{option} \"$(id -u {text})\"")),
         Kind::Group => (
             "group",
-            format!("--gid \"$(getent group {text} | cut -d: -f3)\""),
+            format!("{option} \"$(getent group {text} | cut -d: -f3)\""),
         ),
     };
     let known = fs::read_to_string(list)
@@ -182,11 +191,16 @@ mod tests {
             (number("et"), number("broken"), number("odd")),
             (None, None, None)
         );
-        let root = resolve("root".to_owned(), "/etc/passwd", Kind::User).unwrap();
+        let root = resolve("root".to_owned(), "/etc/passwd", Kind::User, "--uid").unwrap();
         assert_eq!((root.number, root.name.as_deref()), (0, Some("root")));
-        let zero = resolve("0".to_owned(), "/etc/passwd", Kind::User).unwrap();
+        let zero = resolve("0".to_owned(), "/etc/passwd", Kind::User, "--uid").unwrap();
         assert_eq!(zero, root);
-        let none = resolve("no such user".to_owned(), "/etc/passwd", Kind::User);
+        let none = resolve(
+            "no such user".to_owned(),
+            "/etc/passwd",
+            Kind::User,
+            "--peer-uid",
+        );
         assert!(none.unwrap_err().hint().unwrap().contains("id -u"));
     }
 

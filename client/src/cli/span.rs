@@ -7,15 +7,15 @@ use std::time::Duration;
 /// # Errors
 /// Says what is wrong, without repeating the text.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    parse_within(text, MAX_DAYS)
+    parse_within(text, LONGEST)
 }
 
 /// The same, with another limit.
 ///
 /// # Errors
 /// As [`parse`].
-pub(crate) fn parse_within(text: &str, days: u64) -> Result<Duration, String> {
-    let too_long = || format!("it is longer than {days} days");
+pub(crate) fn parse_within(text: &str, longest: Duration) -> Result<Duration, String> {
+    let too_long = || format!("it is longer than {}, the longest possible", words(longest));
     if text.is_empty() {
         return Err("it is empty".to_owned());
     }
@@ -57,7 +57,7 @@ pub(crate) fn parse_within(text: &str, days: u64) -> Result<Duration, String> {
         Some(seconds) => total = seconds,
         None => {}
     }
-    if total > days.saturating_mul(86_400) {
+    if total > longest.as_secs() {
         return Err(too_long());
     }
     Ok(Duration::from_secs(total))
@@ -75,7 +75,7 @@ pub(crate) fn words(span: Duration) -> String {
 }
 
 /// Nothing here lasts for longer: Salesforce sessions end within a day, and people wait less than a year.
-const MAX_DAYS: u64 = 365;
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +123,18 @@ mod tests {
             "99999999999999999999999s",
         ] {
             assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_told_the_limit() {
+        let longest = Duration::from_hours(24);
+        for text in ["24h", "1d", "86400"] {
+            assert_eq!(parse_within(text, longest), Ok(longest), "{text}");
+        }
+        for text in ["24h1s", "365d", "18446744073709551616"] {
+            let problem = parse_within(text, longest).unwrap_err();
+            assert!(problem.contains("24 h"), "{problem}");
         }
     }
 

@@ -102,6 +102,7 @@ fn running(status: &DaemonStatus, output: Output) -> Result<(), Failure> {
     if !retirements.is_empty() {
         output.data(b"\n")?;
         output.table(&RETIREMENTS_HEAD, retirements)?;
+        output.done("`sfvault doctor` tells what to do about each");
     }
     for warning in &status.warnings {
         output.warning(warning);

@@ -2,7 +2,7 @@
 
 use sfvault::RecordStatus;
 
-use super::{failure::Failure, flow::FlowName, open_page, output::Output, secret_kind::SecretKind};
+use super::{browser, failure::Failure, flow::FlowName, output::Output, secret_kind::SecretKind};
 
 /// Where a security token is reset, and what to know of it ("Reset Your Security Token", Salesforce Help; that profiles
 /// with login IP ranges have no token: article 000182450).
@@ -38,7 +38,10 @@ pub(crate) fn show(record: &RecordStatus, flow: FlowName, output: Output) -> Res
     }
     let page = page(&record.login_url)?;
     TEXT.trim().lines().for_each(|line| output.done(line));
-    open_page::open(&page, output);
+    output.done(&page);
+    if !browser::open(&page) {
+        output.done("open it in a browser: none could be started here");
+    }
     Ok(())
 }
 

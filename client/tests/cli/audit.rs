@@ -46,8 +46,11 @@ fn the_filters_reach_the_daemon_and_an_id_goes_there_from_a_file_only() {
     assert_eq!((asked.uid, asked.action.as_str()), (Some(7), "set"));
     assert!(asked.denied && asked.follow);
     assert_eq!(asked.session_id, "00Dxx!CANARY");
+    assert_eq!(fake.run(&["log", "--peer-uid", "root"]).status, 0);
+    assert_eq!(fake.asked().audit.unwrap().uid, Some(0));
     for wrong in [
         &["log", "--fingerprint", "xyz"][..],
+        &["log", "--peer-uid", "no such user"],
         &["log", "--since", "soon"],
         &["log", "--last", "0"],
         &[

@@ -428,7 +428,7 @@ fn the_reset_page_is_opened_in_the_wanted_browser_and_told() {
 
     let none = fake.run(&set);
     assert!(none.status == 0 && none.stderr.contains(page), "{none:?}");
-    assert!(none.stderr.contains("there is none here"), "{none:?}");
+    assert!(none.stderr.contains("none could be started"), "{none:?}");
     assert!(none.stderr.contains("Reset My Security Token"), "{none:?}");
 
     let missing = fake
@@ -438,13 +438,16 @@ fn the_reset_page_is_opened_in_the_wanted_browser_and_told() {
         .unwrap();
     let missing = crate::fake::Ran::of(missing);
     assert!(
-        missing.status == 0 && missing.stderr.contains("can't run the browser"),
+        missing.status == 0 && missing.stderr.contains("none could be started"),
         "{missing:?}"
     );
 
     let opened = fake
         .command(&set)
-        .env("BROWSER", &browser)
+        .env(
+            "BROWSER",
+            format!("/no/such/browser:{} %s", browser.display()),
+        )
         .output()
         .unwrap();
     assert!(opened.status.success());
@@ -480,4 +483,38 @@ fn an_expected_environment_reaches_the_daemon() {
     let both = fake.run(&["get", "prod", "--expect-sandbox", "--expect-production"]);
     assert_eq!(both.status, 2);
     assert!(fake.asked().session.is_none());
+}
+
+#[test]
+fn to_say_that_no_secret_is_needed_asks_for_no_other() {
+    let fake = Fake::start();
+    let ran = fake.run(&["set", "prod", "--no-token"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let set = fake.asked().set.unwrap();
+    assert_eq!(
+        (set.password, set.security_token),
+        (None, Some(String::new()))
+    );
+
+    let ran = fake.run(&["rotate", "prod", "--no-token"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let rotate = fake.asked().rotate.unwrap();
+    assert_eq!(
+        (rotate.password, rotate.security_token),
+        (None, Some(String::new()))
+    );
+}
+
+#[test]
+fn a_wait_that_is_longer_than_possible_is_refused_with_the_limit() {
+    let fake = Fake::start();
+    for (words, limit) in [
+        (&["get", "prod", "--wait", "365d"][..], "24 h"),
+        (&["exec", "prod", "--wait=25h", "--", "true"], "24 h"),
+        (&["login", "me", "--timeout", "31m"], "30 min"),
+    ] {
+        let ran = fake.run(words);
+        assert!(ran.status == 2 && ran.stderr.contains(limit), "{ran:?}");
+    }
+    assert_eq!(fake.run(&["get", "prod", "--wait", "24h"]).status, 0);
 }

@@ -116,9 +116,11 @@ impl Turn {
         let mut state = self.entry.lock();
         let now = self.now();
         if state.machine.was_rejected(trial.fingerprint) {
-            let problem = "Salesforce rejected these secrets when they were tried last; nothing was sent. If they \
-                are right now, `sfvault check --release` allows another try"
-                .to_owned();
+            let problem = format!(
+                "Salesforce rejected these secrets when they were tried last; nothing was sent. If they \
+                 are right now, `sfvault check {} --release` allows another try",
+                record.name
+            );
             let field = "credential";
             return Err(Error::InvalidArgument { field, problem });
         }

@@ -1,6 +1,6 @@
 //! Another way to log in under the same name: rehearsed first, then changed over at once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tracing::info;
 
@@ -71,7 +71,7 @@ impl Vault {
             ));
         }
         if dry_run && to.credential.flow() == FlowKind::RefreshToken {
-            let problem = "a refresh token may be spent by one use, so it can't be rehearsed only";
+            let problem = "a refresh token may be spent by one use, so it can't be rehearsed only: leave `--dry-run` out";
             return Err(invalid("dry_run", problem));
         }
         let warnings = to
@@ -90,11 +90,7 @@ impl Vault {
             Err(error) if leaves_a_record(&error) => {
                 let before = Facts::of_pin(&record);
                 if before.org_id.is_none() && (expect_user.is_none() || expect_org.is_none()) {
-                    let problem = format!(
-                        "there is no session of the present login to compare with ({error}): say which \
-                         org and user the new login must lead to"
-                    );
-                    return Err(invalid("expect_user", problem));
+                    return Err(nothing_to_compare(error));
                 }
                 before
             }
@@ -330,6 +326,23 @@ fn leads_to(passed: &Passed, expected: &Expected) -> Result<(), Failure> {
 /// Ids of 18 characters are those of 15 with a checksum of their case.
 fn same_id(a: &str, b: &str) -> bool {
     same_org(a, b)
+}
+
+/// Why a record can't be migrated that has never had a session: what passes by itself is worth waiting for, else the
+/// operator must know where the new login is to lead.
+fn nothing_to_compare(error: Error) -> Error {
+    // A latched record passes too, but only when somebody mends it.
+    if error
+        .may_pass_in()
+        .is_some_and(|pause| pause < Duration::MAX)
+    {
+        return error;
+    }
+    let problem = format!(
+        "there is no session of the present login to compare with ({error}): say which org and user the new login must \
+         lead to, with `--expect-org` and `--expect-user`"
+    );
+    invalid("expect_user", problem)
 }
 
 /// Whether the record can be migrated although this keeps its present login from giving a session.

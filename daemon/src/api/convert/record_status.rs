@@ -68,7 +68,9 @@ pub(in crate::api) fn record_status(view: &RecordView) -> v1::RecordStatus {
                     .unwrap_or_default(),
                 certainty: retirement.certainty.name().to_owned(),
                 source: retirement.source().to_owned(),
-                advice: retirement.event.advice(record.name.as_str()),
+                advice: retirement
+                    .event
+                    .advice(record.name.as_str(), record.flow.kind()),
                 over: *nearness == Nearness::Over,
             })
             .collect(),

@@ -48,8 +48,8 @@ pub fn record(view: &RecordView) -> Vec<Finding> {
             retirement.certainty.name(),
             retirement.source()
         );
-        findings
-            .push(Finding::new("retirement", name, grade, text).fix(retirement.event.advice(name)));
+        let advice = retirement.event.advice(name, view.record.flow.kind());
+        findings.push(Finding::new("retirement", name, grade, text).fix(advice));
     }
     findings
 }
