@@ -87,6 +87,26 @@ fn every_command_that_is_printed_can_be_run() {
 }
 
 #[test]
+fn every_command_of_the_readme_can_be_run() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let text = joined(&fs::read_to_string(readme).unwrap());
+    let shell = text
+        .split("```")
+        .filter_map(|block| block.strip_prefix("sh\n"));
+    let lines = shell.flat_map(str::lines).map(str::trim_start);
+    let commands = lines.filter_map(|line| {
+        let command = line.starts_with("sfvault ").then_some(line)?;
+        command.split(" #").next()
+    });
+    let mut count = 0;
+    for command in commands {
+        assert_eq!(complaint(command), None, "{command}");
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
 fn a_command_that_lacks_something_is_found() {
     for wrong in [
         "sfvault migrate prod --login-url https://x",
