@@ -1,6 +1,6 @@
 //! The daemon as a whole: started in an order in which each step is a reason to stop, served, and ended.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::timeout};
 use tracing::{error, info};
@@ -191,45 +191,50 @@ impl Daemon {
             // The sender outlives the services, so an error can't end the wait.
             async move { drop(stopped.wait_for(|stop| *stop).await) }
         };
-        let mut services = Box::pin(async {
-            let (sessions, admin) = tokio::join!(
-                serve_sessions(
-                    Arc::clone(&vault),
-                    about.clone(),
-                    Arc::clone(&house),
-                    sessions,
-                    until_stopped()
-                ),
-                serve_admin(
-                    Arc::clone(&vault),
-                    about.clone(),
-                    Arc::clone(&house),
-                    admin,
-                    until_stopped()
-                ),
-            );
-            for failed in [sessions.err(), admin.err()].into_iter().flatten() {
-                error!(%failed, "a service ended");
+        // Half a daemon would be taken for a whole one: whichever service ends, the other does.
+        let stop = &stop;
+        let ended = |name: &'static str, result: io::Result<()>| {
+            if let Err(failed) = result {
+                error!(%failed, "{name} ended");
             }
+            stop.send_replace(true);
+        };
+        let mut services = Box::pin(async {
+            tokio::join!(
+                async {
+                    let (vault, about) = (Arc::clone(&vault), about.clone());
+                    let house = Arc::clone(&house);
+                    let served = serve_sessions(vault, about, house, sessions, until_stopped());
+                    ended("sfvault.sock", served.await);
+                },
+                async {
+                    let (vault, about) = (Arc::clone(&vault), about.clone());
+                    let house = Arc::clone(&house);
+                    let served = serve_admin(vault, about, house, admin, until_stopped());
+                    ended("admin.sock", served.await);
+                },
+            );
         });
         let watched = Arc::clone(&vault);
+        let one_ended = until_stopped();
         let served = async move {
-            tokio::select! {
-                () = &mut services => {
-                    error!("the services ended by themselves");
-                    false
-                }
-                () = shutdown => {
-                    info!("ending");
-                    stop.send_replace(true);
-                    watched.end_watches();
-                    audit.end_readers();
-                    if timeout(LAST_CALLS, &mut services).await.is_err() {
-                        info!("calls were cut off");
-                    }
-                    true
-                }
+            let (as_told, all_ended) = tokio::select! {
+                () = &mut services => (false, true),
+                () = one_ended => (false, false),
+                () = shutdown => (true, false),
+            };
+            if as_told {
+                info!("ending");
+            } else {
+                error!("the services ended by themselves");
             }
+            stop.send_replace(true);
+            watched.end_watches();
+            audit.end_readers();
+            if !all_ended && timeout(LAST_CALLS, &mut services).await.is_err() {
+                info!("calls were cut off");
+            }
+            as_told
         };
         let served = async { tokio::join!(served, sockets.serve(to_sessions, to_admin)).0 };
         let working = async {

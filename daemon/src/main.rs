@@ -45,7 +45,8 @@ Environment:
   SFVAULT_RUNTIME_DIR  holds the two sockets    (default: $XDG_RUNTIME_DIR/sfvault)
   RUST_LOG             what is logged           (default: info)
 
-Exit status: 0 ended by a signal, 1 could not start or serve, 2 wrong usage.
+Exit status: 0 ended by a signal, 1 could not start, 2 wrong usage, 3 serves no more
+though nobody ended it.
 ";
 
 /// Slow name servers may hold a few of these for seconds; the disk needs one, a key derivation another.
@@ -55,7 +56,9 @@ fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     match (arguments.next(), arguments.next()) {
         (None, _) => match run() {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(true) => ExitCode::SUCCESS,
+            // A service manager must see that this was no orderly end, and that another start may mend it.
+            Ok(false) => complain("the services ended by themselves", 3),
             Err(problem) => complain(&problem, 1),
         },
         (Some(argument), None) if argument == "--help" || argument == "-h" => print(HELP),
@@ -72,7 +75,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), String> {
+/// Whether it ended because it was told to.
+fn run() -> Result<bool, String> {
     let descriptors = descriptors::close_inherited();
     let text = |error: &dyn std::error::Error| error.to_string();
     let paths = Paths::from_environment().map_err(|error| text(&error))?;
@@ -152,12 +156,7 @@ fn run() -> Result<(), String> {
         info!(version = env!("CARGO_PKG_VERSION"), "ready");
         systemd::notify_ready()
             .unwrap_or_else(|error| warn!(%error, "systemd can't be told that sfvaultd is ready"));
-        // A service manager must see that this was no orderly end.
-        daemon
-            .serve(shutdown)
-            .await
-            .then_some(())
-            .ok_or_else(|| "the services ended by themselves".to_owned())
+        Ok(daemon.serve(shutdown).await)
     })
 }
 

@@ -131,7 +131,7 @@ impl Vault {
             in_air: Arc::clone(&self.in_air),
             quota,
             outages: Arc::new(outages),
-            changed: self.changed.clone(),
+            changed: self.usable.clone(),
             hold_after_get: self.parts.hold_after_get,
             tokens: self.tokens.clone(),
         });

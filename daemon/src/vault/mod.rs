@@ -86,6 +86,9 @@ pub struct Vault {
     administration: Arc<tokio::sync::Mutex<()>>,
     in_air: Arc<tokio::sync::RwLock<()>>,
     changed: watch::Sender<()>,
+    /// Told when a login, a proof or a trial of any record ended. Apart, for it is the most frequent news and concerns
+    /// only who waits for another record's user or host too.
+    usable: watch::Sender<()>,
     ending: watch::Sender<bool>,
     /// Told when the keeper must look: a refresh token came, or could not be saved.
     tokens: watch::Sender<()>,
@@ -156,6 +159,7 @@ impl Vault {
             administration: Arc::default(),
             in_air: Arc::default(),
             changed: watch::Sender::new(()),
+            usable: watch::Sender::new(()),
             ending: watch::Sender::new(false),
             tokens: watch::Sender::new(()),
             logins: Mutex::default(),
@@ -186,7 +190,8 @@ impl Vault {
         }
     }
 
-    /// Told whenever the vault was locked or unlocked, or a record may have become usable.
+    /// Told whenever the vault was locked or unlocked, or an operator changed records or rules. What logins change is told
+    /// by the records.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::{Vault, kind};
 use crate::{
@@ -77,7 +77,7 @@ impl Vault {
         }
         let deadline = Instant::now() + request.wait.min(LONGEST_WAIT);
         // Before the first look, so that no change falls between looking and waiting.
-        let mut changed = self.changed.subscribe();
+        let (mut changed, mut usable) = (self.changed.subscribe(), self.usable.subscribe());
         loop {
             if let Some(asker) = &mut asker {
                 asker.ask_again();
@@ -90,12 +90,12 @@ impl Vault {
             let Some(nap) = nap.filter(|_| Instant::now() < deadline) else {
                 return result;
             };
-            // Either a change or the end of the nap; which one does not matter.
-            let _ = timeout_at(
-                deadline.min(Instant::now() + nap.min(LONGEST_NAP)),
-                changed.changed(),
-            )
-            .await;
+            // Which of them it is does not matter.
+            tokio::select! {
+                _ = changed.changed() => {}
+                _ = usable.changed() => {}
+                () = sleep_until(deadline.min(Instant::now() + nap.min(LONGEST_NAP))) => {}
+            }
         }
     }
 

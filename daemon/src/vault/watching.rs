@@ -120,7 +120,7 @@ impl Watch {
             let clock = &self.vault.parts.clock;
             tokio::select! {
                 _ = ending.changed() => {}
-                // The lock, or the rules.
+                // The lock, or the rules: not the flights of other records, after each of which all would be judged.
                 _ = vault_changed.changed() => {}
                 () = told(&mut changed), if !news.locked => {}
                 () = async { clock.nap(end.unwrap_or(SystemTime::UNIX_EPOCH)).await }, if end.is_some() => {}

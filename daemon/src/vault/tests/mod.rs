@@ -6,6 +6,7 @@ mod dice;
 mod doubt;
 mod keeper;
 mod model;
+mod news;
 mod org;
 mod rotation;
 mod simulation;
