@@ -138,6 +138,33 @@ impl Entry {
         self.tell();
         Ok(())
     }
+
+    /// Replaces the credential of the login that the record keeps aside.
+    pub(super) fn commit_kept(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        row: &mut Row,
+        mut record: Record,
+        credential: &Credential,
+    ) -> Result<(), StoreError> {
+        let version = record.next_version();
+        if let Some(kept) = &mut record.aside.kept {
+            kept.credential_version = version;
+        }
+        // It is higher than the record's own, and must not come again when the kept login is forgotten.
+        record.aside.dropped_version = version;
+        let ledger = self.lock().machine.ledger().clone();
+        let written = store.put_kept(keys, row.revision, &record, &ledger, credential);
+        row.wrote(Change::Rotation, written)?;
+        let mut state = self.lock();
+        state.stored_session = ledger.kept;
+        state.record = Arc::new(Record {
+            aside: record.aside,
+            ..Record::clone(&state.record)
+        });
+        Ok(())
+    }
 }
 
 impl Row {
