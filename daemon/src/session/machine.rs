@@ -21,6 +21,7 @@ use super::{
     refusals::Refusals,
 };
 use crate::{
+    kept::KeptSession,
     ledger::{Ledger, Pending},
     salesforce::Grant,
 };
@@ -32,6 +33,12 @@ struct Flight {
     superseded: bool,
     /// It is to log in, whatever session there is.
     fresh_login: bool,
+}
+
+#[derive(Debug, Clone)]
+struct BeforeLogin {
+    refusals: Refusals,
+    kept: Option<KeptSession>,
 }
 
 /// The state of one record.
@@ -47,6 +54,8 @@ pub struct Machine {
     gone: Option<Arc<Session>>,
     unproven: Option<(Box<Grant>, u64)>,
     flight: Option<Flight>,
+    /// What the login that is entered changed besides counts, as it was before.
+    before_login: Option<BeforeLogin>,
     last_stamp: u64,
     back_off: Option<BackOff>,
     token_unsaved: bool,
@@ -70,6 +79,7 @@ impl Machine {
             gone: None,
             unproven: None,
             flight: None,
+            before_login: None,
             last_stamp: 0,
             back_off,
             token_unsaved: false,
@@ -146,10 +156,13 @@ impl Machine {
     /// Enters a login in the ledger and returns its generation. The ledger must be durable before it is sent.
     pub fn enter_login(&mut self, stamp: Stamp, now: SystemTime) -> Option<u64> {
         self.current(stamp)?;
+        self.before_login = Some(BeforeLogin {
+            refusals: self.refusals.clone(),
+            kept: self.ledger.kept.take(),
+        });
         self.refusals.login_entered(now);
         self.keep_refusals();
         self.ledger.generation += 1;
-        self.ledger.kept = None;
         self.ledger.logins += 1;
         self.ledger.recent.count(now);
         self.ledger.pending = Some(Pending {
