@@ -22,6 +22,7 @@ use super::{
     refusals::Refusals,
 };
 use crate::{
+    kept::KeptSession,
     ledger::{Ledger, Pending},
     salesforce::Grant,
 };
@@ -33,6 +34,12 @@ struct Flight {
     superseded: bool,
     /// It is to log in, whatever session there is.
     fresh_login: bool,
+}
+
+#[derive(Debug, Clone)]
+struct BeforeLogin {
+    refusals: Refusals,
+    kept: Option<KeptSession>,
 }
 
 /// The state of one record.
@@ -48,6 +55,8 @@ pub struct Machine {
     gone: Option<Arc<Session>>,
     unproven: Option<(Box<Grant>, u64)>,
     flight: Option<Flight>,
+    /// What the login that is entered changed besides counts, as it was before.
+    before_login: Option<BeforeLogin>,
     last_stamp: u64,
     back_off: Option<BackOff>,
     token_unsaved: bool,
@@ -71,6 +80,7 @@ impl Machine {
             gone: None,
             unproven: None,
             flight: None,
+            before_login: None,
             last_stamp: 0,
             back_off,
             token_unsaved: false,
@@ -147,10 +157,13 @@ impl Machine {
     /// Enters a login in the ledger and returns its generation. The ledger must be durable before it is sent.
     pub fn enter_login(&mut self, stamp: Stamp, now: SystemTime) -> Option<u64> {
         self.current(stamp)?;
+        self.before_login = Some(BeforeLogin {
+            refusals: self.refusals.clone(),
+            kept: self.ledger.kept.take(),
+        });
         self.refusals.login_entered(now);
         self.keep_refusals();
         self.ledger.generation += 1;
-        self.ledger.kept = None;
         self.ledger.logins += 1;
         self.ledger.recent.count(now);
         self.ledger.pending = Some(Pending {

@@ -80,6 +80,8 @@ impl Turn {
         }
         asking.answered();
         self.save_result().await;
+        // Before the proof, in which the daemon may die. If it can't be saved it waits, whatever becomes of the trial.
+        self.save_rotated(request, grant.rotated.clone()).await;
         let rotated = grant.rotated.is_some();
         let (proof, said) = match self.prove(&grant).await {
             Ok(proof) => (Some(proof), None),
@@ -181,9 +183,10 @@ impl Turn {
         failure
     }
 
-    /// The login has spent a refresh token and gives nothing to adopt: where it was the record's own, the one that came in
-    /// its place is the record's. Else it is an operator's, who has to get another anyway.
-    pub async fn save_rotated(&self, request: &LoginRequest, fresh: Option<RefreshToken>) {
+    /// The login has spent a refresh token: where it was the record's own or of the login that it keeps, the one that came
+    /// in its place is there too, whether the trial is adopted or not. Else it is an operator's, who has to get another if
+    /// it is not.
+    async fn save_rotated(&self, request: &LoginRequest, fresh: Option<RefreshToken>) {
         let sent = request.credential.refresh_token().cloned();
         let rotation = sent.zip(fresh);
         let Some(rotation) = rotation.and_then(|(spent, fresh)| Rotation::new(spent, fresh)) else {

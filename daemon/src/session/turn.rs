@@ -111,6 +111,19 @@ impl Turn {
             .map_err(|_| Error::Internal("opening a credential broke off"))?
     }
 
+    /// The record as it is now, if all that was done to its credentials since the turn began was to save a new refresh
+    /// token.
+    ///
+    /// # Errors
+    /// If somebody has set another credential.
+    pub fn record_unless_set(&self) -> Result<Arc<Record>, Error> {
+        let state = self.entry.lock();
+        let current = state.machine.is_current(self.stamp);
+        current
+            .then(|| Arc::clone(&state.record))
+            .ok_or_else(conflict)
+    }
+
     /// The record as it is.
     #[must_use]
     pub fn record(&self) -> Arc<Record> {

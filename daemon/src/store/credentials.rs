@@ -26,6 +26,8 @@ pub(super) enum Secrets<'a> {
     /// Another one; what is kept aside stays.
     New(&'a Credential),
     Rearranged(Credentials<'a>),
+    /// Another one of the login that is kept aside.
+    Kept(&'a Credential),
 }
 
 impl Store {
@@ -45,6 +47,22 @@ impl Store {
     ) -> Result<Revision, StoreError> {
         let secrets = Secrets::Rearranged(credentials);
         self.write(keys, Some(expected), record, ledger, secrets)
+    }
+
+    /// As [`Store::put`], and in the same transaction the credential of the login that the record keeps aside becomes this
+    /// one, under the version that the record names.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub fn put_kept(
+        &self,
+        keys: &Keys,
+        expected: Revision,
+        record: &Record,
+        ledger: &Ledger,
+        kept: &Credential,
+    ) -> Result<Revision, StoreError> {
+        self.write(keys, Some(expected), record, ledger, Secrets::Kept(kept))
     }
 
     /// The login that the record keeps aside, and what it logs in with; `None` if it keeps none.
@@ -94,13 +112,18 @@ impl Store {
         secrets: Secrets<'_>,
     ) -> Result<Revision, StoreError> {
         self.check_owner(keys)?;
-        let (new, drawn) = match secrets {
-            Secrets::Same => (None, None),
-            Secrets::New(credential) => (Some(credential), None),
-            Secrets::Rearranged(Credentials { new, drawn }) => (new, drawn),
+        let (new, drawn, kept) = match secrets {
+            Secrets::Same => (None, None, None),
+            Secrets::New(credential) => (Some(credential), None, None),
+            Secrets::Rearranged(Credentials { new, drawn }) => (new, drawn, None),
+            Secrets::Kept(credential) => (None, None, Some(credential)),
         };
         let fits = |credential: &Credential| credential.flow() == record.flow.kind();
-        if !new.into_iter().chain(drawn).all(fits) {
+        let kept_login = record.aside.kept.as_ref();
+        let kept_fits = |credential: &Credential| {
+            kept_login.is_some_and(|login| login.flow.kind() == credential.flow())
+        };
+        if !new.into_iter().chain(drawn).all(fits) || !kept.into_iter().all(kept_fits) {
             return Err(StoreError::Refused {
                 problem: "a credential would be stored with a record of another flow",
             });
@@ -118,6 +141,8 @@ impl Store {
         let credential = seal(new, record.credential_version)?;
         let drawn_version = record.aside.drawn.map(|drawn| drawn.credential_version);
         let drawn = seal(drawn, drawn_version.unwrap_or_default())?;
+        let kept_version = kept_login.map(|login| login.credential_version);
+        let kept = seal(kept, kept_version.unwrap_or_default())?;
         let aside: Vec<u64> = record.aside.versions().collect();
 
         self.engine.write(|transaction| {
@@ -127,13 +152,15 @@ impl Store {
             }
             let mut secrets_rows = transaction.open_table(rows::SECRETS)?;
             let stored = rows::credential_version(&secrets_rows, record.id)?;
-            if let Secrets::Rearranged(_) = secrets {
+            if let Secrets::Rearranged(_) | Secrets::Kept(_) = secrets {
                 let mut table = transaction.open_table(rows::ASIDE)?;
                 if let Some(version) = stored.filter(|version| aside.contains(version)) {
                     rows::copy_aside(&secrets_rows, &mut table, record.id, version)?;
                 }
-                if let (Some(drawn), Some(version)) = (&drawn, drawn_version) {
-                    drawn.write_aside(&mut table, record.id, version)?;
+                let drawn = drawn.as_ref().zip(drawn_version);
+                let kept = kept.as_ref().zip(kept_version);
+                for (credential, version) in drawn.into_iter().chain(kept) {
+                    credential.write_aside(&mut table, record.id, version)?;
                 }
                 if !rows::keep_aside(&mut table, record.id, &aside)? {
                     return Ok(Err(StoreError::Refused {

@@ -191,6 +191,9 @@ async fn rehearse_and_flip(
         credential: to.credential,
     };
     let tried = || format!("a login by `{}`", request.flow.kind().name());
+    if turn.record().credential_version != base {
+        return Err(conflict());
+    }
     let passed = turn.log_in(&request).await;
     let passed = passed.map_err(|not| failed(&turn, tried(), not))?;
     leads_to(&passed, &expected).map_err(|failure| trial_failed(&turn, tried(), failure))?;
@@ -200,7 +203,7 @@ async fn rehearse_and_flip(
     }
     let credential = renewed(request.credential, &passed);
     let (login_host, flow, pin) = (request.login_host, request.flow, pin(&passed));
-    let now = turn.now();
+    let (base, now) = (turn.record_unless_set()?.credential_version, turn.now());
     turn.rearrange(move |record| {
         if record.credential_version != base {
             return Err(conflict());
@@ -228,7 +231,10 @@ async fn rehearse_and_flip(
 }
 
 async fn go_back(turn: Turn, check: bool) -> Result<(), Error> {
-    let record = turn.record();
+    // An attempt that was said to have failed may have been made; to go back once more would undo it.
+    let (store, keys) = (&turn.refresher.store, &turn.refresher.keys);
+    turn.entry.save(store, keys).await?;
+    let record = turn.record_unless_set()?;
     no_drawn_password(&record)?;
     let Some(kept) = record.aside.kept.clone() else {
         let problem = "the record keeps no earlier login";
@@ -261,6 +267,9 @@ async fn go_back(turn: Turn, check: bool) -> Result<(), Error> {
         None => request.credential,
     };
     let learnt = passed.as_ref().map(pin);
+    // The login may have replaced the refresh token that is kept.
+    let record = turn.record_unless_set()?;
+    let kept = record.aside.kept.clone().ok_or_else(conflict)?;
     let (base, now) = (record.credential_version, turn.now());
     turn.rearrange(move |record| {
         if record.credential_version != base || record.aside.kept.as_ref() != Some(&kept) {

@@ -152,7 +152,7 @@ pub(super) async fn try_and_adopt(
     let request = request(record, credential);
     let passed = log_in(turn, record, &request, tried).await?;
     let credential = renewed(request.credential, &passed);
-    let (base, now) = (record.credential_version, turn.now());
+    let (base, now) = (turn.record_unless_set()?.credential_version, turn.now());
     turn.rearrange(move |record| {
         if record.credential_version != base {
             return Err(conflict());
@@ -223,10 +223,7 @@ async fn log_in(
         .flatten()
         .find_map(|(org, user)| leads_elsewhere(record.pin.as_ref(), org, user));
     match elsewhere {
-        Some(failure) => {
-            turn.save_rotated(request, passed.grant.rotated).await;
-            Err(trial_failed(turn, tried, failure))
-        }
+        Some(failure) => Err(trial_failed(turn, tried, failure)),
         None => Ok(passed),
     }
 }

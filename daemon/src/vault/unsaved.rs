@@ -1,7 +1,8 @@
-//! New refresh tokens that the disk would not take, when the vault is locked, unlocked, or left for good.
+//! New refresh tokens, and answers of Salesforce, that the disk would not take, when the vault is locked, unlocked, or left
+//! for good.
 //!
-//! A lock is not refused for a full disk. The keys leave the memory; a token that exists nowhere else stays in it, and
-//! the next unlocking saves it.
+//! A lock is not refused for a full disk. The keys leave the memory; a token that exists nowhere else stays in it, as does
+//! what forbids a login that would be one too many, and the next unlocking saves both.
 
 use std::sync::{Arc, PoisonError};
 
@@ -19,8 +20,15 @@ impl Vault {
             if waits(entry) {
                 save(&open.refresher, entry);
             }
-            let state = entry.lock();
-            state.has_rotation() || state.machine.is_in_flight()
+            if is_behind(entry) {
+                save_answer(&open.refresher, entry);
+            }
+            let mut state = entry.lock();
+            let in_flight = state.machine.is_in_flight();
+            if state.unsaved && !in_flight {
+                state.machine.forget_kept();
+            }
+            state.has_rotation() || state.unsaved || in_flight
         });
         let aside: Vec<_> = aside.cloned().collect();
         self.aside().extend(aside);
@@ -32,7 +40,11 @@ impl Vault {
         if let Phase::Unlocked(open) = &*self.read() {
             for stray in aside {
                 let record = open.records.values().find(|entry| entry.id() == stray.id());
-                if let (Some(entry), Some(rotation)) = (record, stray.take_rotation()) {
+                let Some(entry) = record else { continue };
+                if take_over(entry, &stray) {
+                    save_answer(&open.refresher, entry);
+                }
+                if let Some(rotation) = stray.take_rotation() {
                     entry.keep_rotation(rotation);
                     save(&open.refresher, entry);
                 }
@@ -74,6 +86,40 @@ impl Vault {
 
 fn waits(entry: &Arc<Entry>) -> bool {
     entry.lock().has_rotation()
+}
+
+fn is_behind(entry: &Entry) -> bool {
+    let state = entry.lock();
+    state.unsaved || state.is_store_behind()
+}
+
+/// What `stray` knew and could not save goes on in `entry`; returns whether there was anything. What it knew of another
+/// credential matters no more.
+fn take_over(entry: &Entry, stray: &Entry) -> bool {
+    let (version, ledger) = {
+        let stray = stray.lock();
+        if !stray.unsaved {
+            return false;
+        }
+        let ledger = stray.machine.ledger().clone();
+        (stray.record.credential_version, ledger)
+    };
+    let mut state = entry.lock();
+    let stored = state.machine.ledger().generation;
+    if state.record.credential_version != version || stored > ledger.generation {
+        return false;
+    }
+    state.machine.take_over(ledger);
+    state.unsaved = true;
+    true
+}
+
+/// What fails goes on being unsaved.
+fn save_answer(refresher: &Refresher, entry: &Entry) {
+    if let Err(problem) = entry.save_now(&refresher.store, &refresher.keys) {
+        let record = &entry.lock().record;
+        warn!(record = %record.name, %problem, "the result of a login still can't be saved");
+    }
 }
 
 /// Returns whether nothing waits any more.

@@ -2,7 +2,8 @@
 //!
 //! From that moment the old one is spent: Salesforce takes a second use for theft and ends the approval with all its
 //! sessions. So the new one, the only copy there is, stays in memory until it is on disk, whatever fails meanwhile.
-//! It is told by value where it belongs: it replaces the token that was sent, wherever that is still the record's.
+//! It is told by value where it belongs: it replaces the token that was sent, wherever that is still the record's or
+//! that of the login which the record keeps aside.
 
 use std::sync::Arc;
 
@@ -178,6 +179,12 @@ impl Entry {
                 |machine| machine.credential_rotated(version),
             )?;
             info!(record = %self.lock().record.name, "saved a new refresh token");
+        } else if let Some(kept) = store.kept(keys, &record)? {
+            let rotated = rotation.applied_to(&kept);
+            if let Some(rotated) = rotated.or((doubted && rotation.is_in(&kept)).then_some(kept)) {
+                self.commit_kept(store, keys, row, record, &rotated)?;
+                info!(record = %self.lock().record.name, "saved a new refresh token of the login that is kept");
+            }
         }
         // Else somebody has set another token meanwhile.
         self.lock().put_rotation(None);

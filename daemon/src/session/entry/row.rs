@@ -40,22 +40,32 @@ impl Entry {
     pub async fn save(self: &Arc<Self>, store: &Arc<Store>, keys: &Keys) -> Result<(), Error> {
         let mut row = Arc::clone(&self.row).lock_owned().await;
         let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
-        let written = task::spawn_blocking(move || {
-            entry.settle(&store, &keys, &mut row)?;
-            let (record, ledger) = {
-                let state = entry.lock();
-                (Arc::clone(&state.record), state.machine.ledger().clone())
-            };
-            row.put(&store, &keys, &record, &ledger, None)?;
-            let mut state = entry.lock();
-            state.unsaved = false;
-            state.stored_session = ledger.kept;
-            drop(state);
-            Ok::<(), StoreError>(())
-        });
+        let written = task::spawn_blocking(move || entry.write(&store, &keys, &mut row));
         Ok(written
             .await
             .map_err(|_| Error::Internal("a write to the vault broke off"))??)
+    }
+
+    /// The same; it blocks, so it is for administration only, of which one is under way at a time.
+    ///
+    /// # Errors
+    /// As [`Entry::save`].
+    pub fn save_now(&self, store: &Store, keys: &Keys) -> Result<(), StoreError> {
+        self.write(store, keys, &mut self.row.blocking_lock())
+    }
+
+    fn write(&self, store: &Store, keys: &Keys, row: &mut Row) -> Result<(), StoreError> {
+        self.settle(store, keys, row)?;
+        let (record, ledger) = {
+            let state = self.lock();
+            (Arc::clone(&state.record), state.machine.ledger().clone())
+        };
+        row.put(store, keys, &record, &ledger, None)?;
+        let mut state = self.lock();
+        state.unsaved = false;
+        state.stored_session = ledger.kept;
+        drop(state);
+        Ok(())
     }
 
     /// After a write that may have been made or not, reads which it is. What was made is taken over, though whoever
@@ -136,6 +146,33 @@ impl Entry {
         apply(&mut state.machine);
         drop(state);
         self.tell();
+        Ok(())
+    }
+
+    /// Replaces the credential of the login that the record keeps aside.
+    pub(super) fn commit_kept(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        row: &mut Row,
+        mut record: Record,
+        credential: &Credential,
+    ) -> Result<(), StoreError> {
+        let version = record.next_version();
+        if let Some(kept) = &mut record.aside.kept {
+            kept.credential_version = version;
+        }
+        // It is higher than the record's own, and must not come again when the kept login is forgotten.
+        record.aside.dropped_version = version;
+        let ledger = self.lock().machine.ledger().clone();
+        let written = store.put_kept(keys, row.revision, &record, &ledger, credential);
+        row.wrote(Change::Rotation, written)?;
+        let mut state = self.lock();
+        state.stored_session = ledger.kept;
+        state.record = Arc::new(Record {
+            aside: record.aside,
+            ..Record::clone(&state.record)
+        });
         Ok(())
     }
 }

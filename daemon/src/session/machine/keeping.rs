@@ -1,7 +1,12 @@
 //! Which session the ledger keeps, and what a restart makes of it.
 
 use super::Machine;
-use crate::{host::Host, ledger::HostDown, session::kept::Resumed};
+use crate::{
+    host::Host,
+    kept::KeptSession,
+    ledger::{HostDown, Ledger},
+    session::kept::Resumed,
+};
 
 impl Machine {
     /// Goes on with the session that the ledger keeps.
@@ -61,6 +66,21 @@ impl Machine {
         let proven = self.session.as_ref().map(|session| &session.instance);
         let granted = self.unproven.as_ref().map(|(grant, _)| &grant.instance);
         proven.or(granted).cloned()
+    }
+
+    /// The ledger that is set aside while the vault is locked holds no secret.
+    pub fn forget_kept(&mut self) {
+        self.ledger.kept = None;
+    }
+
+    /// Goes on with a ledger that could not be saved before the vault was locked. The session that the store keeps may have
+    /// died since it was written, so it proves itself first.
+    pub fn take_over(&mut self, unsaved: Ledger) {
+        let kept = self.ledger.kept.take().map(|kept| KeptSession {
+            doubted: true,
+            ..kept
+        });
+        *self = Self::new(Ledger { kept, ..unsaved }, self.credential_version);
     }
 
     /// Has the store keep the session as it is now, if that changes what a restart may promise.

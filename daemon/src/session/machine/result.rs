@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::Machine;
+use super::{BeforeLogin, Machine};
 use crate::{
     failure::{Class, Next},
     session::{
@@ -27,10 +27,9 @@ impl Machine {
         let Some(flight) = self.flight.take_if(|flight| flight.stamp == stamp) else {
             return false;
         };
+        let before = self.before_login.take();
         if matches!(outcome, Outcome::NotSent) && self.ledger.pending.take().is_some() {
-            // Who compares the count with Salesforce's login history finds only what was sent there.
-            self.ledger.logins = self.ledger.logins.saturating_sub(1);
-            self.ledger.recent.take_back();
+            self.take_back_login(before);
         }
         if flight.superseded {
             self.ledger.pending = None;
@@ -111,7 +110,22 @@ impl Machine {
             .is_some()
             && self.ledger.pending.take().is_some()
         {
+            self.before_login = None;
             self.ledger.count_failure(now);
+        }
+    }
+
+    /// The login that was entered is not sent.
+    fn take_back_login(&mut self, before: Option<BeforeLogin>) {
+        // Who compares the count with Salesforce's login history finds only what was sent there.
+        self.ledger.logins = self.ledger.logins.saturating_sub(1);
+        self.ledger.recent.take_back();
+        if let Some(BeforeLogin { refusals, kept }) = before {
+            self.refusals = refusals;
+            self.keep_refusals();
+            // Unless the credential is another one since.
+            let version = self.credential_version;
+            self.ledger.kept = kept.filter(|kept| kept.credential_version == version);
         }
     }
 

@@ -125,9 +125,13 @@ impl Machine {
         }
     }
 
-    /// The record logs in with another credential, which nobody has tried.
+    /// The record logs in with another credential, which nobody has tried. The result of a flight that used the old one is
+    /// not for us.
     pub fn change_over(&mut self, version: u64) {
         self.changed_to(version);
+        if let Some(flight) = &mut self.flight {
+            flight.superseded = true;
+        }
         self.session = None;
         self.gone = None;
     }

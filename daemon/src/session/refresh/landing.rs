@@ -84,9 +84,11 @@ impl Flight {
         {
             warn!(record = %self.name(), %error, "the result of a login could not be saved");
             let mut state = self.entry.lock();
-            // Who waits for a closed entry hears why it is closed.
-            if must_last && state.closed.is_none() {
-                state.unsaved = true;
+            state.unsaved |= must_last;
+            // Who waits for a closed entry hears why it is closed; the next unlocking saves what it set aside.
+            if state.closed.is_some() {
+                state.machine.forget_kept();
+            } else if must_last {
                 return Err(error);
             }
         }

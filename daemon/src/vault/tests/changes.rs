@@ -161,6 +161,49 @@ impl Stage {
 }
 
 impl Stage {
+    /// From then on it logs in with a refresh token, which is called by how many logins there were.
+    async fn migrate_to_token(&self) {
+        let flow = Flow::RefreshToken {
+            consumer_key: "3MVG9".to_owned(),
+        };
+        let credential = Credential::RefreshToken {
+            refresh_token: RefreshToken::new("refresh 1".to_owned()),
+            consumer_secret: None,
+        };
+        let to = new_record("acme.my.salesforce.com", flow, credential);
+        self.migrate(|migration| migration.to = to).await.unwrap();
+    }
+
+    /// An operator's work whose login is on its way and not answered yet.
+    fn under_way(
+        &self,
+        work: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) -> tokio::task::JoinHandle<Result<(), Error>> {
+        self.salesforce.may_answer.forget_permits(usize::MAX);
+        tokio::spawn(work)
+    }
+
+    /// The disk fails from then on while the work goes on, and works again. Returns whether it had a chance to fail.
+    async fn fail_after(
+        &self,
+        after: u64,
+        under_way: tokio::task::JoinHandle<Result<(), Error>>,
+    ) -> bool {
+        while self.stored().0.ledger.pending.is_none() {
+            tokio::task::yield_now().await;
+        }
+        self.disk.arm(Fault {
+            after,
+            kind: io::ErrorKind::Other,
+            once: false,
+            short: false,
+            reads_too: false,
+        });
+        self.salesforce.may_answer.add_permits(100);
+        let _ = under_way.await.unwrap();
+        self.disk.heal()
+    }
+
     fn record_generation(&self) -> u64 {
         self.vault.record("prod").unwrap().generation
     }

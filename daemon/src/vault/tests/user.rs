@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) setting: Setting,
     /// Calls with a session fail so many times.
     pub(super) deaf_to_proofs: u32,
+    /// The next call with a session is never answered; false when it came.
+    pub(super) is_slow_to_prove: bool,
     /// The next login fails so, whatever it brings.
     pub(super) trouble: Option<Class>,
     /// What the next login brings is not believed.
@@ -76,6 +78,7 @@ impl Salesforce {
                 app_user: USER,
                 setting: Setting::Done,
                 deaf_to_proofs: 0,
+                is_slow_to_prove: false,
                 trouble: None,
                 is_unbelieved: false,
                 accepted: 0,
@@ -217,6 +220,9 @@ impl Login for Salesforce {
 
     fn prove<'a>(&'a self, session_id: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
         Box::pin(async move {
+            if std::mem::take(&mut self.state().is_slow_to_prove) {
+                std::future::pending::<()>().await;
+            }
             let mut state = self.state();
             if state.deaf_to_proofs > 0 {
                 state.deaf_to_proofs -= 1;

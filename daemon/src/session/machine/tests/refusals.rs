@@ -136,3 +136,29 @@ fn reports_cause_no_more_logins_because_the_daemon_died_between_them() {
         start(&mut after, Want::default(), at(301));
     }
 }
+
+#[test]
+fn a_login_that_is_not_sent_leaves_reports_and_the_kept_session_as_they_were() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    let kept = machine.ledger().kept.clone();
+    assert!(kept.is_some());
+    let anew = Want {
+        fresh_login: true,
+        ..Want::default()
+    };
+    let stamp = start(&mut machine, anew, at(10));
+    machine.enter_login(stamp, at(10)).unwrap();
+    assert_eq!(machine.ledger().kept, None);
+    assert!(machine.complete(stamp, Outcome::NotSent, at(10), 0));
+    assert_eq!(machine.ledger().kept, kept);
+
+    let stamp = start(&mut machine, refused(1), at(20));
+    machine.session_died(stamp);
+    machine.enter_login(stamp, at(20)).unwrap();
+    assert!(!machine.ledger().refusal_login_due);
+    assert!(machine.complete(stamp, Outcome::NotSent, at(20), 0));
+    assert!(machine.ledger().refusal_login_due && machine.is_due_to_a_report());
+    assert!(machine.ledger().refusal_logins.is_empty());
+    assert_eq!(machine.logins(), 1);
+}

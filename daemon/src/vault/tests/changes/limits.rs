@@ -86,3 +86,44 @@ async fn a_refusal_for_the_rate_pauses_the_user_over_a_restart() {
     }
     assert_eq!(stage.logins(), (1, 0));
 }
+
+/// The rejection lands on a broken disk, before the lock or after it: either way it is known after the next unlocking.
+#[tokio::test]
+async fn a_rejection_that_could_not_be_saved_outlasts_a_lock() {
+    for locked_first in [false, true] {
+        for heals_before_lock in [false, true] {
+            let stage = Stage::new().await;
+            stage.salesforce.state().token = Some("another".to_owned());
+            let vault = Arc::clone(&stage.vault);
+            let caller = stage.under_way(async move {
+                let request = SessionRequest::default();
+                vault.session("prod", &request).await.map(drop)
+            });
+            while stage.stored().0.ledger.pending.is_none() {
+                tokio::task::yield_now().await;
+            }
+            if locked_first {
+                stage.vault.lock().await.unwrap();
+            }
+            stage.disk.arm(Fault {
+                after: 1,
+                kind: io::ErrorKind::StorageFull,
+                once: false,
+                short: false,
+                reads_too: false,
+            });
+            stage.salesforce.may_answer.add_permits(100);
+            caller.await.unwrap().unwrap_err();
+            if heals_before_lock {
+                stage.disk.heal();
+            }
+            stage.vault.lock().await.unwrap();
+            stage.disk.heal();
+            stage.vault.unlock(passphrase()).await.unwrap();
+            let told = stage.session().await;
+            assert!(matches!(told, Err(Error::Latched { .. })), "{told:?}");
+            assert_eq!(stage.logins(), (0, 1));
+            assert!(stage.stored().0.ledger.latch.is_some());
+        }
+    }
+}

@@ -214,3 +214,63 @@ async fn an_app_that_is_not_set_up_yet_costs_the_jobs_nothing() {
     }
     stage.migrate(|_| {}).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_kept_token_that_the_way_back_spent_is_not_lost_with_an_answer_that_is_not_believed() {
+    let stage = Stage::ready().await;
+    stage.migrate_to_token().await;
+    stage.vault.migrate_back(prod(), false).await.unwrap();
+    stage.salesforce.state().is_unbelieved = true;
+    let failed = stage.vault.migrate_back(prod(), true).await;
+    assert!(
+        matches!(failed, Err(Error::TrialFailed { .. })),
+        "{failed:?}"
+    );
+    assert_eq!(stage.record().flow.kind(), FlowKind::SoapLogin);
+    stage.vault.migrate_back(prod(), true).await.unwrap();
+    assert_eq!(stage.logins(), (4, 0));
+    assert!(stage.stored().1.refresh_token().unwrap().expose() == "refresh 4");
+}
+
+#[tokio::test]
+async fn a_kept_token_that_the_way_back_spent_is_not_lost_with_the_disk() {
+    for after in 1.. {
+        let stage = Stage::ready().await;
+        stage.migrate_to_token().await;
+        stage.vault.migrate_back(prod(), false).await.unwrap();
+        let vault = Arc::clone(&stage.vault);
+        let under_way =
+            stage.under_way(async move { vault.migrate_back(prod(), true).await.map(drop) });
+        let struck = stage.fail_after(after, under_way).await;
+        if stage.record().flow.kind() == FlowKind::SoapLogin {
+            // Unless it turns out that the first attempt was made.
+            let again = stage.vault.migrate_back(prod(), true).await;
+            let told = matches!(again, Ok(_) | Err(Error::InvalidArgument { .. }));
+            assert!(told, "step {after}: {again:?}");
+        }
+        assert_eq!(stage.record().flow.kind(), FlowKind::RefreshToken);
+        let (accepted, rejected) = stage.logins();
+        assert_eq!(rejected, 0, "step {after}");
+        let (stored, credential) = stage.stored();
+        assert!(credential.refresh_token().unwrap().expose() == format!("refresh {accepted}"));
+        assert!(stored.record.aside.kept.is_some());
+        if !struck {
+            assert!(after > 8, "the fault never had a chance");
+            return;
+        }
+    }
+}
+
+/// No version of a credential is ever used twice, so not that of a kept one either.
+#[tokio::test]
+async fn a_kept_login_whose_token_was_replaced_can_be_forgotten() {
+    let stage = Stage::ready().await;
+    stage.migrate_to_token().await;
+    stage.vault.migrate_back(prod(), false).await.unwrap();
+    stage.salesforce.state().is_unbelieved = true;
+    stage.vault.migrate_back(prod(), true).await.unwrap_err();
+    let version = stage.record().aside.kept.unwrap().credential_version;
+    stage.vault.forget_old(prod()).await.unwrap();
+    assert!(stage.record().next_version() > version);
+    stage.session_anew().await.unwrap();
+}

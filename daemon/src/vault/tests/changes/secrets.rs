@@ -144,3 +144,50 @@ async fn a_token_that_a_trial_spent_is_not_lost_with_an_answer_that_is_not_belie
     stage.session_anew().await.unwrap();
     assert!(stage.stored().1.matches(&credential("refresh 4")));
 }
+
+/// A record with a refresh token whose app's secret is changed while the disk fails at every step there is.
+#[tokio::test]
+async fn a_token_that_a_trial_spent_is_not_lost_with_the_disk() {
+    for after in 1.. {
+        let stage = Stage::ready().await;
+        stage.migrate_to_token().await;
+        let vault = Arc::clone(&stage.vault);
+        let under_way = stage.under_way(async move {
+            let new = NewSecrets {
+                consumer_secret: Some(Some(ConsumerSecret::new("new secret".to_owned()))),
+                ..NewSecrets::default()
+            };
+            vault.rotate(prod(), Rotation::To(new)).await.map(drop)
+        });
+        let struck = stage.fail_after(after, under_way).await;
+        stage.session_anew().await.unwrap();
+        assert_eq!(stage.logins(), (4, 0), "step {after}");
+        assert!(stage.stored().1.refresh_token().unwrap().expose() == "refresh 4");
+        if !struck {
+            assert!(after > 8, "the fault never had a chance");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_a_trial_spent_is_on_disk_before_the_session_is_proved() {
+    let mut stage = Stage::ready().await;
+    stage.migrate_to_token().await;
+    let vault = Arc::clone(&stage.vault);
+    stage.salesforce.state().is_slow_to_prove = true;
+    let under_way = tokio::spawn(async move {
+        let new = NewSecrets {
+            consumer_secret: Some(Some(ConsumerSecret::new("new secret".to_owned()))),
+            ..NewSecrets::default()
+        };
+        vault.rotate(prod(), Rotation::To(new)).await.map(drop)
+    });
+    while stage.salesforce.state().is_slow_to_prove {
+        tokio::task::yield_now().await;
+    }
+    assert!(!under_way.is_finished());
+    stage.restart().await;
+    stage.session_anew().await.unwrap();
+    assert_eq!(stage.logins(), (4, 0));
+}
