@@ -47,6 +47,7 @@ mod rotation;
 mod scene;
 mod secrecy;
 mod simulator;
+mod skipped;
 mod sockets;
 mod start;
 mod storage;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::process::geteuid;
 use sfvault::{AdminClient, Passphrase, Places, RecordName, SessionRequest, SessionsClient};
 use sfvault_tests::{
     installation::Installation,
@@ -11,7 +10,7 @@ use sfvault_tests::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::scene::Scene;
+use crate::{scene::Scene, skipped::only_root_can};
 
 const PASSWORD: &str = "CANARY<pass&word>-first-4711";
 const TOKEN: &str = "CANARYtokenOfTheFirst4711";
@@ -319,9 +318,5 @@ async fn add(scene: &Scene, name: &str, username: &str, password: &str, token: &
 }
 
 fn is_root() -> bool {
-    let root = geteuid().is_root();
-    if !root {
-        eprintln!("SKIPPED: only root can read the memory of the daemon");
-    }
-    root
+    only_root_can("read the memory of the daemon")
 }

@@ -16,3 +16,4 @@ mod fake;
 mod flows;
 mod get;
 mod prompt;
+mod skipped;
