@@ -32,6 +32,7 @@ struct Model {
     latched: bool,
 }
 
+/// T31
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_at_any_moment() {
     let rounds = variable("SFVAULT_CRASH_ROUNDS").unwrap_or(ROUNDS);
@@ -85,7 +86,7 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
     scene.finish().await;
 }
 
-/// A vault that is made while the daemon dies is there as a whole or not at all.
+/// T31. A vault that is made while the daemon dies is there as a whole or not at all.
 #[tokio::test]
 async fn a_vault_is_made_whole_or_not_at_all() {
     let rounds = variable("SFVAULT_CRASH_ROUNDS").unwrap_or(ROUNDS) / 2;

@@ -23,6 +23,7 @@ const NOBODY: u32 = 65534;
 /// More sessions than 64 KiB of locked memory have pages.
 const MANY: usize = 20;
 
+/// T23
 #[tokio::test]
 async fn a_daemon_that_crashes_leaves_no_core() {
     let limit = getrlimit(Resource::Core);
@@ -49,6 +50,7 @@ async fn a_daemon_that_crashes_leaves_no_core() {
     scene.simulator.finish().unwrap();
 }
 
+/// T23
 #[tokio::test]
 async fn programs_of_the_same_user_cannot_read_the_daemon() {
     let Some(mut scene) = scene_of_nobody(1).await else {
@@ -77,6 +79,7 @@ async fn programs_of_the_same_user_cannot_read_the_daemon() {
     scene.finish().await;
 }
 
+/// T25
 #[tokio::test]
 async fn sessions_and_keys_are_kept_out_of_swap() {
     if !only_root_can("read the memory of the daemon") {
@@ -98,6 +101,7 @@ async fn sessions_and_keys_are_kept_out_of_swap() {
     scene.finish().await;
 }
 
+/// T25
 #[tokio::test]
 async fn without_locked_memory_the_daemon_works_and_says_so_once() {
     let Some(mut scene) = scene_of_nobody(2).await else {
@@ -114,6 +118,7 @@ async fn without_locked_memory_the_daemon_works_and_says_so_once() {
     scene.finish().await;
 }
 
+/// T25
 #[tokio::test]
 async fn a_small_limit_locks_what_fits_and_serves_the_rest() {
     let Some(mut scene) = scene_of_nobody(MANY).await else {
@@ -134,6 +139,7 @@ async fn a_small_limit_locks_what_fits_and_serves_the_rest() {
     scene.finish().await;
 }
 
+/// T26
 #[tokio::test]
 async fn a_jobs_children_get_the_session_and_no_other_secret() {
     let scene = Scene::with_record().await;

@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks, each of which reads the whole memory, it is the daemon's turn, and the simulator's.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// T24
 #[tokio::test]
 async fn memory_holds_only_sessions_in_use_and_nothing_once_locked() {
     if !is_root() {
@@ -104,6 +105,7 @@ async fn memory_holds_only_sessions_in_use_and_nothing_once_locked() {
     scene.finish().await;
 }
 
+/// T24
 #[tokio::test]
 async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
     if !is_root() {
@@ -137,7 +139,7 @@ async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
     scene.finish().await;
 }
 
-/// On two threads, for a client that is told to leave has to hear it while this one looks.
+/// T24. On two threads, for a client that is told to leave has to hear it while this one looks.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_stay_open_hold_nothing_after_lock_and_remove() {
     if !is_root() {

@@ -116,6 +116,7 @@ fn assert_few(found: &[Vec<String>]) {
     }
 }
 
+/// T24
 #[test]
 fn a_typed_passphrase_lies_only_in_what_sent_it() {
     if !is_root() {
@@ -130,6 +131,7 @@ fn a_typed_passphrase_lies_only_in_what_sent_it() {
     assert_few(&unlock.copies(&[PASSPHRASE]));
 }
 
+/// T24
 #[test]
 fn a_typed_credential_lies_only_in_what_sent_it() {
     if !is_root() {

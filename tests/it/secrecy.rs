@@ -13,7 +13,7 @@ use crate::scene::Scene;
 const PASSWORD: &str = "CANARYpassword4711";
 const PASSPHRASE: &str = "CANARYpassphrase4711";
 
-/// Every path that a secret takes, the failing ones included, with the daemon as talkative as it can be.
+/// T43. Every path that a secret takes, the failing ones included, with the daemon as talkative as it can be.
 #[tokio::test]
 async fn no_secret_is_in_logs_messages_files_or_arguments() {
     let simulator = Simulator::start(Options {

@@ -49,6 +49,7 @@ fn min_ttl_is_kept_or_named_as_impossible() {
     );
 }
 
+/// T42
 #[test]
 fn a_clock_that_went_back_does_not_stretch_a_guarantee() {
     let mut machine = machine();
