@@ -24,7 +24,7 @@ use crate::{
     },
     paths::{PathError, prepare_runtime},
     policy::Mode,
-    watch::Watch,
+    runtime_watch::RuntimeWatch,
 };
 
 /// How long to wait after an accept error. Descriptors come back as clients leave; asking again at once would only
@@ -115,7 +115,7 @@ impl Sockets {
         sessions: mpsc::Sender<io::Result<UnixStream>>,
         admin: mpsc::Sender<io::Result<UnixStream>>,
     ) {
-        let mut watch = Watch::new(&self.runtime);
+        let mut watch = RuntimeWatch::new(&self.runtime);
         let mut trouble = Trouble::default();
         loop {
             tokio::select! {
@@ -134,7 +134,7 @@ impl Sockets {
 
     /// Sees to it that clients find the sockets. What can't be mended now, such as a directory that another daemon has
     /// for a moment, is tried again later.
-    fn look(&mut self, watch: &mut Watch) {
+    fn look(&mut self, watch: &mut RuntimeWatch) {
         match self.restore(watch) {
             Ok(()) => {
                 if watch.rest() {
@@ -150,7 +150,7 @@ impl Sockets {
     }
 
     /// Binds again what is no longer at its path.
-    fn restore(&mut self, watch: &mut Watch) -> Result<(), RestoreError> {
+    fn restore(&mut self, watch: &mut RuntimeWatch) -> Result<(), RestoreError> {
         let directory = inode(&self.runtime);
         let moved = directory.is_none() || directory != self.directory;
         if moved {

@@ -12,13 +12,13 @@ use crate::{
     clock::Clock,
     descriptors::room,
     harden::Protection,
-    keep_alive::KeepAlive,
     listen::{InstanceLock, ListenError},
     paths::{PathError, Paths, own_uid},
     policy::{Mode, Policy},
     retirement::Retirements,
     salesforce::Login,
     store::{KdfCost, StoreError},
+    token_upkeep::TokenUpkeep,
     vault::{Parts, Vault},
     witness::Sight,
 };
@@ -41,7 +41,7 @@ pub struct Setup {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
-    pub keep_alive: KeepAlive,
+    pub token_upkeep: TokenUpkeep,
     /// What Salesforce is taking away.
     pub retirements: Retirements,
     /// See [`Parts::login_share_percent`].
@@ -124,7 +124,7 @@ impl Daemon {
             clock,
             login,
             kdf,
-            keep_alive,
+            token_upkeep,
             retirements,
             login_share_percent,
             hold_after_get,
@@ -151,7 +151,7 @@ impl Daemon {
             clock,
             login,
             kdf,
-            keep_alive,
+            token_upkeep,
             audit,
             retirements: Arc::new(retirements),
             login_share_percent,

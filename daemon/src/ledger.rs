@@ -152,6 +152,7 @@ mod tests {
         assert_eq!(ledger.barred_until(at(901)), Some(at(960)));
     }
 
+    /// T42
     #[test]
     fn a_clock_that_went_back_does_not_bar_for_ever() {
         let mut ledger = Ledger::default();

@@ -129,7 +129,7 @@ fn run() -> Result<bool, String> {
             Arc::new(SystemClock),
         )),
         kdf: config.kdf,
-        keep_alive: config.keep_alive,
+        token_upkeep: config.token_upkeep,
         retirements: config.retirements,
         login_share_percent: config.login_share_percent,
         hold_after_get: config.hold_after_get,

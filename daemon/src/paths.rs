@@ -109,6 +109,16 @@ impl Paths {
         check_data(&self.data)
     }
 
+    /// Each directory and what [`Paths::check`] finds there, and for that of the configuration, which may be another
+    /// one's to read, whether somebody else could put a file into it.
+    pub fn check_each(&self, mode: Mode) -> [(&Path, Result<(), PathError>); 3] {
+        [
+            (&self.runtime, check_runtime(&self.runtime, mode)),
+            (&self.data, check_data(&self.data)),
+            (&self.config, check_where_it_leads(&self.config)),
+        ]
+    }
+
     /// Makes the data and runtime directories where they are missing and checks them.
     ///
     /// # Errors
@@ -233,7 +243,12 @@ fn check_runtime(runtime: &Path, mode: Mode) -> Result<(), PathError> {
 /// Homes are often reached through links; what counts is where they lead.
 fn check_data(data: &Path) -> Result<(), PathError> {
     check_own(data, 0o700)?;
-    let mut there = data;
+    check_where_it_leads(data)
+}
+
+/// The way to what is there once links are followed, as far as it exists.
+fn check_where_it_leads(path: &Path) -> Result<(), PathError> {
+    let mut there = path;
     let real = loop {
         match fs::canonicalize(there) {
             Ok(real) => break real,

@@ -153,6 +153,7 @@ mod tests {
         assert_eq!(logins.used(at(1)), 1);
     }
 
+    /// T42
     #[test]
     fn a_clock_that_goes_back_a_day_bars_nobody_and_keeps_little() {
         let mut logins = RecentLogins::default();

@@ -20,6 +20,7 @@ use crate::{
     peer::{Peer, Unit, sessions},
     raw,
     scene::Scene,
+    skipped::skip,
 };
 
 /// A user without a name.
@@ -436,7 +437,7 @@ async fn a_process_that_got_the_pid_of_another_is_not_that_other() {
     for _ in 0..2_000 {
         // The next process gets the number after this one, unless somebody else is faster.
         if fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).is_err() {
-            eprintln!("SKIPPED: this kernel lets nobody choose a pid");
+            skip("this kernel lets nobody choose a pid");
             return;
         }
         let child = Mortal::runs(Command::new("sleep").arg("1000").uid(ETL));
@@ -593,7 +594,7 @@ fn namespaces() -> bool {
     let made = command.args(["-Urm", "true"]).uid(ETL).gid(ETL).status();
     let made = made.is_ok_and(|status| status.success());
     if !made {
-        eprintln!("SKIPPED: users may make no namespaces here");
+        skip("users may make no namespaces here");
     }
     made
 }

@@ -17,6 +17,7 @@ use sfvault_tests::installation::Installation;
 use crate::{
     nobody,
     scene::{Scene, ended},
+    skipped::skip,
     start::until,
 };
 
@@ -144,7 +145,7 @@ async fn the_daemon_inherits_no_descriptor_and_no_session_of_the_job_that_starte
     let daemon = Started::of(&sfvault);
 
     let Ok(environment) = fs::read(daemon.proc("environ")) else {
-        eprintln!("SKIPPED: this user may not look at a process that can't be traced");
+        skip("this user may not look at a process that can't be traced");
         return;
     };
     let environment = String::from_utf8_lossy(&environment).into_owned();
@@ -266,7 +267,7 @@ async fn a_daemon_that_a_job_starts_does_not_keep_the_job_s_session() {
     assert!(job.wait().await.unwrap().success());
     let daemon = Started::of(&scene.sfvault);
     let Ok(environment) = fs::read(daemon.proc("environ")) else {
-        eprintln!("SKIPPED: this user may not look at a process that can't be traced");
+        skip("this user may not look at a process that can't be traced");
         return;
     };
     let environment = String::from_utf8_lossy(&environment).into_owned();

@@ -8,7 +8,11 @@ use sfvault_tests::{
     simulator::{Options, Simulator},
 };
 
-use crate::{scene::Scene, witness::witness_of};
+use crate::{
+    scene::Scene,
+    skipped::{only_root_can, skip},
+    witness::witness_of,
+};
 
 const EPERM: &str = "1";
 const EACCES: &str = "13";
@@ -37,7 +41,7 @@ async fn every_protection_is_reported_and_the_kernel_agrees() {
     assert_eq!(names, NAMES);
     for (name, state, reason) in &protections {
         if state == "not available" {
-            eprintln!("SKIPPED: `{name}`: {reason}");
+            skip(&format!("`{name}`: {reason}"));
         } else {
             assert_eq!(state, "on", "{name}: {reason}");
         }
@@ -124,7 +128,7 @@ async fn a_confined_process_reaches_its_own_files_and_ports_and_no_others() {
         let of_net = action.starts_with("connect:") || action.starts_with("listen:");
         let skipped = of_net && *result != "ok" && !net;
         if skipped {
-            eprintln!("SKIPPED: {action}: this kernel has no rules on ports");
+            skip(&format!("{action}: this kernel has no rules on ports"));
         }
         !skipped
     });
@@ -276,8 +280,7 @@ async fn descriptors_that_were_left_open_are_closed() {
 /// T23
 #[tokio::test]
 async fn a_debugger_of_the_same_user_cannot_attach() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can run the daemon as another user");
+    if !only_root_can("run the daemon as another user") {
         return;
     }
     const NOBODY: u32 = 65534;
@@ -314,7 +317,7 @@ async fn a_debugger_of_the_same_user_cannot_attach() {
             assert!(!attached && problem.contains("EPERM"), "{problem}");
         }
     } else {
-        eprintln!("SKIPPED: nobody can trace anything here: {problem}");
+        skip(&format!("nobody can trace anything here: {problem}"));
     }
     sfvault.stop().unwrap();
     simulator.finish().unwrap();
@@ -331,7 +334,7 @@ async fn confined(protection: &str) -> Option<(Simulator, Installation, Protecti
     if state == "on" {
         return Some((simulator, sfvault, protections));
     }
-    eprintln!("SKIPPED: `{protection}` is {state} here");
+    skip(&format!("`{protection}` is {state} here"));
     None
 }
 

@@ -46,6 +46,7 @@ struct Held {
 /// A user whom rules name.
 const GUEST: &str = "4711";
 
+/// T31
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_at_any_moment() {
     let rounds = variable("SFVAULT_CRASH_ROUNDS").unwrap_or(ROUNDS);
@@ -105,7 +106,7 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
     scene.finish().await;
 }
 
-/// A vault that is made while the daemon dies is there as a whole or not at all.
+/// T31. A vault that is made while the daemon dies is there as a whole or not at all.
 #[tokio::test]
 async fn a_vault_is_made_whole_or_not_at_all() {
     let rounds = variable("SFVAULT_CRASH_ROUNDS").unwrap_or(ROUNDS) / 2;

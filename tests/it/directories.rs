@@ -12,6 +12,7 @@ use sfvault_tests::installation::Installation;
 use crate::{
     nobody::{self, NOBODY},
     scene::ended,
+    skipped::skip,
     start::refused,
 };
 
@@ -161,7 +162,7 @@ async fn daemon_and_client_agree_where_the_sockets_are() {
         .is_dir()
             && socket == fallback
         {
-            eprintln!("SKIPPED {variables:?}: this user has a runtime directory");
+            skip(&format!("{variables:?}: this user has a runtime directory"));
             continue;
         }
         let client = within(sfvault.sfvault(["status", "--no-autostart"]));

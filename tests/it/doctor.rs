@@ -82,6 +82,7 @@ async fn a_healthy_vault_is_examined_without_a_login() {
     let text = scene.ok(&["doctor", "prod", "--all", "--login"]).await;
     assert!(text.contains("good     reach: "), "{text}");
     assert!(text.contains("good     api-version: "), "{text}");
+    assert!(text.contains("goes there without a proxy"), "{text}");
     assert!(text.contains("works, with a new login"), "{text}");
     scene.assert_logins(1, 0);
     scene.finish().await;
@@ -92,7 +93,12 @@ async fn what_is_wrong_is_told_with_its_fix_and_ends_with_6() {
     let scene = scene(FAR).await;
     let login_url = scene.simulator.login_url();
     let host = login_url.strip_prefix("https://").unwrap();
-    for (place, mode) in [("data", 0o755), ("data/vault.redb", 0o644)] {
+    for (place, mode) in [
+        ("data", 0o755),
+        ("data/vault.redb", 0o644),
+        ("config", 0o777),
+        ("run/sfvault.sock", 0o666),
+    ] {
         let mode = fs::Permissions::from_mode(mode);
         fs::set_permissions(scene.sfvault.path(place), mode).unwrap();
     }
@@ -104,6 +110,8 @@ async fn what_is_wrong_is_told_with_its_fix_and_ends_with_6() {
     assert_eq!(report.status, 6, "{}", report.stderr);
     let path = |name| scene.sfvault.path(name).display().to_string();
     has(&report, "directories", &path("data"), "problem");
+    has(&report, "directories", &path("config"), "problem");
+    has(&report, "socket", &path("run/sfvault.sock"), "problem");
     has(&report, "vault-file", &path("data/vault.redb"), "problem");
     has(&report, "login", "prod", "problem");
     scene.assert_logins(0, 1);
@@ -149,6 +157,29 @@ async fn without_a_daemon_that_is_the_finding() {
     );
     assert_eq!(report.status, 3, "{}", report.stderr);
     has(&report, "daemon", "sfvaultd", "problem");
+    // What it would have looked at is told.
+    has(&report, "unseen", "sfvaultd", "note");
+}
+
+/// What a killed daemon and a careless hand leave behind.
+#[tokio::test]
+async fn without_a_daemon_the_client_looks_at_what_it_can_see() {
+    let mut scene = scene(FAR).await;
+    scene.sfvault.kill().unwrap();
+    for (place, mode) in [("config/config.toml", 0o666), ("data", 0o755)] {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(scene.sfvault.path(place), mode).unwrap();
+    }
+    let report = scene.run(&["doctor", "--json", "--no-autostart"]).await;
+    assert_eq!(report.status, 3, "{}", report.stderr);
+    let path = |name| scene.sfvault.path(name).display().to_string();
+    has(&report, "config", &path("config/config.toml"), "problem");
+    has(&report, "directories", &path("data"), "problem");
+    for name in ["run/sfvault.sock", "run/admin.sock"] {
+        has(&report, "socket", &path(name), "warning");
+    }
+    assert!(report.stdout.contains("stale"), "{}", report.stdout);
+    scene.simulator.finish().unwrap();
 }
 
 #[tokio::test]

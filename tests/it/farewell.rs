@@ -52,6 +52,7 @@ async fn ask(places: Places, keeps: bool, stop: Arc<AtomicBool>) -> u32 {
     answered
 }
 
+/// T52
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_fails_because_a_connection_ended() {
     let scene = Scene::with_record().await;
@@ -80,7 +81,7 @@ async fn no_call_fails_because_a_connection_ended() {
     scene.finish().await;
 }
 
-/// With tonic alone, which repeats nothing by itself.
+/// T52. With tonic alone, which repeats nothing by itself.
 #[tokio::test]
 async fn a_channel_with_calls_that_go_on_serves_others_across_lock_and_unlock() {
     let scene = Scene::with_record().await;

@@ -26,6 +26,7 @@ const TARGETS: [(&str, Target); 15] = [
     ("witness_packet", fuzz::witness_packet),
 ];
 
+/// T18
 #[test]
 fn no_target_minds_its_corpus_whole_or_cut() {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
@@ -49,7 +50,7 @@ fn no_target_minds_its_corpus_whole_or_cut() {
     }
 }
 
-/// Blind, but it needs no fuzzer: `SFVAULT_FUZZ_ROUNDS` says how many inputs each target gets.
+/// T18. Blind, but it needs no fuzzer: `SFVAULT_FUZZ_ROUNDS` says how many inputs each target gets.
 #[test]
 fn no_target_minds_its_corpus_altered() {
     let rounds = env::var("SFVAULT_FUZZ_ROUNDS").map_or(50, |text| text.parse().unwrap());

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use rustix::process::{Resource, Rlimit, Signal, geteuid, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::Value;
 use sfvault_tests::{
     installation::Installation,
@@ -13,13 +13,17 @@ use sfvault_tests::{
     simulator::{Options, PASSWORD, SECURITY_TOKEN, Simulator, USERNAME, User},
 };
 
-use crate::scene::Scene;
+use crate::{
+    scene::Scene,
+    skipped::{only_root_can, skip},
+};
 
 /// The user `nobody`, who owns nothing and may do nothing special.
 const NOBODY: u32 = 65534;
 /// More sessions than 64 KiB of locked memory have pages.
 const MANY: usize = 20;
 
+/// T23
 #[tokio::test]
 async fn a_daemon_that_crashes_leaves_no_core() {
     let limit = getrlimit(Resource::Core);
@@ -35,7 +39,7 @@ async fn a_daemon_that_crashes_leaves_no_core() {
         .status()
         .unwrap();
     if !control.core_dumped() {
-        eprintln!("SKIPPED: nothing dumps core here");
+        skip("nothing dumps core here");
         return;
     }
     let mut scene = Scene::with_record().await;
@@ -46,6 +50,7 @@ async fn a_daemon_that_crashes_leaves_no_core() {
     scene.simulator.finish().unwrap();
 }
 
+/// T23
 #[tokio::test]
 async fn programs_of_the_same_user_cannot_read_the_daemon() {
     let Some(mut scene) = scene_of_nobody(1).await else {
@@ -74,10 +79,10 @@ async fn programs_of_the_same_user_cannot_read_the_daemon() {
     scene.finish().await;
 }
 
+/// T25
 #[tokio::test]
 async fn sessions_and_keys_are_kept_out_of_swap() {
-    if !geteuid().is_root() {
-        eprintln!("SKIPPED: only root can read the memory of the daemon");
+    if !only_root_can("read the memory of the daemon") {
         return;
     }
     let scene = Scene::with_record().await;
@@ -96,6 +101,7 @@ async fn sessions_and_keys_are_kept_out_of_swap() {
     scene.finish().await;
 }
 
+/// T25
 #[tokio::test]
 async fn without_locked_memory_the_daemon_works_and_says_so_once() {
     let Some(mut scene) = scene_of_nobody(2).await else {
@@ -112,6 +118,7 @@ async fn without_locked_memory_the_daemon_works_and_says_so_once() {
     scene.finish().await;
 }
 
+/// T25
 #[tokio::test]
 async fn a_small_limit_locks_what_fits_and_serves_the_rest() {
     let Some(mut scene) = scene_of_nobody(MANY).await else {
@@ -132,6 +139,7 @@ async fn a_small_limit_locks_what_fits_and_serves_the_rest() {
     scene.finish().await;
 }
 
+/// T26
 #[tokio::test]
 async fn a_jobs_children_get_the_session_and_no_other_secret() {
     let scene = Scene::with_record().await;
@@ -152,8 +160,7 @@ async fn a_jobs_children_get_the_session_and_no_other_secret() {
 
 /// So many users at Salesforce, and an installation of `nobody`, whose daemon does not run yet.
 async fn scene_of_nobody(users: usize) -> Option<Scene> {
-    if !geteuid().is_root() {
-        eprintln!("SKIPPED: only root can run the daemon as another user");
+    if !only_root_can("run the daemon as another user") {
         return None;
     }
     let simulator = Simulator::start(Options {

@@ -59,7 +59,7 @@ impl Inside {
                 iterations: 1,
                 lanes: 1,
             },
-            keep_alive: Default::default(),
+            token_upkeep: Default::default(),
             retirements: Default::default(),
             login_share_percent: 50,
             hold_after_get: sfvaultd::config::Config::default().hold_after_get,

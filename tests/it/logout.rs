@@ -5,6 +5,7 @@ use sfvault_tests::simulator::{Answer, Place, USERNAME};
 
 use crate::scene::Scene;
 
+/// T41
 #[tokio::test]
 async fn logout_names_who_may_be_cut_off_and_ends_the_session_once() {
     let scene = Scene::with_record().await;
@@ -41,6 +42,7 @@ async fn logout_names_who_may_be_cut_off_and_ends_the_session_once() {
     scene.finish().await;
 }
 
+/// T41
 #[tokio::test]
 async fn what_salesforce_did_not_confirm_is_told_and_the_session_is_tried_before_it_is_given() {
     let scene = Scene::with_record().await;
@@ -61,7 +63,7 @@ async fn what_salesforce_did_not_confirm_is_told_and_the_session_is_tried_before
     scene.finish().await;
 }
 
-/// A session that others share must not end because one machine has done with it.
+/// T41. A session that others share must not end because one machine has done with it.
 #[tokio::test]
 async fn neither_lock_nor_remove_nor_the_daemon_s_end_ends_a_session() {
     let mut scene = Scene::with_record().await;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::process::geteuid;
 use sfvault::{AdminClient, Passphrase, Places, RecordName, SessionRequest, SessionsClient};
 use sfvault_tests::{
     installation::Installation,
@@ -11,7 +10,7 @@ use sfvault_tests::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::scene::Scene;
+use crate::{scene::Scene, skipped::only_root_can};
 
 const PASSWORD: &str = "CANARY<pass&word>-first-4711";
 const TOKEN: &str = "CANARYtokenOfTheFirst4711";
@@ -28,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks, each of which reads the whole memory, it is the daemon's turn, and the simulator's.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// T24
 #[tokio::test]
 async fn memory_holds_only_sessions_in_use_and_nothing_once_locked() {
     if !is_root() {
@@ -105,6 +105,7 @@ async fn memory_holds_only_sessions_in_use_and_nothing_once_locked() {
     scene.finish().await;
 }
 
+/// T24
 #[tokio::test]
 async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
     if !is_root() {
@@ -138,7 +139,7 @@ async fn a_connection_of_before_the_lock_leaves_nothing_when_it_closes() {
     scene.finish().await;
 }
 
-/// On two threads, for a client that is told to leave has to hear it while this one looks.
+/// T24. On two threads, for a client that is told to leave has to hear it while this one looks.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_stay_open_hold_nothing_after_lock_and_remove() {
     if !is_root() {
@@ -319,9 +320,5 @@ async fn add(scene: &Scene, name: &str, username: &str, password: &str, token: &
 }
 
 fn is_root() -> bool {
-    let root = geteuid().is_root();
-    if !root {
-        eprintln!("SKIPPED: only root can read the memory of the daemon");
-    }
-    root
+    only_root_can("read the memory of the daemon")
 }

@@ -1,6 +1,7 @@
 //! A record moves to another way of logging in, and its jobs do not notice.
 
 use serde_json::Value;
+use sfvault::WatchState;
 use sfvault_tests::simulator::{Answer, CONSUMER_KEY, CONSUMER_SECRET, Place, User};
 
 use crate::scene::Scene;
@@ -81,6 +82,44 @@ async fn a_record_moves_to_an_app_and_back_under_one_name() {
         (2, &Value::from("INVALID_ARGUMENT"))
     );
     scene.session(&[]).await;
+    scene.finish().await;
+}
+
+/// A job that watches while its record moves: nothing but a newer session, under the same name.
+#[tokio::test]
+async fn who_watches_sees_a_newer_session_and_no_gap() {
+    let scene = Scene::with_record().await;
+    let mut watch = scene.watch().await;
+    let first = loop {
+        let news = watch.next().await.unwrap();
+        if news.state == WatchState::Ready {
+            break news;
+        }
+    };
+    let old = first.session.unwrap();
+    scene.migrates(&["--dry-run"]).await.unwrap();
+    scene.migrates(&[]).await.unwrap();
+    let new = loop {
+        let news = watch.next().await.unwrap();
+        assert_eq!(news.state, WatchState::Ready);
+        let session = news.session.unwrap();
+        if news.generation > first.generation {
+            break session;
+        }
+        // EXPOSE: compared in a test.
+        assert_eq!(session.session_id.expose(), old.session_id.expose());
+    };
+    // EXPOSE: compared in a test.
+    let (id, old_id) = (new.session_id.expose(), old.session_id.expose());
+    assert_ne!(id, old_id);
+    assert_eq!(
+        (&new.org_id, &new.user_id, &new.instance_url),
+        (&old.org_id, &old.user_id, &old.instance_url)
+    );
+    // A call gets the same. One login was there before, one rehearsed and one proved the move; none was for the stream.
+    assert_eq!(scene.session(&[]).await["session_id"], Value::from(id));
+    scene.assert_logins(3, 0);
+    drop(watch);
     scene.finish().await;
 }
 

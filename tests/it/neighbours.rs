@@ -427,7 +427,7 @@ async fn idle_clients_do_not_wake_an_idle_daemon() {
     scene.finish().await;
 }
 
-/// RUSTSEC-2024-0003, 2024-0332 and 2026-0258: floods that older versions did not survive.
+/// T19. RUSTSEC-2024-0003, 2024-0332 and 2026-0258: floods that older versions did not survive.
 #[test]
 fn h2_is_a_version_that_survives_known_floods() {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");

@@ -15,16 +15,14 @@ use std::{
 use rustix::{process::Uid, thread::set_thread_res_uid};
 use sfvault_tests::installation::Installation;
 
+use crate::skipped::only_root_can;
+
 /// The uid that owns nothing.
 pub(crate) const NOBODY: u32 = 65_534;
 
 /// Whether tests with other uids can run; says so if not.
 pub(crate) fn can_be_played() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("SKIPPED: only root can act as another user");
-    }
-    root
+    only_root_can("act as another user")
 }
 
 /// Gives the installation and all that is in it to nobody.

@@ -331,7 +331,7 @@ async fn a_jwt_that_died_early_costs_one_login() {
     oauth.finish().await;
 }
 
-/// The daemon's clock stands an hour behind Salesforce's: every assertion has expired when it comes.
+/// T42. The daemon's clock stands an hour behind Salesforce's: every assertion has expired when it comes.
 #[tokio::test]
 async fn a_clock_that_is_wrong_costs_two_logins_and_is_named() {
     let simulator = Simulator::start(options()).await;

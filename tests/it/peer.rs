@@ -17,7 +17,7 @@ use sfvault_proto::v1::{GetSessionRequest, ListRecordsRequest, sessions_client::
 use sfvault_tests::{binaries::Binaries, installation::Installation};
 use tonic::{Status, transport::Channel};
 
-use crate::{nobody::copy_program, raw};
+use crate::{nobody::copy_program, raw, skipped::skip};
 
 /// A connected process. It is killed at the end.
 pub(crate) struct Peer {
@@ -139,7 +139,7 @@ impl Unit {
             .arg(root.path())
             .status();
         if !mounted.is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: the unified cgroup hierarchy can't be mounted");
+            skip("the unified cgroup hierarchy can't be mounted");
             return None;
         }
         let mut unit = Self {

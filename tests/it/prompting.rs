@@ -8,10 +8,12 @@ use std::{
 };
 
 use rustix::{
-    process::{Pid, Signal, geteuid, kill_process},
+    process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 use sfvault_tests::{installation::Installation, memory::Memory};
+
+use crate::skipped::only_root_can;
 
 const PASSPHRASE: &str = "CANARY passphrase typed 4711";
 const PASSWORD: &str = "CANARYpasswordTyped4711";
@@ -100,11 +102,7 @@ fn receive(stream: &mut UnixStream, secrets: &[&str]) {
 }
 
 fn is_root() -> bool {
-    let root = geteuid().is_root();
-    if !root {
-        eprintln!("SKIPPED: only root can read the memory of a client that asks");
-    }
-    root
+    only_root_can("read the memory of a client that asks")
 }
 
 /// The buffer in which gRPC encoded the request, freed and not wiped, and the one in which HTTP/2 keeps what it sent
@@ -118,6 +116,7 @@ fn assert_few(found: &[Vec<String>]) {
     }
 }
 
+/// T24
 #[test]
 fn a_typed_passphrase_lies_only_in_what_sent_it() {
     if !is_root() {
@@ -132,6 +131,7 @@ fn a_typed_passphrase_lies_only_in_what_sent_it() {
     assert_few(&unlock.copies(&[PASSPHRASE]));
 }
 
+/// T24
 #[test]
 fn a_typed_credential_lies_only_in_what_sent_it() {
     if !is_root() {

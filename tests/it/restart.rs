@@ -98,7 +98,7 @@ async fn a_session_of_an_earlier_credential_does_not_outlive_the_daemon() {
     scene.finish().await;
 }
 
-/// A login cut off by the end of the daemon would count as failed, so the end waits for it.
+/// T52. A login cut off by the end of the daemon would count as failed, so the end waits for it.
 #[tokio::test]
 async fn an_ending_daemon_waits_for_the_login_under_way() {
     let mut scene = Scene::with_record().await;

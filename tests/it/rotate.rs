@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use sfvault::{Reason, WatchState};
 use sfvault_tests::simulator::{PASSWORD, Place, SECURITY_TOKEN, USERNAME};
 use sfvaultd::{secret::Passphrase, store::Store};
 
@@ -66,8 +67,30 @@ async fn jobs_that_wait_go_on_as_soon_as_a_rotation_succeeds() {
         let mut job = scene.command(&["get", "prod", "--wait", "5m"]);
         jobs.spawn(async move { job.output().await.unwrap().status.code() });
     }
+    // Who watches is told why there is no session, and stays.
+    let mut watch = scene.watch().await;
+    let latched = loop {
+        let news = watch.next().await.unwrap();
+        assert_ne!(news.state, WatchState::Ready);
+        if news.state == WatchState::Latched {
+            break news;
+        }
+    };
+    assert_eq!(latched.reason, Some(Reason::CredentialRejected));
+    scene.await_waiting(5 + 1).await;
     let rotated = scene.rotates(&["--token-file", "@new-token"]).await;
     assert_eq!(rotated["result"], "replaced");
+    let news = loop {
+        let news = watch.next().await.unwrap();
+        if news.state == WatchState::Ready {
+            break news;
+        }
+    };
+    assert!(news.generation > latched.generation);
+    // EXPOSE: compared in a test.
+    let told = Value::from(news.session.unwrap().session_id.expose());
+    assert_eq!(scene.session(&[]).await["session_id"], told);
+    drop(watch);
     while let Some(status) = jobs.join_next().await {
         assert_eq!(status.unwrap(), Some(0));
     }

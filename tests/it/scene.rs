@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use serde_json::Value;
+use sfvault::{Places, RecordName, SessionsClient, Watch, WatchRequest};
 use sfvault_tests::{
     installation::Installation,
     simulator::{LoginCount, Options, PASSWORD, SECURITY_TOKEN, Simulator, USERNAME},
@@ -134,6 +135,33 @@ impl Scene {
             .ok(&[&["get", "prod", "--format", "json"], more].concat())
             .await;
         serde_json::from_str(&output).unwrap()
+    }
+
+    /// A stream of the news of `prod`, with its sessions.
+    pub(crate) async fn watch(&self) -> Watch {
+        let places = Places::at(&self.sfvault.path("run"));
+        let client = SessionsClient::connect(&places).await.unwrap();
+        let request = WatchRequest {
+            record: RecordName::parse("prod").unwrap(),
+            include_session: true,
+            min_ttl: None,
+            expect_org: None,
+            expect_environment: None,
+        };
+        client.watch(&request).await.unwrap()
+    }
+
+    /// Until so many calls and streams wait for something.
+    pub(crate) async fn await_waiting(&self, calls: u64) {
+        loop {
+            let peers = self.ok(&["status", "--peers", "--json"]).await;
+            let peers: Value = serde_json::from_str(&peers).unwrap();
+            let peers = peers["peers"].as_array().unwrap();
+            let waiting = peers.iter().filter_map(|peer| peer["waiting"].as_u64());
+            if waiting.sum::<u64>() >= calls {
+                return;
+            }
+        }
     }
 
     pub(crate) async fn unlock(&self) {

@@ -27,7 +27,7 @@ const PASSWORD: &str = "CANARYpassword4711";
 const PASSPHRASE: &str = "CANARYpassphrase4711";
 const WRONG: &str = "CANARYwrong4711";
 
-/// Every path that a secret takes, the failing ones included, with the daemon as talkative as it can be.
+/// T43. Every path that a secret takes, the failing ones included, with the daemon as talkative as it can be.
 #[tokio::test]
 async fn no_secret_is_in_logs_messages_files_or_arguments() {
     let scene = talkative().await;

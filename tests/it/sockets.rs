@@ -24,6 +24,7 @@ use crate::{
     nobody::{self, NOBODY},
     raw,
     scene::Scene,
+    skipped::skip,
     start::{refused, until},
 };
 
@@ -235,7 +236,7 @@ async fn nothing_listens_but_the_two_files() {
     let pid = scene.sfvault.pid().unwrap();
     let mut own: Vec<String> = Vec::new();
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-        eprintln!("SKIPPED: this user may not look at a process that can't be traced");
+        skip("this user may not look at a process that can't be traced");
         return;
     };
     for descriptor in descriptors {

@@ -123,6 +123,11 @@ async fn through_the_proxy(salesforce: &str, variables: &[(&str, &str)], simulat
         tunnels(&scene.simulator),
         ["login.salesforce.com:443", "acme.my.salesforce.com:443"]
     );
+    let report = scene.run(&["doctor", "prod", "--all"]).await.stdout;
+    let url = scene.simulator.proxy_url();
+    let proxy = url.rsplit(['@', '/']).find(|part| !part.is_empty());
+    let told = format!("goes through the proxy {}", proxy.unwrap());
+    assert!(report.contains(&told), "{report}");
     scene.assert_logins(1, 0);
     scene.finish().await;
 }

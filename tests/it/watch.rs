@@ -297,6 +297,7 @@ async fn a_connection_has_room_for_so_many_streams_and_others_are_served_meanwhi
     night.finish().await;
 }
 
+/// T52
 #[tokio::test]
 async fn a_daemon_that_goes_down_says_so_to_those_who_watch() {
     let night = Night::new().await;

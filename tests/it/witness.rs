@@ -23,6 +23,7 @@ use crate::{
     nobody::{self, NOBODY},
     peer::{Peer, sessions},
     scene::Scene,
+    skipped::skip,
 };
 
 const ETL: u32 = 4242;
@@ -46,7 +47,7 @@ async fn witness(scene: &Scene) -> Option<u32> {
     if found.is_none() {
         let protections = protections(scene).await;
         assert_eq!(state_of(&protections, "files"), "not available");
-        eprintln!("SKIPPED: this kernel has no Landlock");
+        skip("this kernel has no Landlock");
     }
     found
 }
@@ -214,7 +215,7 @@ async fn a_daemon_that_is_not_root_sees_the_programs_of_others_with_one_capabili
         return;
     }
     if Command::new("setpriv").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no setpriv");
+        skip("there is no setpriv");
         return;
     }
     for capable in [true, false] {

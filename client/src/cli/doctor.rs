@@ -1,5 +1,7 @@
 //! `sfvault doctor`: what is wrong, or will be.
 
+mod nearby;
+
 use std::collections::BTreeSet;
 
 use clap::Args;
@@ -36,7 +38,15 @@ impl Doctor {
     }
 
     async fn examine(&self, context: &Context, report: &mut Report) -> Result<(), Failure> {
-        let client = context.admin().await?;
+        let client = match context.admin().await {
+            Ok(client) => client,
+            Err(failure) => {
+                if let Ok(places) = context.places() {
+                    report.add(nearby::look(&places).await)?;
+                }
+                return Err(failure);
+            }
+        };
         report.add(client.examine_daemon().await?)?;
         for (record, reach) in self.records(&client).await? {
             let examined = client.examine_record(&record, reach, self.login);

@@ -8,7 +8,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::fake::{Fake, Ran, SESSION, command};
+use crate::{
+    fake::{Fake, Ran, SESSION, command},
+    skipped::only_root_can,
+};
 
 /// `sfvault` with a `sfvaultd` of our making beside it.
 struct Installed {
@@ -137,7 +140,7 @@ fn no_daemon_is_started_where_that_is_forbidden_or_makes_no_sense() {
     let ran = Ran::of(forbidden.env("SFVAULT_NO_AUTOSTART", "1").output().unwrap());
     assert_eq!(ran.status, 3);
     assert!(!started());
-    if rustix::process::geteuid().is_root() {
+    if only_root_can("give a directory to another user") {
         // A directory of another user: there the service manager starts the daemon.
         chown(dir.path(), Some(65_534), None).unwrap();
         assert_eq!(installed.run(dir.path(), &["list"]).status, 3);

@@ -14,7 +14,10 @@ use std::{
 use rustix::process::Uid;
 use sfvault::Reason;
 
-use crate::fake::{Ran, command};
+use crate::{
+    fake::{Ran, command},
+    skipped::only_root_can,
+};
 
 fn get(runtime: &Path) -> Ran {
     Ran::of(
@@ -106,11 +109,7 @@ fn foreign_listener(socket: &Path) -> thread::JoinHandle<Vec<u8>> {
 }
 
 fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("SKIPPED: only root can listen as another user");
-    }
-    root
+    only_root_can("listen as another user")
 }
 
 /// T8.

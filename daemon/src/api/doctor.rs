@@ -24,12 +24,13 @@ pub(super) struct Service {
     pub(super) vault: Arc<Vault>,
     pub(super) about: About,
     pub(super) mode: Mode,
+    pub(super) admin_group: Option<u32>,
 }
 
 impl Service {
     fn daemon(&self) -> Vec<Finding> {
         let warnings = self.about.warnings.iter().cloned();
-        let mut findings = doctor::places(&self.about.paths, self.mode);
+        let mut findings = doctor::places(&self.about.paths, self.mode, self.admin_group);
         let state = self.vault.lock_state();
         findings.extend(doctor::vault(
             self.vault.path(),
@@ -63,6 +64,7 @@ impl Service {
         findings.extend(self.last_use(&request.name, &view).await);
         if request.reach {
             let host = &view.record.login_host;
+            findings.push(doctor::proxy(host, self.vault.proxy(host).as_deref()));
             let (survey, now) = self.vault.survey(host).await;
             findings.extend(doctor::way(
                 host,

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub struct House {
     pub policy: Policy,
-    admin_group: Option<u32>,
+    pub(super) admin_group: Option<u32>,
     pub(super) sessions: Arc<Seats>,
     pub(super) admin: Arc<Seats>,
     /// For those who are not let in: they take no seat from anybody while they are told.

@@ -160,6 +160,7 @@ pub async fn serve_admin(
         vault: Arc::clone(&vault),
         about: about.clone(),
         mode: house.policy.mode(),
+        admin_group: house.admin_group,
     });
     let control = ControlServer::new(control::Service {
         vault: Arc::clone(&vault),

@@ -16,8 +16,9 @@ use std::{
 use table::Table;
 
 use crate::{
-    audit::settings::Settings as AuditSettings, harden::Switches, keep_alive::KeepAlive,
-    paths::PathError, retirement::Retirements, salesforce::settings::Settings, store::KdfCost,
+    audit::settings::Settings as AuditSettings, harden::Switches, paths::PathError,
+    retirement::Retirements, salesforce::settings::Settings, store::KdfCost,
+    token_upkeep::TokenUpkeep,
 };
 
 /// What the daemon does where the operator may choose.
@@ -34,7 +35,7 @@ pub struct Config {
     /// What the process may do without.
     pub hardening: Switches,
     /// When refresh tokens that nobody uses are used once.
-    pub keep_alive: KeepAlive,
+    pub token_upkeep: TokenUpkeep,
     /// The group whose members may administer a system-wide daemon: its name or number.
     pub admin_group: Option<String>,
     /// How the audit is kept.
@@ -54,7 +55,7 @@ impl Default for Config {
             login_share_percent: 50,
             kdf: KdfCost::default(),
             hardening: Switches::default(),
-            keep_alive: KeepAlive::default(),
+            token_upkeep: TokenUpkeep::default(),
             admin_group: None,
             audit: AuditSettings::default(),
             retirements: Retirements::default(),
@@ -244,7 +245,7 @@ mod tests {
         assert_eq!(config.api_version, "60.0");
         assert_eq!(config.hold_after_get, Duration::from_mins(90));
         let week = Duration::from_hours(7 * 24);
-        assert_eq!(config.keep_alive.after, Some(week));
+        assert_eq!(config.token_upkeep.after, Some(week));
         assert_eq!((config.kdf.memory_kib, config.kdf.iterations), (8192, 1));
         assert_eq!(config.admin_group.as_deref(), Some("sfvault"));
         let audit = AuditSettings {
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn refresh_tokens_can_be_left_alone() {
         let text = "[salesforce]\nuse_refresh_tokens_after_days = 0\n";
-        assert_eq!(Config::parse(text).unwrap().keep_alive.after, None);
+        assert_eq!(Config::parse(text).unwrap().token_upkeep.after, None);
         let text = "[salesforce]\nuse_refresh_tokens_after_days = 30\n";
         assert!(Config::parse(text).is_err());
     }

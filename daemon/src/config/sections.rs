@@ -70,7 +70,7 @@ impl Config {
         // 0: never. More than the 30 days after which Salesforce ends them would be never too.
         if let Some(days) = section.integer("use_refresh_tokens_after_days", 0..=29, problems) {
             let after = Duration::from_hours(24 * days);
-            self.keep_alive.after = (days > 0).then_some(after);
+            self.token_upkeep.after = (days > 0).then_some(after);
         }
     }
 

@@ -182,7 +182,7 @@ fn vault() -> Option<Arc<Vault>> {
         clock: Arc::new(SystemClock),
         login: Arc::new(Nowhere),
         kdf: cost,
-        keep_alive: Default::default(),
+        token_upkeep: Default::default(),
         audit: Audit::nowhere(),
         retirements: Arc::default(),
         login_share_percent: 50,

@@ -76,12 +76,6 @@ impl Peer {
         &self.traits
     }
 
-    /// Whether its process can be looked at, or never could.
-    #[must_use]
-    pub fn is_captured(&self) -> bool {
-        !matches!(&self.process, Err(NOT_CAPTURED))
-    }
-
     /// Whether it was in this group when it connected.
     #[must_use]
     pub fn is_in(&self, gid: u32) -> bool {

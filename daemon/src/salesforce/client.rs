@@ -229,6 +229,10 @@ impl Login for SalesforceLogin {
             survey::read(&answer)
         })
     }
+
+    fn proxy(&self, host: &Host) -> Option<String> {
+        self.http.proxy(host)
+    }
 }
 
 /// Such a credential can't be the right one: Salesforce could never have received it.

@@ -43,6 +43,12 @@ impl Connector {
         })
     }
 
+    /// The proxy on the way to a host, without its login.
+    pub(super) fn proxy(&self, host: &Host) -> Option<String> {
+        let found = self.settings.proxy.toward(host, &self.environment);
+        found.ok().flatten().map(|proxy| proxy.to_string())
+    }
+
     async fn open(&self, host: &Host) -> Result<TlsStream<TcpStream>, String> {
         let config = self.trust.config().await?;
         let proxy = self

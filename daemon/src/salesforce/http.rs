@@ -96,6 +96,11 @@ impl HttpClient {
         }
     }
 
+    /// The proxy on the way to a host, without its login.
+    pub(super) fn proxy(&self, host: &Host) -> Option<String> {
+        self.connector.proxy(host)
+    }
+
     /// Sends the request once and reads the whole answer.
     pub(super) async fn post(&self, post: Post<'_>) -> Result<Answer, HttpError> {
         let stream = self.connector.connect(post.host).await;

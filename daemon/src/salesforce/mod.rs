@@ -100,6 +100,12 @@ pub trait Login: fmt::Debug + Send + Sync + 'static {
 
     /// Asks a host for its list of API versions, which needs no credential and counts as nothing.
     fn survey<'a>(&'a self, host: &'a Host) -> Exchange<'a, Survey>;
+
+    /// The proxy on the way to a host, as `HOST:PORT` and without its login; `None` where there is none, or none that
+    /// can be used, which every request says.
+    fn proxy(&self, _host: &Host) -> Option<String> {
+        None
+    }
 }
 
 /// Why no credential goes to a host.

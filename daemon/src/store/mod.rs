@@ -135,7 +135,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::create`].
-    pub fn create_backend(
+    #[cfg(test)]
+    pub(crate) fn create_backend(
         backend: impl StorageBackend,
         passphrase: &Passphrase,
         cost: KdfCost,

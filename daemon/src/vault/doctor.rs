@@ -2,13 +2,15 @@
 //!
 //! Everything here looks and tells; nothing changes, and nothing secret is sent.
 
+mod places;
 mod record;
 
+pub use places::places;
 pub use record::{is_due, last_use, record};
 
 use std::{
     fs,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -20,8 +22,6 @@ use crate::{
     failure::{Class, Failure},
     harden::{Protection, State},
     host::Host,
-    paths::{PathError, Paths, own_uid},
-    policy::Mode,
     salesforce::{API_VERSION, Survey},
     store::KdfCost,
 };
@@ -69,50 +69,6 @@ impl Finding {
             fix: fix.into(),
             ..self
         }
-    }
-}
-
-/// The directories and sockets. The daemon would not have started over most of this; it may have changed since.
-#[must_use]
-pub fn places(paths: &Paths, mode: Mode) -> Vec<Finding> {
-    let directories = match paths.check(mode) {
-        Ok(()) => Finding::new(
-            "directories",
-            paths.data.display().to_string(),
-            Grade::Good,
-            format!(
-                "the data directory and the runtime directory `{}` are private",
-                paths.runtime.display()
-            ),
-        ),
-        Err(error) => {
-            let path = match &error {
-                PathError::Unsafe { path, .. } | PathError::Io { path, .. } => path,
-                PathError::NotAbsolute { .. } | PathError::NoHome => &paths.runtime,
-            };
-            let subject = path.display().to_string();
-            Finding::new("directories", subject, Grade::Problem, error.to_string())
-                .fix("mend it as said, then restart sfvaultd")
-        }
-    };
-    let sockets = ["sfvault.sock", "admin.sock"].map(|name| socket(&paths.runtime.join(name)));
-    std::iter::once(directories).chain(sockets).collect()
-}
-
-fn socket(path: &Path) -> Finding {
-    let finding = |grade, text: &str| {
-        Finding::new("socket", path.display().to_string(), grade, text.to_owned())
-    };
-    let restart = "restart sfvaultd, which makes its sockets anew";
-    match fs::symlink_metadata(path) {
-        Err(error) => finding(Grade::Problem, &format!("can't be looked at: {error}")).fix(restart),
-        Ok(meta) if !meta.file_type().is_socket() => {
-            finding(Grade::Problem, "is no socket").fix("move it away, then restart sfvaultd")
-        }
-        Ok(meta) if meta.uid() != own_uid() && meta.uid() != 0 => {
-            finding(Grade::Problem, &format!("belongs to uid {}", meta.uid())).fix(restart)
-        }
-        Ok(meta) => finding(Grade::Good, &format!("mode {:04o}", meta.mode() & 0o7777)),
     }
 }
 
@@ -198,6 +154,16 @@ pub fn protections(all: impl Iterator<Item = Protection>) -> Finding {
         let grade = if is_off { Grade::Warning } else { Grade::Note };
         finding(grade, text.join("; ")).fix("`sfvault status --security` tells what each keeps out")
     }
+}
+
+/// Whether a proxy stands on the way to a login host; `proxy` is its address without its login.
+#[must_use]
+pub fn proxy(host: &Host, proxy: Option<&str>) -> Finding {
+    let text = match proxy {
+        Some(proxy) => format!("goes through the proxy {proxy}"),
+        None => "goes there without a proxy".to_owned(),
+    };
+    Finding::new("proxy", host.as_str(), Grade::Good, text)
 }
 
 /// The way to a login host, as a request without credentials found it.

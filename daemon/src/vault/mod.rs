@@ -10,7 +10,6 @@ mod credential;
 pub mod doctor;
 mod facts;
 mod generate;
-mod keeper;
 mod kind;
 mod lock;
 mod migrate;
@@ -19,6 +18,7 @@ mod pending;
 mod records;
 mod request;
 mod rotate;
+mod token_keeper;
 mod trial;
 mod unsaved;
 mod view;
@@ -49,7 +49,6 @@ use crate::{
     audit::{Audit, event::Fingerprint},
     clock::Clock,
     error::Error,
-    keep_alive::KeepAlive,
     policy::Guests,
     record::{RecordId, RecordName},
     retirement::Retirements,
@@ -57,6 +56,7 @@ use crate::{
     secret::SessionId,
     session::{entry::Entry, refresh::Refresher},
     store::{KdfCost, Keys, Store, StoreError},
+    token_upkeep::TokenUpkeep,
 };
 
 /// What a vault needs from outside.
@@ -66,7 +66,7 @@ pub struct Parts {
     pub login: Arc<dyn Login>,
     /// What a passphrase slot of a new vault costs to open.
     pub kdf: KdfCost,
-    pub keep_alive: KeepAlive,
+    pub token_upkeep: TokenUpkeep,
     /// Told about logins, and when the vault is unlocked and locked.
     pub audit: Audit,
     /// What Salesforce is taking away.

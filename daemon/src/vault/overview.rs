@@ -60,6 +60,12 @@ impl Vault {
         (survey, self.parts.clock.now())
     }
 
+    /// The address of the proxy on the way to a host, if there is one.
+    #[must_use]
+    pub fn proxy(&self, host: &Host) -> Option<String> {
+        self.parts.login.proxy(host)
+    }
+
     /// What each key slot costs to try; none if there is no vault.
     #[must_use]
     pub fn slot_costs(&self) -> Vec<KdfCost> {

@@ -1,12 +1,8 @@
 //! A record as people see it: no secrets.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use crate::{
-    keep_alive::idle_until,
     record::Record,
     retirement::{Nearness, Retirement, Retirements},
     session::{
@@ -16,6 +12,7 @@ use crate::{
         quota::{Quota, Usage},
     },
     store::StoreError,
+    token_upkeep::idle_until,
 };
 
 /// What a record is and does at one moment.
@@ -71,15 +68,5 @@ impl RecordView {
             usage: Some(usage),
             ..self
         }
-    }
-
-    /// How long the session is still guaranteed.
-    #[must_use]
-    pub fn guaranteed_for(&self) -> Option<Duration> {
-        self.session
-            .as_ref()?
-            .guaranteed_until()
-            .duration_since(self.at)
-            .ok()
     }
 }

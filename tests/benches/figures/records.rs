@@ -163,7 +163,7 @@ impl Filled {
                 Arc::new(SystemClock),
             )),
             kdf: KdfCost::default(),
-            keep_alive: Default::default(),
+            token_upkeep: Default::default(),
             audit: Audit::nowhere(),
             retirements: Arc::default(),
             login_share_percent: 50,

@@ -84,7 +84,7 @@ fn door() -> Door {
         )),
         clock,
         kdf: KdfCost::default(),
-        keep_alive: Default::default(),
+        token_upkeep: Default::default(),
         audit: Audit::nowhere(),
         retirements: Arc::default(),
         hold_after_get: Duration::ZERO,

@@ -368,6 +368,7 @@ fn a_latched_record_is_left_alone_however_many_hold_it() {
     assert!(matches!(kept.care(at(TEN_HOURS)), Care::Watch));
 }
 
+/// T42
 #[test]
 fn a_clock_that_went_back_causes_a_call_and_no_wait_of_years() {
     let mut kept = Kept::watched(Org::new(Some(TWO_HOURS)), 0);

@@ -77,6 +77,7 @@ fn damaged<T: fmt::Debug>(result: Result<T, StoreError>, place: &str) {
     }
 }
 
+/// T29
 #[test]
 fn a_cut_file_is_an_error_wherever_it_is_cut() {
     let (bytes, keys, _) = sample();
@@ -95,6 +96,7 @@ fn a_cut_file_is_an_error_wherever_it_is_cut() {
     }
 }
 
+/// T29
 #[test]
 fn a_flipped_bit_gives_an_error_or_changes_nothing() {
     let (bytes, keys, truth) = sample();
@@ -143,6 +145,7 @@ fn damage_is_noticed_at_opening_and_not_only_when_the_record_is_used() {
     }
 }
 
+/// T29
 #[test]
 fn every_byte_of_every_row_counts() {
     let (bytes, keys, _) = sample();
@@ -162,6 +165,7 @@ fn every_byte_of_every_row_counts() {
     }
 }
 
+/// T29
 #[test]
 fn records_swapped_or_copied_are_damaged() {
     let (bytes, keys, _) = sample();
@@ -193,6 +197,7 @@ fn records_swapped_or_copied_are_damaged() {
     }
 }
 
+/// T29
 #[test]
 fn secrets_swapped_copied_or_dropped_are_damaged() {
     let (bytes, keys, _) = sample();
@@ -235,6 +240,7 @@ fn secrets_swapped_copied_or_dropped_are_damaged() {
     }
 }
 
+/// T30
 #[test]
 fn an_older_password_does_not_come_back_under_a_newer_record() {
     let (disk, store, keys) = filled(2);
@@ -268,6 +274,7 @@ fn an_older_password_does_not_come_back_under_a_newer_record() {
     }
 }
 
+/// T29
 #[test]
 fn a_header_that_was_altered_does_not_unlock() {
     let (bytes, _, _) = sample();
@@ -322,6 +329,7 @@ fn a_header_that_was_altered_does_not_unlock() {
     }
 }
 
+/// T29
 #[test]
 fn a_removed_slot_is_noticed() {
     let disk = Disk::default();
@@ -371,6 +379,7 @@ fn fill_image_over(disk: &Disk, header: &[u8], code: &[u8]) {
     transaction.commit().unwrap();
 }
 
+/// T29
 #[test]
 fn a_cost_bomb_in_the_header_is_refused_before_it_is_spent() {
     let (bytes, _, _) = sample();
@@ -388,6 +397,7 @@ fn a_cost_bomb_in_the_header_is_refused_before_it_is_spent() {
     }
 }
 
+/// T51
 #[test]
 fn a_newer_format_says_so() {
     let (bytes, keys, _) = sample();

@@ -73,6 +73,7 @@ fn image() -> (Vec<u8>, Keys) {
     (disk.bytes(), keys)
 }
 
+/// T31
 #[test]
 fn a_fault_at_any_step_of_a_change_is_a_typed_error_and_the_store_works_on() {
     let (image, keys) = image();
@@ -157,7 +158,7 @@ fn a_read_that_fails_is_a_typed_error_and_the_next_one_works() {
     assert!(struck_while_reading > 3);
 }
 
-/// A power cut keeps any of the writes since the last sync and loses the others: all choices are tried.
+/// T31. A power cut keeps any of the writes since the last sync and loses the others: all choices are tried.
 #[test]
 fn a_power_cut_at_any_step_leaves_the_old_record_or_the_new() {
     let (image, keys) = image();
@@ -213,6 +214,7 @@ fn choices(pending: usize) -> Vec<u64> {
         .collect()
 }
 
+/// T31
 #[test]
 fn a_full_disk_while_creating_leaves_no_vault() {
     for after in 1..=3 {

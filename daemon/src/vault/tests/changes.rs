@@ -271,7 +271,7 @@ async fn open_with(
         login: Arc::clone(salesforce) as _,
         kdf: CHEAP,
         retirements: Arc::default(),
-        keep_alive: Default::default(),
+        token_upkeep: Default::default(),
         audit: crate::audit::Audit::nowhere(),
     };
     let store = Store::open_backend(disk.clone()).unwrap();

@@ -363,7 +363,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Arc<Vault> {
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
-        keep_alive: Default::default(),
+        token_upkeep: Default::default(),
         retirements: Arc::default(),
         audit: crate::audit::Audit::nowhere(),
     };

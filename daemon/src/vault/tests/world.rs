@@ -401,7 +401,7 @@ fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, St
         clock: Arc::clone(clock) as _,
         login: Arc::clone(org) as _,
         kdf: CHEAP,
-        keep_alive: Default::default(),
+        token_upkeep: Default::default(),
         audit: Audit::nowhere(),
         retirements: Arc::default(),
         login_share_percent: 50,

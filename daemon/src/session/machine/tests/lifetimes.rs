@@ -59,6 +59,7 @@ fn the_longest_min_ttl_is_served_for_a_quarter_of_the_guarantee() {
     start(&mut machine, wanting(2700), at(900));
 }
 
+/// T42
 #[test]
 fn a_clock_that_went_back_does_not_stretch_a_guarantee() {
     let mut machine = machine();

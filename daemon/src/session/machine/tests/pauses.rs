@@ -106,6 +106,7 @@ fn a_pause_that_salesforce_asks_for_is_kept() {
     start(&mut machine, Want::default(), at(3600));
 }
 
+/// T42
 #[test]
 fn a_clock_that_went_back_ends_a_pause() {
     let mut machine = machine();

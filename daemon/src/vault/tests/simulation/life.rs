@@ -195,7 +195,7 @@ fn over(store: Store, keys: &Keys, salesforce: &Arc<Salesforce>, time: &Arc<Time
         kdf: CHEAP,
         retirements: Arc::default(),
         login_share_percent: 1,
-        keep_alive: Default::default(),
+        token_upkeep: Default::default(),
     };
     Vault::unlocked(Path::new("(disk)"), store, keys.clone(), parts).unwrap()
 }

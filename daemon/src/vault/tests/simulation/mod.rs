@@ -14,6 +14,7 @@ use life::{Figures, Life};
 const HOURS: u64 = 300;
 const LIVES: u64 = 4;
 
+/// T42
 #[test]
 fn hours_of_refusals_crashes_outages_and_clock_jumps_break_no_invariant() {
     let hours = variable("SFVAULT_SIMULATION_HOURS").unwrap_or(HOURS);

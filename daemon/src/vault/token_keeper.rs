@@ -84,7 +84,7 @@ impl Vault {
             }
             let Some(at) = self
                 .parts
-                .keep_alive
+                .token_upkeep
                 .due(&state.record, state.machine.ledger())
             else {
                 continue;

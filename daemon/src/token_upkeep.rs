@@ -16,12 +16,12 @@ pub const IDLE_LIMIT: Duration = Duration::from_hours(30 * 24);
 
 /// When the daemon uses a refresh token by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeepAlive {
+pub struct TokenUpkeep {
     /// So long after its last use; `None`: never.
     pub after: Option<Duration>,
 }
 
-impl Default for KeepAlive {
+impl Default for TokenUpkeep {
     /// It leaves 10 days for hosts that are off and vaults that are locked.
     fn default() -> Self {
         Self {
@@ -36,7 +36,7 @@ pub fn idle_until(record: &Record, ledger: &Ledger) -> Option<SystemTime> {
     last_used(record, ledger)?.checked_add(IDLE_LIMIT)
 }
 
-impl KeepAlive {
+impl TokenUpkeep {
     /// When the daemon is to use the token; `None`: never. It is up to a twentieth of the time earlier, each record at
     /// a place of its own, so that tokens that were set up together are not used together.
     #[must_use]
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_last_use_counts_or_the_day_it_was_entered() {
-        let rules = KeepAlive::default();
+        let rules = TokenUpkeep::default();
         let record = record(token(), 0);
         assert_eq!(idle_until(&record, &Ledger::default()), Some(at(31)));
         assert_eq!(idle_until(&record, &used(at(5))), Some(at(35)));
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn records_that_began_together_do_not_come_due_together() {
-        let rules = KeepAlive::default();
+        let rules = TokenUpkeep::default();
         let due = |id| rules.due(&record(token(), id), &used(at(5))).unwrap();
         assert_eq!((due(0), due(255)), (at(25), at(24)));
         assert!(due(128) < due(127));
@@ -126,10 +126,10 @@ mod tests {
             username: "u@acme.example".to_owned(),
         };
         let soap = record(soap, 0);
-        let rules = KeepAlive::default();
+        let rules = TokenUpkeep::default();
         assert_eq!(rules.due(&soap, &used(at(5))), None);
         assert_eq!(idle_until(&soap, &used(at(5))), None);
-        let off = KeepAlive { after: None };
+        let off = TokenUpkeep { after: None };
         let record = record(token(), 0);
         assert_eq!(off.due(&record, &used(at(5))), None);
         assert_eq!(idle_until(&record, &used(at(5))), Some(at(35)));

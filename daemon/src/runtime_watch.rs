@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A watch on the runtime directory.
 #[derive(Debug)]
-pub struct Watch {
+pub struct RuntimeWatch {
     runtime: PathBuf,
     inotify: Option<AsyncFd<OwnedFd>>,
     /// When to look even if nothing stirs.
@@ -31,7 +31,7 @@ pub struct Watch {
     pause: Option<Duration>,
 }
 
-impl Watch {
+impl RuntimeWatch {
     /// It tells to look at once. Needs a tokio runtime.
     #[must_use]
     pub fn new(runtime: &Path) -> Self {
