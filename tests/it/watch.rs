@@ -247,7 +247,8 @@ async fn what_can_not_be_had_is_refused_before_it_costs_a_login() {
         min_ttl: forever,
         ..prod()
     };
-    assert_eq!(refused(endless).await, Reason::InvalidArgument);
+    let error = night.client.watch(&endless).await.map(drop).unwrap_err();
+    assert_eq!(error.reason(), Reason::InvalidArgument);
     let endless = SessionRequest {
         min_ttl: forever,
         ..SessionRequest::new(RecordName::parse("prod").unwrap())

@@ -103,6 +103,30 @@ fn door() -> Door {
     }
 }
 
+/// Who is refused by his number alone is captured and looked at less: so he must be nobody whom more would let in.
+#[tokio::test]
+async fn nobody_is_refused_unseen_who_might_be_admitted() {
+    let stranger = own_uid() + 1;
+    for way in [Way::Sessions, Way::Admin] {
+        let door = Door { way, ..door() };
+        for uid in [0, own_uid(), stranger] {
+            let peer = crate::policy::Peer::of_ids(uid, uid);
+            assert_eq!(door.refuses(uid), !door.admits(&peer), "{way:?} {uid}");
+        }
+        assert!(door.refuses(stranger));
+        // Of a group that administers, only a look at the process tells who is in it.
+        let policy = Policy::new(Mode::System, own_uid());
+        let room = Room {
+            sessions: 8,
+            admin: 8,
+            strangers: 8,
+        };
+        let house = Arc::new(House::new(policy, Some(4242), room));
+        let door = Door { house, ..door };
+        assert!(!door.refuses(stranger), "{way:?}");
+    }
+}
+
 struct Client(UnixStream);
 
 impl Client {

@@ -5,6 +5,7 @@ mod crash;
 mod dice;
 mod doubt;
 mod keeper;
+mod listing;
 mod model;
 mod news;
 mod org;
