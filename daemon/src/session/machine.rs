@@ -189,7 +189,7 @@ impl Machine {
         let Some(session) = self.session.clone() else {
             return Ending::Nothing;
         };
-        self.refusals.doubt();
+        self.doubt();
         Ending::Start(self.take_off(false), session)
     }
 

@@ -162,3 +162,13 @@ fn a_login_that_is_not_sent_leaves_reports_and_the_kept_session_as_they_were() {
     assert!(machine.ledger().refusal_logins.is_empty());
     assert_eq!(machine.logins(), 1);
 }
+
+#[test]
+fn a_session_whose_end_is_under_way_is_doubted_by_the_next_daemon_too() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    assert!(matches!(machine.end_session(), Ending::Start(..)));
+    let mut next = Machine::new(machine.ledger().clone(), 1);
+    let stamp = start(&mut next, Want::default(), at(1));
+    assert!(matches!(next.step(stamp, at(1)), Some(Step::Prove(_))));
+}
