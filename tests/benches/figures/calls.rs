@@ -1,7 +1,8 @@
-//! Cached `GetSession` against a server that only echoes.
+//! Cached `GetSession`, under rules and audited, against a server that only echoes.
 
 use std::{cell::Cell, path::Path, rc::Rc, time::Duration};
 
+use rustix::process::geteuid;
 use sfvault_proto::v1::sessions_client::SessionsClient;
 use tokio::task::LocalSet;
 use tonic::transport::Channel;
@@ -9,7 +10,7 @@ use tonic::transport::Channel;
 use crate::{
     echo::{Echo, request},
     process,
-    stage::{Failed, Stage, channel},
+    stage::{Failed, RECORD, Stage, channel},
     stopwatch::{Elapsed as _, Pairs, now},
     table::{Goal, head, row},
 };
@@ -21,6 +22,10 @@ const LOADS: [(usize, usize); 3] = [(1, 1), (1, 64), (64, 64)];
 
 pub(crate) async fn run() -> Result<(), Failed> {
     let stage = Stage::with_records(1).await?;
+    let own = geteuid().as_raw().to_string();
+    for uid in ["60001", "60002", &own] {
+        stage.run(&["allow", RECORD, "--uid", uid]).await?;
+    }
     let echo = Echo::of(&stage.socket()).await?;
     head("cached GetSession, calls/s; reference: a tonic echo of the same messages");
     let mut costs = Vec::new();

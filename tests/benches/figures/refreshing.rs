@@ -12,7 +12,7 @@ use std::{
 };
 
 use sfvault_proto::v1::{GetSessionRequest, sessions_client::SessionsClient};
-use sfvault_tests::simulator::{PASSWORD, SECURITY_TOKEN, User};
+use sfvault_tests::simulator::{PASSWORD, SECURITY_TOKEN, USERNAME, User};
 use tokio::{runtime::Builder, time::sleep};
 use tonic::{Code, transport::Channel};
 
@@ -23,11 +23,11 @@ use crate::{
     table::{Goal, head, row, single},
 };
 
-/// The user of the records that log in. Each does once: a single one could not do so all the time, for that is what the
-/// daemon holds back.
-const REFRESHING: &str = "refreshing@acme.example";
-/// Fewer than the logins that an hour allows to one user.
-const COLD: u32 = 1_500;
+/// The users of the records that log in. Each record does once: a single one could not do so all the time, for that is
+/// what the daemon holds back.
+const REFRESHING: [&str; 2] = ["first@acme.example", "second@acme.example"];
+/// Of each user. Fewer than the logins that an hour allows to one user when they are all due to one process.
+const COLD: u32 = 1_000;
 const DOWN: &str = "down";
 /// So often somebody asks for the record whose host is down.
 const PACE: Duration = Duration::from_millis(5);
@@ -40,14 +40,19 @@ pub(crate) async fn run() -> Result<(), Failed> {
     let port = TcpListener::bind("127.0.0.1:0")?;
     let down = format!("https://localhost:{}", port.local_addr()?.port());
     let stage = Stage::allowing(Some(&down)).await?;
-    let user = User::new(REFRESHING, PASSWORD, SECURITY_TOKEN);
-    stage.simulator.add_user(user);
     stage.add("prod").await?;
     stage.run(&["get", "prod"]).await?;
-    let names: Vec<_> = (0..COLD).map(|number| format!("cold-{number}")).collect();
-    stage.add_all(REFRESHING, names.iter().cloned()).await?;
+    let mut names = Vec::new();
+    for user in REFRESHING {
+        stage
+            .simulator
+            .add_user(User::new(user, PASSWORD, SECURITY_TOKEN));
+        let of_user: Vec<_> = (0..COLD).map(|number| format!("{user}-{number}")).collect();
+        stage.add_all(user, of_user.iter().cloned()).await?;
+        names.extend(of_user);
+    }
     let cold = Arc::new(Mutex::new(names));
-    stage.add_at(DOWN, REFRESHING, &down).await?;
+    stage.add_at(DOWN, USERNAME, &down).await?;
     drop(port);
 
     let mut good = Vec::new();
@@ -84,7 +89,8 @@ pub(crate) async fn run() -> Result<(), Failed> {
 }
 
 fn logins(stage: &Stage) -> u64 {
-    stage.simulator.logins(REFRESHING).accepted
+    let made = REFRESHING.map(|user| stage.simulator.logins(user).accepted);
+    made.into_iter().sum()
 }
 
 /// What goes on beside the clients, on a thread of its own.
