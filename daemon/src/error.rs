@@ -232,8 +232,8 @@ impl fmt::Display for Error {
                 ),
                 Excess::Reports { record, most } => write!(
                     f,
-                    "{party} is held back: it has called the session of `{record}` refused, and {most} logins in 5 minutes \
-                     came of that"
+                    "{party} is held back: {most} logins in 5 minutes came of its calling the session of `{record}` \
+                     refused, or of its finding it dead before its time"
                 ),
             },
             Self::TooManyStreams => f.write_str("too many calls are open that wait or watch"),

@@ -28,9 +28,13 @@ pub(super) fn permit(
         return Ok(());
     }
     let (party, record) = (cause.party(), &state.record);
-    let heard = want
-        .refused
-        .and_then(|_| state.reported.unheard(party, now));
+    // Who makes a session prove itself before its time finds it dead only if somebody ended it: that is a report too.
+    let session = state.machine.session();
+    let early = !state.machine.is_doubted()
+        && session.is_some_and(|session| now < session.guaranteed_until());
+    let heard = (want.refused.is_some() || early)
+        .then(|| state.reported.unheard(party, now))
+        .flatten();
     let (until, excess) = match (heard, quota.spent_by(record, party, now)) {
         (None, None) => return Ok(()),
         (Some(Unheard { most, until }), _) => {

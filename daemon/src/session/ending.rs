@@ -31,7 +31,7 @@ impl Refresher {
     /// Returns false if there is none. Goes on to its end even if the caller goes away.
     ///
     /// # Errors
-    /// If Salesforce did not say that it ended: then it is proved before anybody gets it again.
+    /// If Salesforce did not say that it ended, or the store can't write: then it is proved before anybody gets it again.
     pub async fn end_session(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<bool, Error> {
         loop {
             match self.begin_end(entry)? {
@@ -78,6 +78,15 @@ impl Refresher {
 
 impl Flight {
     async fn end(&self, session: &Session) -> Result<(), Error> {
+        // A crash on the way must not make it good again.
+        if let Err(error) = self.refresher.catch_up(&self.entry).await {
+            let now = self.refresher.clock.now();
+            let mut state = self.entry.lock();
+            state.machine.complete(self.stamp, Outcome::NotSent, now, 0);
+            drop(state);
+            self.entry.tell();
+            return Err(error);
+        }
         let login = &self.refresher.login;
         let ended = login.end(&session.session_id, &session.instance).await;
         let record = {

@@ -34,6 +34,8 @@ struct Flight {
     superseded: bool,
     /// It is to log in, whatever session there is.
     fresh_login: bool,
+    /// The session that it proves should be alive without any call.
+    proves_early: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -145,6 +147,9 @@ impl Machine {
     pub fn step(&mut self, stamp: Stamp, now: SystemTime) -> Option<Step> {
         let flight = self.current(stamp)?;
         if let Some(session) = self.session.as_ref().filter(|_| !flight.fresh_login) {
+            if let Some(flight) = &mut self.flight {
+                flight.proves_early = now < session.guaranteed_until();
+            }
             return Some(Step::Prove(Arc::clone(session)));
         }
         match self.unproven.take() {
@@ -173,9 +178,14 @@ impl Machine {
         Some(self.ledger.generation)
     }
 
-    /// The session that the flight was to prove is dead: the flight goes on with its next step.
+    /// The session that the flight was to prove is dead: the flight goes on with its next step. Dead before its time, it
+    /// was ended by somebody, and the next login counts as if he had said so: who ends it after every run and then asks for
+    /// one that lasts would drive logins without a report.
     pub fn session_died(&mut self, stamp: Stamp) {
-        if self.current(stamp).is_some() {
+        if let Some(flight) = self.current(stamp) {
+            if flight.proves_early {
+                self.refusals.doubt();
+            }
             self.ledger.kept = None;
             self.lose_session();
         }
@@ -190,7 +200,7 @@ impl Machine {
         let Some(session) = self.session.clone() else {
             return Ending::Nothing;
         };
-        self.refusals.doubt();
+        self.doubt();
         Ending::Start(self.take_off(false), session)
     }
 
@@ -213,6 +223,7 @@ impl Machine {
             stamp,
             superseded: false,
             fresh_login,
+            proves_early: false,
         });
         stamp
     }

@@ -162,3 +162,43 @@ fn a_login_that_is_not_sent_leaves_reports_and_the_kept_session_as_they_were() {
     assert!(machine.ledger().refusal_logins.is_empty());
     assert_eq!(machine.logins(), 1);
 }
+
+#[test]
+fn a_session_whose_end_is_under_way_is_doubted_by_the_next_daemon_too() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    assert!(matches!(machine.end_session(), Ending::Start(..)));
+    let mut next = Machine::new(machine.ledger().clone(), 1);
+    let stamp = start(&mut next, Want::default(), at(1));
+    assert!(matches!(next.step(stamp, at(1)), Some(Step::Prove(_))));
+}
+
+#[test]
+fn a_session_that_is_found_dead_before_its_time_counts_like_a_report() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    let lasting = Want {
+        min_ttl: TIMEOUT / 2 - Duration::from_secs(1),
+        ..Want::default()
+    };
+    for login in 0..LOGINS as u64 {
+        let now = at(10 + login * 5);
+        log_in(&mut machine, lasting, now, success(&format!("00D!{login}")));
+    }
+    let now = at(10 + LOGINS as u64 * 5);
+    let stamp = start(&mut machine, lasting, now);
+    assert!(matches!(machine.step(stamp, now), Some(Step::Prove(_))));
+    machine.session_died(stamp);
+    assert!(machine.step(stamp, now).is_none(), "one more than allowed");
+}
+
+#[test]
+fn a_session_that_died_of_age_counts_for_nobody() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    let late = at(0) + TIMEOUT / 2;
+    let stamp = start(&mut machine, Want::default(), late);
+    assert!(matches!(machine.step(stamp, late), Some(Step::Prove(_))));
+    machine.session_died(stamp);
+    assert!(!machine.is_due_to_a_report());
+}

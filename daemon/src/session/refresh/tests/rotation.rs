@@ -557,14 +557,29 @@ async fn callers_who_come_while_a_try_is_under_way_share_it() {
     let rotation = Rotation::new(RefreshToken::new(token(1)), RefreshToken::new(token(2)));
     rig.entry.keep_rotation(rotation.unwrap());
     rig.no_disk_after(1, false);
-    let callers: Vec<_> = (0..50)
-        .map(|_| {
-            let (refresher, entry) = (Arc::clone(&rig.refresher), Arc::clone(&rig.entry));
-            task::spawn(async move { entry.save_rotation(&refresher.store, &refresher.keys).await })
+    // Somebody has the row until all have come.
+    let (has_it, had) = tokio::sync::oneshot::channel();
+    let (let_go, may_go) = std::sync::mpsc::channel();
+    let (refresher, entry) = (Arc::clone(&rig.refresher), Arc::clone(&rig.entry));
+    let holder = task::spawn_blocking(move || {
+        let (store, keys, now) = (&refresher.store, &refresher.keys, SystemClock.now());
+        entry.set_credential(store, keys, now, |_| {
+            has_it.send(()).unwrap();
+            may_go.recv().unwrap();
+            Err(Error::Denied)
         })
-        .collect();
-    for caller in callers {
-        caller.await.unwrap().unwrap_err();
+    });
+    had.await.unwrap();
+    let save = || {
+        rig.entry
+            .save_rotation(&rig.refresher.store, &rig.refresher.keys)
+    };
+    let (one, two, three, ()) = tokio::join!(biased; save(), save(), save(), async {
+        let_go.send(()).unwrap();
+    });
+    for saved in [one, two, three] {
+        saved.unwrap_err();
     }
+    holder.await.unwrap().unwrap_err();
     assert_eq!(rig.entry.lock().tries_to_save(), Some(1));
 }
