@@ -224,7 +224,7 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l json -d 'Wri
 complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`; half of the org\'s session timeout is the longest possible: 1h with the usual 2 hours, never more than 12h' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m`; three eighths of the org\'s session timeout is the longest possible: 45m with the usual 2 hours' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended, 24h at most' -r
@@ -240,7 +240,7 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l json -d 'Write d
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m` or `1h30m`; half of the org\'s session timeout is the longest possible: 1h with the usual 2 hours, never more than 12h' -r
+complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l min-ttl -d 'The session must be guaranteed for at least this long, such as `30m`; three eighths of the org\'s session timeout is the longest possible: 45m with the usual 2 hours' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l refused-generation -d 'Salesforce refused the session of this generation: give another' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l expect-org -d 'Fail unless the record belongs to this org: its id of 15 or 18 characters' -r
 complete -c sfvault -n "__fish_sfvault_using_subcommand exec" -l wait -d 'Wait so long for a locked vault, a rejected credential or an outage to be mended, 24h at most' -r

@@ -138,7 +138,7 @@ fn due(reason: &str) -> Due {
             "`sfvault check @ --release`",
         ]),
         "ORG_STATE" => latched(&["administrator", "`sfvault check @ --release`"]),
-        "WRONG_HOST" => latched(&["`sfvault show @`", "My Domain", "`sfvault remove @`"]),
+        "WRONG_HOST" => latched(&["`sfvault show @`", "My Domain", "`sfvault migrate @ "]),
         "API_VERSION" => latched(&["update sfvaultd", "`sfvault check @ --release`"]),
         "PROTOCOL" => latched(&["`sfvault show @`", "proxy", "`sfvault check @ --release`"]),
         "PINNED_ELSEWHERE" => latched(&["sandbox refresh", "`sfvault remove @`"]),

@@ -74,8 +74,8 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         ),
         Reason::WrongHost => format!(
             "`sfvault show {name}` tells flow and login URL; compare it with Setup > Company Settings > My Domain, then \
-             move the record, which keeps its access rules: `sfvault migrate {name} --flow soap-login --login-url \
-             https://MYDOMAIN.my.salesforce.com`; an OAuth flow needs its `--consumer-key` as well"
+             move the record, which keeps its access rules: `sfvault migrate {name} --flow FLOW --login-url \
+             https://MYDOMAIN.my.salesforce.com`, with the flow that it has and, for OAuth, its `--consumer-key`"
         ),
         Reason::ApiVersion => format!(
             "if Salesforce has ended SOAP login() for the org (Summer '27): {}; else \

@@ -31,6 +31,7 @@ fn filled(command: &str) -> String {
         }
     }
     text.replace("--pid PID", "--pid 1")
+        .replace("--flow FLOW", "--flow soap-login")
 }
 
 /// What is wrong with the command; nothing if all is well. A command's name alone is no more than its name.
