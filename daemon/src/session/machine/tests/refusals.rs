@@ -177,16 +177,16 @@ fn a_session_whose_end_is_under_way_is_doubted_by_the_next_daemon_too() {
 fn a_session_that_is_found_dead_before_its_time_counts_like_a_report() {
     let mut machine = machine();
     log_in(&mut machine, Want::default(), at(0), success("00D!a"));
-    let lasting = Want {
-        min_ttl: TIMEOUT / 2 - Duration::from_secs(1),
+    let proven = Want {
+        fresh_proof: true,
         ..Want::default()
     };
     for login in 0..LOGINS as u64 {
         let now = at(10 + login * 5);
-        log_in(&mut machine, lasting, now, success(&format!("00D!{login}")));
+        log_in(&mut machine, proven, now, success(&format!("00D!{login}")));
     }
     let now = at(10 + LOGINS as u64 * 5);
-    let stamp = start(&mut machine, lasting, now);
+    let stamp = start(&mut machine, proven, now);
     assert!(matches!(machine.step(stamp, now), Some(Step::Prove(_))));
     machine.session_died(stamp);
     assert!(machine.step(stamp, now).is_none(), "one more than allowed");
