@@ -22,7 +22,8 @@ use crate::{
     unsent,
 };
 
-/// Administers the daemon. Clones share one connection, which is made anew when it breaks.
+/// Administers the daemon. Clones share one connection, which is made anew when it breaks, or when the daemon has ended it: it
+/// does so a second after a call, for what the call brought.
 ///
 /// Every call fails as the daemon says, or if the connection breaks, or if no answer comes within a
 /// minute (five for [`AdminClient::check`] and [`AdminClient::finish_login`]).

@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use http_body_util::Full;
 use serde_json::Value;
 use sfvault_tests::simulator::{
     App, CONSUMER_KEY, CONSUMER_SECRET, PermittedUsers, StateSent, USERNAME, User,
@@ -14,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
+    browser,
     scene::{Ended, Scene, ended},
-    simulator::client::{request, send},
 };
 
 const TWIN: &str = "twin@acme.example";
@@ -88,12 +87,7 @@ impl Login {
 
     /// Where Salesforce sends the browser of a person who logs in.
     async fn sent_to(&self, scene: &Scene) -> String {
-        let request = request("GET", &self.authorize_url).body(Full::default());
-        let answer = send(&scene.simulator, &self.authorize_url, request.unwrap())
-            .await
-            .unwrap();
-        assert_eq!(answer.status, 302, "{}", answer.body);
-        answer.header("location").to_owned()
+        browser::sent_to(&scene.simulator, &self.authorize_url).await
     }
 
     fn address(&self) -> &str {

@@ -5,6 +5,7 @@ mod activation;
 mod answers;
 mod audit;
 mod autostart;
+mod browser;
 mod browser_login;
 mod cases;
 mod clients;

@@ -21,7 +21,7 @@ use crate::{
     scene::Scene,
 };
 
-const FLOWS: [&str; 4] = [
+pub(crate) const FLOWS: [&str; 4] = [
     "username-password",
     "client-credentials",
     "jwt-bearer",

@@ -1,13 +1,9 @@
 //! No secret leaves by a side door.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use http_body_util::Full;
 use rustix::process::geteuid;
-use sfvault::{
-    AdminClient, BeginLogin, Callback, ConsumerSecret, Places, RecordName, SessionsClient,
-    WatchRequest,
-};
+use sfvault::{AdminClient, Places, RecordName, SessionsClient, WatchRequest};
 use sfvault_tests::{
     installation::Installation,
     simulator::{
@@ -16,11 +12,7 @@ use sfvault_tests::{
     },
 };
 
-use crate::{
-    leaks, raw,
-    scene::Scene,
-    simulator::client::{request, send},
-};
+use crate::{browser, leaks, raw, scene::Scene};
 
 /// A password with nothing in it that XML or a shell would change, so that it is found in any form.
 const PASSWORD: &str = "CANARYpassword4711";
@@ -282,48 +274,21 @@ impl Told {
     }
 
     async fn of_browser_login(&mut self, scene: &Scene, admin: &AdminClient) {
-        let redirect_uri = "http://localhost:1717/callback";
         scene.simulator.app(CONSUMER_KEY, |app| {
             app.rotates = true;
             app.pkce_required = true;
-            app.callbacks = vec![redirect_uri.to_owned()];
+            app.callbacks = vec![browser::REDIRECT_URI.to_owned()];
             app.permitted_users = PermittedUsers::SelfAuthorized;
         });
         for changed in [true, false] {
-            let begin = BeginLogin {
-                name: RecordName::parse("me").unwrap(),
-                login_url: Some(scene.simulator.login_url()),
-                consumer_key: Some(CONSUMER_KEY.to_owned()),
-                consumer_secret: Some(ConsumerSecret::new(CONSUMER_SECRET.to_owned())),
-                redirect_uri: redirect_uri.to_owned(),
-                timeout: Duration::from_mins(5),
-            };
-            let begun = admin.begin_login(begin).await.unwrap();
-            let url = begun.authorize_url.as_str();
-            let request = request("GET", url).body(Full::default()).unwrap();
-            let answer = send(&scene.simulator, url, request).await.unwrap();
-            let location = answer.header("location").to_owned();
-            let brought = |name: &str| {
-                let (_, query) = location.split_once('?').unwrap();
-                let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-                let (_, value) = pairs.find(|(of, _)| *of == name).unwrap();
-                value.replace("%3D", "=")
-            };
-            let (code, state) = (brought("code"), brought("state"));
-            self.keeps(&[&code, &state]);
-            let callback = Callback {
-                login_id: begun.login_id,
-                code: code.into(),
-                state: if changed {
-                    format!("{state}CANARY")
-                } else {
-                    state
-                }
-                .into(),
-                issuer: String::new().into(),
-                error: String::new().into(),
-                error_description: String::new().into(),
-            };
+            let login = browser::login("me", &scene.simulator);
+            let begun = admin.begin_login(login).await.unwrap();
+            let location = browser::sent_to(&scene.simulator, &begun.authorize_url).await;
+            let mut callback = browser::brought(begun.login_id, &location);
+            self.keeps(&[&callback.code, &callback.state]);
+            if changed {
+                callback.state.push_str("CANARY");
+            }
             let finished = admin.finish_login(callback).await;
             assert_eq!(finished.is_err(), changed, "{finished:?}");
             self.said.push_str(&format!("{finished:?}"));

@@ -3,10 +3,13 @@
 use std::{
     fs::{self, File},
     io,
+    ops::Range,
     os::unix::fs::FileExt as _,
 };
 
 use memchr::memmem;
+
+const PAGE: usize = 4096;
 
 /// A snapshot of everything in a process that can hold a secret: what is writable, and what belongs to no file.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub struct Mapping {
     /// Whether it is kept out of swap.
     pub locked: bool,
     pub bytes: Vec<u8>,
+    /// Where `bytes` is not page after page of zeros, as most memory is: tests look for many secrets many times.
+    written: Vec<Range<usize>>,
 }
 
 impl Memory {
@@ -44,6 +49,7 @@ impl Memory {
                         name,
                         start,
                         locked: flags.split_whitespace().any(|flag| flag == "lo"),
+                        written: written(&bytes),
                         bytes,
                     });
                 }
@@ -54,12 +60,12 @@ impl Memory {
         Ok(Self(mappings))
     }
 
-    /// Where these bytes lie, with what is around them; `None` if nowhere.
+    /// Where these bytes lie, which neither begin nor end with a zero, with what is around them; `None` if nowhere.
     #[must_use]
     pub fn find(&self, needle: &[u8]) -> Option<String> {
         let finder = memmem::Finder::new(needle);
         self.0.iter().find_map(|mapping| {
-            let at = finder.find(&mapping.bytes)?;
+            let at = mapping.find_iter(&finder).next()?;
             mapping.tell(at, needle.len())
         })
     }
@@ -69,7 +75,7 @@ impl Memory {
     pub fn find_all(&self, needle: &[u8]) -> Vec<String> {
         let finder = memmem::Finder::new(needle);
         let places = self.0.iter().flat_map(|mapping| {
-            let found = finder.find_iter(&mapping.bytes);
+            let found = mapping.find_iter(&finder);
             found.filter_map(|at| mapping.tell(at, needle.len()))
         });
         places.collect()
@@ -82,6 +88,14 @@ impl Memory {
 }
 
 impl Mapping {
+    /// The offsets of what is looked for.
+    fn find_iter(&self, finder: &memmem::Finder<'_>) -> impl Iterator<Item = usize> {
+        self.written.iter().flat_map(move |run| {
+            let bytes = self.bytes.get(run.clone()).unwrap_or_default();
+            finder.find_iter(bytes).map(|at| run.start + at)
+        })
+    }
+
     /// What lies at this offset and around it.
     fn tell(&self, at: usize, length: usize) -> Option<String> {
         let around = at.saturating_sub(64)..(at + length + 64).min(self.bytes.len());
@@ -93,6 +107,24 @@ impl Mapping {
             self.bytes.get(around)?.escape_ascii()
         ))
     }
+}
+
+/// Runs of pages that are not all zeros.
+fn written(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (number, page) in bytes.chunks(PAGE).enumerate() {
+        // Such comparisons are quick in builds without optimisation, too.
+        if [0; PAGE].starts_with(page) {
+            continue;
+        }
+        let start = number * PAGE;
+        let end = start + page.len();
+        match runs.last_mut() {
+            Some(run) if run.end == start => run.end = end,
+            _ => runs.push(start..end),
+        }
+    }
+    runs
 }
 
 /// Start, length and name of a mapping that can hold a secret, `Some(None)` for any other; `None` if the line begins none.

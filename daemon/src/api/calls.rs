@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 
 use super::{
     audited,
-    door::Door,
+    door::{Door, Way},
     peer::{Origin, admit},
     status,
 };
@@ -86,6 +86,10 @@ where
                 return Box::pin(async { Ok(refusal) });
             }
         };
+        if self.door.way == Way::Admin {
+            // The call may bring a password or take one along, and the connection's buffers keep a copy.
+            caller.seat.dismiss();
+        }
         let Some(call) = caller.seat.call() else {
             let refusal = throttled(&caller, Excess::Calls).into_http();
             return Box::pin(async { Ok(refusal) });

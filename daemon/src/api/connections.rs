@@ -1,8 +1,9 @@
 //! Every connection is served by itself, so that each can be told to leave when nothing is under way on it.
 //!
 //! When the vault forgets secrets, connections end, and take along the buffers in which HTTP/2 and gRPC keep what they
-//! last received and sent. The seat knows when that suits the client ([`crate::seats::Seats::dismiss`]); it is told with GOAWAY (RFC
-//! 9113, 6.8), so that a call that was just on its way is still answered, and the next makes a new connection.
+//! last received and sent; one that administers ends after its calls ([`super::calls`]), for what these brought. The seat
+//! knows when that suits the client ([`crate::seats::Seat::dismiss`]); it is told with GOAWAY (RFC 9113, 6.8), so that a
+//! call that was just on its way is still answered, and the next makes a new connection.
 
 use std::{io, pin::pin, sync::Arc};
 

@@ -184,7 +184,7 @@ pub async fn serve_admin(
 /// The guard stands before every service, so that a new one can't be served without it.
 ///
 /// No pings: a Unix socket ends when its peer does, and a ping wakes both ends. No age either: a connection that nobody
-/// uses goes when its seat is needed, or when the vault forgets what the connection's buffers may hold ([`connections`]).
+/// uses goes when its seat is needed, or when its buffers may hold what nobody needs any more ([`connections`]).
 fn server(door: &Arc<Door>) -> Server<Stack<CallsLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)

@@ -142,8 +142,7 @@ impl Seats {
         })
     }
 
-    /// All who are connected are to leave, each once no call of his has been under way for [`QUIET`]; then it is
-    /// [`Seat::farewell`]. Who does not leave within [`PATIENCE`] is closed.
+    /// All who are connected are to leave: see [`Seat::dismiss`].
     pub fn dismiss(&self) {
         for seat in self.lock().seats.values() {
             seat.dismiss();

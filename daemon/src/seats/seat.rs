@@ -182,8 +182,9 @@ impl Seat {
         (state.calls == 0).then_some(state.idle_since)
     }
 
-    /// The connection is to end once it has been quiet.
-    pub(super) fn dismiss(&self) {
+    /// The connection is to end once no call has been under way for [`QUIET`]; then it is [`Seat::farewell`]. A peer that
+    /// does not leave within [`PATIENCE`] is closed.
+    pub fn dismiss(&self) {
         let mut state = self.lock();
         if matches!(state.leaving, Leaving::No) {
             state.leaving = Leaving::WhenQuiet;

@@ -42,6 +42,10 @@ struct Service {
 
 impl Service {
     fn start() -> Self {
+        Self::behind(Way::Sessions)
+    }
+
+    fn behind(way: Way) -> Self {
         let (_, health) = tonic_health::server::health_reporter();
         let (connect, connections) = mpsc::channel(1);
         let (forget, forgotten) = watch::channel(());
@@ -49,7 +53,7 @@ impl Service {
         let served = tokio::spawn(serve(
             Routes::new(health),
             connections,
-            Arc::new(door()),
+            Arc::new(Door { way, ..door() }),
             forgotten,
             async move { drop(stopped.await) },
         ));
@@ -277,6 +281,23 @@ async fn who_does_not_leave_is_shown_out() {
     let shown_out = async { while client.next().await.is_some() {} };
     timeout(PATIENCE * 3, shown_out).await.unwrap();
     assert!((PATIENCE + QUIET..PATIENCE * 2).contains(&began.elapsed()));
+}
+
+/// A call that administers may have brought a password.
+#[tokio::test(start_paused = true)]
+async fn who_administers_is_told_to_leave_after_his_last_call() {
+    let service = Service::behind(Way::Admin);
+    let mut client = service.connect().await;
+    client.send(PREFACE).await;
+    // Who has asked for nothing has brought nothing.
+    assert!(client.is_quiet_for(Duration::from_hours(1)).await);
+    for call in 0..3 {
+        client.call(2 * call + 1).await;
+        client.answer().await;
+        assert!(client.is_quiet_for(QUIET * 3 / 4).await);
+    }
+    assert_eq!(client.next().await, Some((GOAWAY, ALL_STREAMS.to_vec())));
+    client.leave().await;
 }
 
 #[tokio::test(start_paused = true)]
