@@ -5,14 +5,16 @@
 
 use std::{env, time::Duration};
 
-use sfvault_tests::simulator::{PASSWORD, USERNAME};
+use sfvault::{AdminClient, Places};
+use sfvault_tests::simulator::{CONSUMER_KEY, PASSWORD, PermittedUsers, USERNAME};
 use sfvaultd::{
-    secret::Passphrase,
+    secret::{Passphrase, Password, RefreshToken},
     store::{Store, StoredRecord},
 };
 use tokio::time::sleep;
 
 use crate::{
+    browser,
     dice::Dice,
     scene::{Ended, Scene, ended},
 };
@@ -23,6 +25,8 @@ const REMINDER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// The longest that a daemon lives on after a command began: a command of a debug build takes some 50 ms on an idle
 /// machine, one with a login 100.
 const LONGEST_LIFE_US: usize = 250_000;
+/// The same after a call of this process began, which needs no command to start.
+const LONGEST_CALL_US: usize = 60_000;
 
 /// What the vault may hold for one name, as far as the answers tell.
 #[derive(Debug)]
@@ -130,6 +134,57 @@ async fn a_vault_is_made_whole_or_not_at_all() {
         }
         scene.sfvault.start().unwrap();
     }
+    scene.finish().await;
+}
+
+/// T31. The refresh token of a login in a browser is stored as a whole or not at all, and no older one comes back.
+#[tokio::test]
+async fn a_login_in_a_browser_is_finished_whole_or_not_at_all() {
+    let rounds = variable("SFVAULT_CRASH_ROUNDS").unwrap_or(ROUNDS) / 2;
+    let seed = variable("SFVAULT_CRASH_SEED").unwrap_or(1);
+    let mut dice = Dice(seed);
+    let mut scene = Scene::empty().await;
+    scene.simulator.app(CONSUMER_KEY, |app| {
+        app.callbacks = vec![browser::REDIRECT_URI.to_owned()];
+        app.permitted_users = PermittedUsers::SelfAuthorized;
+    });
+    let (mut held, mut finished) = (None, 0);
+    for round in 0..rounds {
+        if dice.below(4) == 0 && held.take().is_some() {
+            scene.ok(&["remove", "me", "--yes"]).await;
+        }
+        let places = Places::at(&scene.sfvault.path("run"));
+        let admin = AdminClient::connect(&places).await.unwrap();
+        let login = browser::login("me", &scene.simulator);
+        let begun = admin.begin_login(login).await.unwrap();
+        let location = browser::sent_to(&scene.simulator, &begun.authorize_url).await;
+        let callback = browser::brought(begun.login_id, &location);
+        let known = scene.simulator.refresh_tokens(USERNAME, CONSUMER_KEY);
+        let finishing = tokio::spawn(async move { admin.finish_login(callback).await });
+        let life = Duration::from_micros(dice.below(LONGEST_CALL_US) as u64);
+        sleep(life).await;
+        scene.sfvault.kill().unwrap();
+        let told = finishing.await.unwrap().is_ok();
+
+        let mut given = scene.simulator.refresh_tokens(USERNAME, CONSUMER_KEY);
+        given.retain(|token| !known.contains(token));
+        assert!(given.len() <= 1, "one code, one token");
+        let new = given.pop();
+        let found = stored(&scene).map(|(_, token)| token);
+        let is_new = found.is_some() && found == new;
+        assert!(
+            is_new || found == held && !told,
+            "seed {seed}, round {round}: killed after {life:?}, told of success: {told}"
+        );
+        held = found;
+        finished += u64::from(told);
+        scene.sfvault.start().unwrap();
+        scene.unlock().await;
+        if is_new {
+            scene.ok(&["check", "me"]).await;
+        }
+    }
+    println!("{rounds} kills, {finished} logins finished");
     scene.finish().await;
 }
 
@@ -244,7 +299,7 @@ async fn killed_after(scene: &mut Scene, command: &[String], life: Duration) -> 
     ended(client.wait_with_output().await.unwrap())
 }
 
-/// The record in the file of a dead daemon, with its password. Panics if anything in the file is not whole.
+/// The record in the file of a dead daemon, with its password or refresh token. Panics if anything in the file is not whole.
 fn stored(scene: &Scene) -> Option<(StoredRecord, String)> {
     let path = scene.sfvault.path("data/vault.redb");
     let store = Store::open(&path).unwrap().unwrap();
@@ -253,8 +308,10 @@ fn stored(scene: &Scene) -> Option<(StoredRecord, String)> {
     assert!(found.len() <= 1, "{found:?}");
     let stored = found.pop()?;
     let credential = store.credential(&keys, &stored.record).unwrap();
-    let password = credential.password().unwrap().expose().to_owned();
-    Some((stored, password))
+    let password = credential.password().map(Password::expose);
+    let token = credential.refresh_token().map(RefreshToken::expose);
+    let secret = password.or(token).unwrap().to_owned();
+    Some((stored, secret))
 }
 
 fn is_latched(stored: Option<&(StoredRecord, String)>) -> bool {
