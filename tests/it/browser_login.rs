@@ -97,12 +97,18 @@ impl Login {
 
     /// Asks the listener, and returns what it answers: nothing where it is gone or hung up.
     async fn ask(&self, target: &str, host: &str) -> String {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        self.say(head.as_bytes()).await
+    }
+
+    /// The same with these octets, after which nothing comes.
+    async fn say(&self, octets: &[u8]) -> String {
         let mut answer = String::new();
         // It closes at what is too long, and for good once it heard the browser: every step can fail from there on.
         let _ = async {
             let mut stream = TcpStream::connect(self.address()).await?;
-            let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(octets).await?;
+            stream.shutdown().await?;
             stream.read_to_string(&mut answer).await
         }
         .await;
@@ -256,13 +262,13 @@ async fn the_listener_hears_the_one_request_and_no_other() {
     let target = format!("/callback{}", &location[location.find('?').unwrap()..]);
     let own = login.address().to_owned();
     let port = own.rsplit_once(':').unwrap().1;
-    let silent: Vec<_> = {
-        let mut silent = Vec::new();
-        for _ in 0..8 {
-            silent.push(TcpStream::connect(login.address()).await.unwrap());
-        }
-        silent
-    };
+    let mut silent = Vec::new();
+    // More than it hears at a time, and each second one in the middle of something.
+    for begun in ["", "GET /callback?code=abc"].repeat(20) {
+        let mut stream = TcpStream::connect(login.address()).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
     for (target, host, status) in [
         ("/favicon.ico", own.as_str(), "404"),
         ("/callback", &own, "400"),
@@ -278,6 +284,31 @@ async fn the_listener_hears_the_one_request_and_no_other() {
     }
     let huge = format!("/callback?state={}", "x".repeat(100_000));
     assert_eq!(login.ask(&huge, &own).await, "");
+    let endless = format!("GET {target} HTTP/1.1\r\n{}", "X-A: b\r\n".repeat(10_000));
+    assert_eq!(login.say(endless.as_bytes()).await, "");
+    let rest = format!("HTTP/1.1\r\nHost: {own}\r\n\r\n");
+    let twice = format!("GET {target}&state=other ");
+    for (begun, status) in [
+        (&b"GET /callback?code=\xff\xfe&state=\xc3 "[..], "400"),
+        (b"GET /callback?code=%ff%fe&state=%c3%28 ", "400"),
+        (b"GET /callback?code=a&state=%00%zz ", "400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 ", "400"),
+        (format!("POST {target} ").as_bytes(), "405"),
+        (twice.as_bytes(), "400"),
+        (b"", "400"),
+    ] {
+        let answer = login.say(&[begun, rest.as_bytes()].concat()).await;
+        let begun = begun.escape_ascii();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{begun}: {answer}"
+        );
+    }
+    // Who leaves in the middle of a good request has asked for nothing.
+    let whole = format!("GET {target} {rest}");
+    for cut in [0, 3, whole.len() / 2, whole.len() - 1] {
+        assert_eq!(login.say(&whole.as_bytes()[..cut]).await, "", "{cut}");
+    }
     // Two at once: one is heard.
     let answers = tokio::join!(login.bring(&location), login.bring(&location));
     assert!(

@@ -4,20 +4,28 @@
 //! is the browser: a request must be small, quick, for this path, and for this host by name, so that no page of another
 //! name that was made to lead here (DNS rebinding) is heard.
 
-use std::{io, net::Ipv4Addr, net::Ipv6Addr, time::Duration};
+use std::{
+    collections::VecDeque,
+    io,
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    task::JoinSet,
-    time::timeout,
+    task::{AbortHandle, JoinSet},
+    time::{sleep, timeout},
 };
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
 
-/// Browsers connect ahead of need; a few idle connections must not keep the real one out.
+/// Browsers connect ahead of need, and so can anybody on this host. Who comes when there are so many is heard in the place of
+/// the one who has been silent for longest.
 const MOST_CONNECTIONS: usize = 16;
+/// After a connection could not be accepted: descriptors come back when others leave.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A browser on the same host sends its request at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A code has some 100 characters; the rest is what browsers say of themselves.
@@ -30,6 +38,7 @@ pub(crate) struct Listener {
     /// Where `localhost` may lead as well. Absent where the host has no IPv6.
     v6: Option<TcpListener>,
     port: u16,
+    patience: Duration,
 }
 
 /// The parameters that the browser brought, decoded; empty where absent.
@@ -61,7 +70,12 @@ impl Listener {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(taken(error)),
             Err(_) => None,
         };
-        Ok(Self { v4, v6, port })
+        Ok(Self {
+            v4,
+            v6,
+            port,
+            patience: PATIENCE,
+        })
     }
 
     /// What the app must have among its callback URLs. Salesforce takes `http` for `localhost` only.
@@ -72,47 +86,71 @@ impl Listener {
     /// Waits for the browser.
     pub(crate) async fn brought(self) -> Brought {
         let mut connections = JoinSet::new();
+        let mut hearing: VecDeque<AbortHandle> = VecDeque::new();
         loop {
-            let room = connections.len() < MOST_CONNECTIONS;
-            tokio::select! {
+            let accepted = tokio::select! {
+                biased;
                 Some(done) = connections.join_next() => {
-                    if let Ok(Some(brought)) = done {
+                    if let Ok(Some((brought, mut stream))) = done {
+                        let thanked = thank(&mut stream, &brought);
+                        // A browser that went away has brought what it had to bring.
+                        let _ = timeout(self.patience, thanked).await;
                         return brought;
                     }
+                    continue;
                 }
-                Ok((stream, _)) = self.v4.accept(), if room => {
-                    connections.spawn(hear(stream, self.port));
-                }
-                Ok((stream, _)) = accept(self.v6.as_ref()), if room => {
-                    connections.spawn(hear(stream, self.port));
-                }
-                else => tokio::time::sleep(Duration::from_millis(100)).await,
+                accepted = self.accept() => accepted,
+            };
+            let Ok(stream) = accepted else {
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            hearing.retain(|connection| !connection.is_finished());
+            if hearing.len() >= MOST_CONNECTIONS
+                && let Some(oldest) = hearing.pop_front()
+            {
+                oldest.abort();
             }
+            let heard = hear(stream, self.port);
+            let heard = timeout(self.patience, heard);
+            hearing.push_back(connections.spawn(async { heard.await.ok().flatten() }));
+        }
+    }
+
+    /// By either address, for a crowd at one must not hide the other.
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let v6 = async {
+            match &self.v6 {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        let (stream, _) = tokio::select! {
+            accepted = self.v4.accept() => accepted?,
+            accepted = v6 => accepted?,
+        };
+        Ok(stream)
+    }
+}
+
+/// Hears one request. If it is the one, its answer is still owed; any other is answered, and `None`.
+async fn hear(mut stream: TcpStream, port: u16) -> Option<(Brought, TcpStream)> {
+    let head = read_head(&mut stream).await?;
+    match read(&head, port) {
+        Ok(brought) => Some((brought, stream)),
+        Err((status, text)) => {
+            answer(&mut stream, status, text).await;
+            None
         }
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, std::net::SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Hears one request and answers it. `None` if it is not the one.
-async fn hear(mut stream: TcpStream, port: u16) -> Option<Brought> {
-    let heard = timeout(PATIENCE, async {
-        let head = read_head(&mut stream).await?;
-        let read = read(&head, port);
-        let (status, text) = match &read {
-            Ok(brought) if brought.error.is_empty() => ("200 OK", "sfvault has what it needs."),
-            Ok(_) => ("200 OK", "Salesforce did not let sfvault in."),
-            Err(refusal) => *refusal,
-        };
-        answer(&mut stream, status, text).await;
-        read.ok()
-    });
-    heard.await.ok().flatten()
+async fn thank(stream: &mut TcpStream, brought: &Brought) {
+    let text = match brought.error.is_empty() {
+        true => "sfvault has what it needs.",
+        false => "Salesforce did not let sfvault in.",
+    };
+    answer(stream, "200 OK", text).await;
 }
 
 /// The request up to its empty line; `None` if it ends before or is too long.
@@ -216,7 +254,7 @@ async fn answer(stream: &mut TcpStream, status: &str, text: &str) {
          Content-Security-Policy: default-src 'none'\r\nConnection: close\r\n\r\n",
         page.len()
     );
-    // A browser that went away has brought what it had to bring.
+    // Who went away wants no answer.
     let _ = stream.write_all([head, page].concat().as_bytes()).await;
     let _ = stream.shutdown().await;
 }
@@ -300,6 +338,36 @@ mod tests {
             assert!(read(head.as_bytes(), 1717).is_err(), "{head}");
         }
         assert!(read(b"\xff\xfe\r\n\r\n", 1717).is_err());
+    }
+
+    /// T48. Without an end to their patience, or it would let the browser in some time later.
+    #[tokio::test]
+    async fn connections_that_say_nothing_keep_the_browser_out_for_no_moment() {
+        let mut listener = Listener::bind(0).await.ok().unwrap();
+        listener.patience = Duration::from_hours(1);
+        let port = listener.port;
+        let brought = tokio::spawn(listener.brought());
+        let connect = async |begun: &[u8]| {
+            let address = (Ipv4Addr::LOCALHOST, port);
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begun).await.unwrap();
+            stream
+        };
+        let mut silent = Vec::new();
+        for begun in ["", "GET /callback?code="].repeat(MOST_CONNECTIONS) {
+            silent.push(connect(begun.as_bytes()).await);
+        }
+        // Only so many are heard, and the first of these have made way.
+        let patience = Duration::from_mins(1);
+        let hung_up = timeout(patience, silent[0].read(&mut [0])).await.unwrap();
+        assert!(hung_up.map_or(true, |read| read == 0));
+        let good = format!("GET {PATH}?code=a&state=b HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
+        let mut browser = connect(good.as_bytes()).await;
+        let brought = timeout(patience, brought).await.unwrap().unwrap();
+        assert_eq!((&**brought.code, &**brought.state), ("a", "b"));
+        let mut page = String::new();
+        browser.read_to_string(&mut page).await.unwrap();
+        assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
     }
 
     /// Other programs connect, too: each octet of a good request is changed to each other, and it is cut at each place.
