@@ -135,7 +135,11 @@ impl Clients {
 
     async fn admin(&self) -> AdminClient {
         match &self.staying {
-            Some((admin, _)) => admin.clone(),
+            Some((admin, _)) => {
+                // The connection may have just ended, and a call with a secret is not made a second time.
+                admin.status().await.unwrap();
+                admin.clone()
+            }
             None => AdminClient::connect(&self.places).await.unwrap(),
         }
     }
