@@ -95,9 +95,9 @@ impl StartError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Listen(ListenError::Running { .. }) => {
-                Some("one daemon serves all clients of its user; `sfvault status` asks it")
-            }
+            Self::Listen(ListenError::Running { .. }) => Some(
+                "one daemon serves all clients of its user; `sfvault status` tells its pid: end it first if systemd shall start it",
+            ),
             Self::Listen(
                 ListenError::Group { .. }
                 | ListenError::Io { .. }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// `sfvaultd` as systemd starts it: descriptors from 3 on, and variables that tell what they are.
-fn activated(sfvault: &Installation, names: &str, passed: [OwnedFd; 2]) -> Command {
+pub(crate) fn activated(sfvault: &Installation, names: &str, passed: [OwnedFd; 2]) -> Command {
     let daemon = sfvault.sfvaultd();
     let mut command = Command::new("sh");
     let script = "exec 3<&0 4>&1 </dev/null >/dev/null; LISTEN_PID=$$ exec \"$0\"";
