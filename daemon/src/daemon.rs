@@ -216,7 +216,7 @@ impl Daemon {
             );
         });
         let watched = Arc::clone(&vault);
-        let one_ended = until_stopped();
+        let (one_ended, all_stopped) = (until_stopped(), until_stopped());
         let served = async move {
             let (as_told, all_ended) = tokio::select! {
                 () = &mut services => (false, true),
@@ -236,7 +236,8 @@ impl Daemon {
             }
             as_told
         };
-        let served = async { tokio::join!(served, sockets.serve(to_sessions, to_admin)).0 };
+        let served =
+            async { tokio::join!(served, sockets.serve(to_sessions, to_admin, all_stopped)).0 };
         let working = async {
             let as_told = tokio::select! {
                 as_told = served => as_told,
