@@ -7,11 +7,12 @@ use std::{
     fmt, io,
     os::unix::net::UnixListener as StdListener,
     path::{Path, PathBuf},
+    pin::pin,
     time::Duration,
 };
 
 use tokio::{
-    net::{UnixListener, UnixStream},
+    net::{UnixListener, UnixStream, unix::SocketAddr},
     sync::mpsc,
     time::{Instant, sleep},
 };
@@ -109,26 +110,44 @@ impl Sockets {
         })
     }
 
-    /// Accepts until both receivers are gone, then removes the sockets.
+    /// Accepts until it is `stopped`: who connects later waits for the daemon that systemd starts next. Then, when both
+    /// receivers are gone, removes the sockets.
     pub async fn serve(
         mut self,
         sessions: mpsc::Sender<io::Result<UnixStream>>,
         admin: mpsc::Sender<io::Result<UnixStream>>,
+        stopped: impl Future<Output = ()>,
     ) {
+        let mut stopped = pin!(stopped);
         let mut watch = RuntimeWatch::new(&self.runtime);
         let mut trouble = Trouble::default();
         loop {
-            tokio::select! {
-                accepted = self.sessions.listener.accept() => pass_on(accepted, &sessions, &mut trouble).await,
-                accepted = self.admin.listener.accept() => pass_on(accepted, &admin, &mut trouble).await,
-                () = watch.stirred() => self.look(&mut watch),
-                () = async { tokio::join!(sessions.closed(), admin.closed()); } => break,
+            let next = tokio::select! {
+                // First: whoever connects after the end has begun is left in the queue.
+                biased;
+                () = &mut stopped => break,
+                next = self.next(&mut watch) => next,
+            };
+            match next {
+                Next::Session(accepted) => pass_on(accepted, &sessions, &mut trouble).await,
+                Next::Administration(accepted) => pass_on(accepted, &admin, &mut trouble).await,
+                Next::Look => self.look(&mut watch),
             }
         }
+        tokio::join!(sessions.closed(), admin.closed());
         for door in [&self.sessions, &self.admin] {
             if let Some(bound) = door.bound.filter(|_| door.own) {
                 unbind(&self.runtime, door.name, bound);
             }
+        }
+    }
+
+    /// Waits for what happens first; of several, for any.
+    async fn next(&self, watch: &mut RuntimeWatch) -> Next {
+        tokio::select! {
+            accepted = self.sessions.listener.accept() => Next::Session(accepted),
+            accepted = self.admin.listener.accept() => Next::Administration(accepted),
+            () = watch.stirred() => Next::Look,
         }
     }
 
@@ -211,6 +230,15 @@ impl Door {
     }
 }
 
+type Accepted = io::Result<(UnixStream, SocketAddr)>;
+
+/// What there is to do.
+enum Next {
+    Session(Accepted),
+    Administration(Accepted),
+    Look,
+}
+
 /// Why clients may not find the sockets.
 #[derive(Debug)]
 enum RestoreError {
@@ -254,8 +282,8 @@ pub fn channels() -> (
 #[derive(Debug, Default)]
 struct Trouble(Option<Instant>);
 
-async fn pass_on<A>(
-    accepted: io::Result<(UnixStream, A)>,
+async fn pass_on(
+    accepted: Accepted,
     to: &mpsc::Sender<io::Result<UnixStream>>,
     trouble: &mut Trouble,
 ) {

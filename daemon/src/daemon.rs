@@ -95,9 +95,9 @@ impl StartError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Listen(ListenError::Running { .. }) => {
-                Some("one daemon serves all clients of its user; `sfvault status` asks it")
-            }
+            Self::Listen(ListenError::Running { .. }) => Some(
+                "one daemon serves all clients of its user; `sfvault status` tells its pid: end it first if systemd shall start it",
+            ),
             Self::Listen(
                 ListenError::Group { .. }
                 | ListenError::Io { .. }
@@ -216,7 +216,7 @@ impl Daemon {
             );
         });
         let watched = Arc::clone(&vault);
-        let one_ended = until_stopped();
+        let (one_ended, all_stopped) = (until_stopped(), until_stopped());
         let served = async move {
             let (as_told, all_ended) = tokio::select! {
                 () = &mut services => (false, true),
@@ -236,7 +236,8 @@ impl Daemon {
             }
             as_told
         };
-        let served = async { tokio::join!(served, sockets.serve(to_sessions, to_admin)).0 };
+        let served =
+            async { tokio::join!(served, sockets.serve(to_sessions, to_admin, all_stopped)).0 };
         let working = async {
             let as_told = tokio::select! {
                 as_told = served => as_told,

@@ -23,6 +23,7 @@ pub mod kept;
 pub mod ledger;
 pub mod listen;
 pub mod locked;
+pub mod log;
 pub mod paths;
 pub mod policy;
 pub mod recent_logins;

@@ -3,7 +3,7 @@
 use std::{
     alloc::System,
     env,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
 };
@@ -15,6 +15,7 @@ use sfvaultd::{
     daemon::{Daemon, Setup},
     descriptors,
     harden::{Protection, censor_panics, confine, harden, needs::Needs},
+    log,
     paths::Paths,
     policy::{Mode, gid_of},
     salesforce::{SalesforceLogin, environment::Environment},
@@ -23,7 +24,6 @@ use sfvaultd::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes what is freed: the only way to reach the buffers of HTTP, TLS and gRPC, which hold secrets in passing.
@@ -82,14 +82,7 @@ fn run() -> Result<bool, String> {
     let paths = Paths::from_environment().map_err(|error| text(&error))?;
     let mode = Mode::from_environment(&paths.runtime)?;
     let config = Config::load(&paths.config_file()).map_err(|error| text(&error))?;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        // It would complain on stderr of a stderr that can't be written, and panic there: a full disk must not end a login.
-        .log_internal_errors(false)
-        .init();
+    log::start();
     censor_panics();
     let mut protections = harden();
     protections.push(descriptors);
@@ -188,6 +181,6 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn complain(problem: &str, status: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "error: {problem}");
+    let _ = io::stderr().write_all(log::last_words(problem).as_bytes());
     ExitCode::from(status)
 }

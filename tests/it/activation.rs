@@ -13,16 +13,19 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sfvault_tests::installation::Installation;
+use sfvault_tests::{
+    installation::Installation,
+    simulator::{Options, Place, Simulator},
+};
 
 use crate::{
     raw,
-    scene::ended,
+    scene::{Scene, ended},
     start::{refused, until},
 };
 
 /// `sfvaultd` as systemd starts it: descriptors from 3 on, and variables that tell what they are.
-fn activated(sfvault: &Installation, names: &str, passed: [OwnedFd; 2]) -> Command {
+pub(crate) fn activated(sfvault: &Installation, names: &str, passed: [OwnedFd; 2]) -> Command {
     let daemon = sfvault.sfvaultd();
     let mut command = Command::new("sh");
     let script = "exec 3<&0 4>&1 </dev/null >/dev/null; LISTEN_PID=$$ exec \"$0\"";
@@ -76,6 +79,46 @@ async fn sockets_of_systemd_are_served_and_are_still_there_at_the_end() {
     }
     assert!(sfvault.stop().unwrap().success());
     assert_eq!(inodes(&sfvault), before);
+}
+
+/// T52. It may end for more than a minute, and the next daemon answers.
+#[tokio::test]
+async fn who_connects_while_the_daemon_ends_is_left_to_the_next() {
+    let simulator = Simulator::start(Options::default()).await;
+    let mut sfvault = Installation::new(&simulator).unwrap();
+    let systemd_s = [
+        listen(&sfvault, "run/sfvault.sock"),
+        listen(&sfvault, "run/admin.sock"),
+    ];
+    let passed = || systemd_s.each_ref().map(|fd| fd.try_clone().unwrap());
+    let start = |sfvault: &mut Installation| {
+        let command = activated(sfvault, "sessions:admin", passed());
+        sfvault.start_as(command).unwrap();
+    };
+    start(&mut sfvault);
+    let mut scene = Scene::around(simulator, sfvault).await;
+    scene.add("prod").await;
+    let gate = scene.simulator.hold_next(Place::Login);
+    let mut first = scene.command(&["get", "prod"]);
+    let mut first = first.stdout(Stdio::null()).spawn().unwrap();
+    gate.reached().await;
+    let [log, socket] = ["daemon.log", "run/sfvault.sock"].map(|name| scene.sfvault.path(name));
+    let stopping = tokio::task::spawn_blocking(move || (scene.sfvault.stop().unwrap(), scene));
+    while !fs::read_to_string(&log).unwrap().contains("ending") {
+        tokio::task::yield_now().await;
+    }
+    let late = UnixStream::connect(&socket).unwrap();
+    gate.open();
+    let (status, mut scene) = stopping.await.unwrap();
+    assert!(status.success() && first.wait().await.unwrap().success());
+    start(&mut scene.sfvault);
+    let answer =
+        tokio::task::spawn_blocking(|| raw::call(late, "/sfvault.v1.Sessions/ListRecords"));
+    assert_eq!(
+        raw::reason(&answer.await.unwrap().unwrap_err()).as_deref(),
+        Some("VAULT_LOCKED")
+    );
+    scene.finish().await;
 }
 
 /// T5: systemd does not notice that its socket is gone; the daemon does.

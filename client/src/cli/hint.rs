@@ -130,10 +130,13 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::ShuttingDown => "try again when sfvaultd runs again".to_owned(),
         Reason::Internal => "the daemon's log tells more; please report it".to_owned(),
         Reason::NoSocket => {
-            "start `sfvaultd`, or set `SFVAULT_RUNTIME_DIR` to the directory of its sockets".to_owned()
+            "start `sfvaultd` (the system's: `systemctl start sfvaultd`), or set `SFVAULT_RUNTIME_DIR` to the directory of its sockets"
+                .to_owned()
         }
         Reason::NobodyListens => {
-            "the daemon that made the socket is gone: start `sfvaultd` again".to_owned()
+            "the daemon that made the socket is gone, or systemd has given it up: start `sfvaultd` again; systemd's by `systemctl \
+             start sfvaultd`, with `--user` where it is a user's; `journalctl -u sfvaultd` tells why it ended"
+                .to_owned()
         }
         Reason::SocketForbidden => {
             "ask the operator for the group that may open it; `ls -l` on the socket and its directory shows it".to_owned()

@@ -2,6 +2,7 @@
 //! read, and never from this process's environment.
 
 use std::{
+    env,
     fs::{File, Metadata},
     os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::Path,
@@ -32,7 +33,7 @@ pub(crate) fn file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Fa
     if !meta.is_file() && !meta.file_type().is_fifo() {
         return Err(fail(&"it is neither a file nor a pipe"));
     }
-    if is_open_to_others(&meta) {
+    if is_open_to_others(path, &meta) {
         output.warning(&format!(
             "other users of this host may read `{name}`; `chmod 600` mends it"
         ));
@@ -99,8 +100,13 @@ fn read(source: impl AsFd, name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(buffer)
 }
 
-fn is_open_to_others(meta: &Metadata) -> bool {
-    meta.is_file() && meta.permissions().mode() & 0o044 != 0
+/// A credential of systemd's has the service's user in an access control list, whose mask stands where the bits of the
+/// group were.
+fn is_open_to_others(path: &Path, meta: &Metadata) -> bool {
+    let of_systemd = env::var_os("CREDENTIALS_DIRECTORY")
+        .is_some_and(|directory| !directory.is_empty() && path.starts_with(directory));
+    let barred = if of_systemd { 0o004 } else { 0o044 };
+    meta.is_file() && meta.permissions().mode() & barred != 0
 }
 
 fn without_line_end(mut secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
@@ -221,7 +227,7 @@ mod tests {
         ] {
             fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(
-                is_open_to_others(&file.as_file().metadata().unwrap()),
+                is_open_to_others(Path::new("/"), &file.as_file().metadata().unwrap()),
                 open,
                 "{mode:o}"
             );

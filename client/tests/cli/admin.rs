@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt as _,
+    path::Path,
 };
 
 use sfvault_proto::v1::add_record_request::Credential;
@@ -175,6 +176,26 @@ fn a_readable_secret_file_is_warned_of_and_used() {
         "{ran:?}"
     );
     assert_eq!(fake.asked().set.unwrap().password.as_deref(), Some("pw"));
+}
+
+/// systemd gives a service's user its credentials by access control lists, which show as bits of the group.
+#[test]
+fn a_credential_of_systemd_s_is_used_without_a_warning() {
+    let fake = Fake::start();
+    let path = fake.file("pw", "pw");
+    let run = |mode, credentials: &Path| {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let mut command = fake.command(&["set", "prod", "--password-file"]);
+        command.arg(&path).env("CREDENTIALS_DIRECTORY", credentials);
+        let ran = Ran::of(command.output().unwrap());
+        assert_eq!(ran.status, 0, "{ran:?}");
+        ran.stderr.contains("warning: ")
+    };
+    let (here, elsewhere) = (path.parent().unwrap(), Path::new("/elsewhere"));
+    assert!(!run(0o440, here));
+    assert!(run(0o440, elsewhere));
+    assert!(run(0o440, Path::new("")));
+    assert!(run(0o444, here));
 }
 
 #[test]

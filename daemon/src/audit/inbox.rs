@@ -16,7 +16,7 @@ use super::{
     event::{Event, Fingerprint},
     line::Entry,
 };
-use crate::secret::SessionId;
+use crate::{policy::Decision, secret::SessionId};
 
 /// Lines that wait for the disk. It takes a disk that stands still to get there; what comes then is counted.
 const MOST_WAITING: usize = 4096;
@@ -103,8 +103,11 @@ impl Inbox {
         let mut like = event.into_owned(digest);
         let entry = Entry::new(&like, now(), 1);
         if like.is_of_anybody() {
-            // The others come from other processes.
+            // The others come from other processes, which lack something else.
             like.who = like.who.map(|who| Cow::Owned(who.without_process()));
+            like.decision = like
+                .decision
+                .filter(|decision| !matches!(**decision, Decision::Denied { .. }));
         }
         if like.is_of_no_record() {
             // The others have names of their own.
@@ -184,7 +187,6 @@ mod tests {
         event::{Action, Verdict},
         who::Who,
     };
-    use crate::policy::Decision;
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -300,7 +302,14 @@ mod tests {
             note(&mut inbox, denied);
         }
         inbox.close_second(NOW);
-        assert_eq!(counts(&mut inbox), [1, 999]);
+        let (lines, _) = inbox.take(usize::MAX);
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line.entry.note.as_deref(), line.entry.count))
+            .collect();
+        // What the first lacked says nothing of the others.
+        let first = "rule 1: its program is /tmp/0";
+        assert_eq!(told, [(Some(first), 1), (None, 999)]);
     }
 
     /// T45

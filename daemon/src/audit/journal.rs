@@ -97,6 +97,7 @@ fn message(entry: &Entry) -> String {
     for more in [&entry.record, &entry.reason, &entry.note]
         .into_iter()
         .flatten()
+        .filter(|more| !more.is_empty())
     {
         text.push(' ');
         text.push_str(more);
@@ -162,6 +163,17 @@ mod tests {
                 .any(|window| window == exe),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_empty_note_leaves_no_blank_behind() {
+        let chain = Entry {
+            action: "audit-chain".to_owned(),
+            verdict: "noted".to_owned(),
+            note: Some(String::new()),
+            ..Entry::default()
+        };
+        assert_eq!(message(&chain), "audit-chain noted");
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn directory(path: &Path, checked: Result<(), PathError>) -> Finding {
 fn socket(path: &Path, due: &Due) -> Finding {
     let subject = path.display().to_string();
     let finding = |grade, text: String| Finding::new("socket", subject.clone(), grade, text);
-    let restart = "restart sfvaultd, which makes its sockets anew";
+    let restart = "restart sfvaultd, which makes its sockets anew; where systemd binds them, restart their units";
     let meta = match fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(error) => {
