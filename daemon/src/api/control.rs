@@ -54,13 +54,16 @@ impl Service {
                 audited::held_back(&self.about.audit, &who, wrong, pause);
             })
             .await;
-        let unlocked = self.vault.unlock(passphrase).await;
-        if unlocked.as_ref().is_err_and(Error::is_wrong_passphrase) {
-            turn.was(false);
-        } else if unlocked.is_ok() {
-            turn.was(true);
-        }
-        let (records, changed) = unlocked?;
+        // The turn is the attempt's, not the caller's: who hangs up has guessed all the same, and guesses no second time
+        // meanwhile.
+        let ended = move |unlocked: &Result<_, Error>| {
+            if unlocked.as_ref().is_err_and(Error::is_wrong_passphrase) {
+                turn.was(false);
+            } else if unlocked.is_ok() {
+                turn.was(true);
+            }
+        };
+        let (records, changed) = self.vault.unlock_and(passphrase, ended).await?;
         Ok(UnlockVaultResponse {
             records: convert::count(records),
             changed,
@@ -174,3 +177,6 @@ fn protection(protection: Protection) -> v1::Protection {
         reason: protection.reason,
     }
 }
+
+#[cfg(test)]
+mod tests;
