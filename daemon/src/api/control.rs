@@ -89,8 +89,8 @@ impl Service {
             .collect()
     }
 
-    fn status(&self) -> Result<GetStatusResponse, Error> {
-        let records = match self.vault.records() {
+    async fn status(&self) -> Result<GetStatusResponse, Error> {
+        let records = match self.vault.records().await {
             Ok(records) => records,
             Err(Error::VaultLocked | Error::VaultMissing(_)) => Vec::new(),
             Err(error) => return Err(error),
@@ -152,7 +152,8 @@ impl Control for Service {
         request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
         let who = audited::who(&request);
-        audited::told(&self.about.audit, Action::STATUS, who, None, self.status())
+        let status = self.status().await;
+        audited::told(&self.about.audit, Action::STATUS, who, None, status)
     }
 
     async fn get_peers(

@@ -219,11 +219,11 @@ impl Audit {
     /// If the files can't be read.
     pub async fn read(&self, filter: Filter) -> Result<Reader, Error> {
         let shared = self.shared()?;
-        shared.flush().await;
+        let next = shared.flush().await;
         Ok(Reader::new(
             files::Files::new(&shared.directory),
             filter,
-            shared.next(),
+            next,
             shared.written.subscribe(),
         ))
     }

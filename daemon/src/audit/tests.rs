@@ -6,6 +6,8 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::SystemTime,
 };
 
@@ -160,6 +162,49 @@ fn assert_found(findings: &[Finding], place: &str, words: &str) {
             .any(|found| found.starts_with(place) && found.contains(words)),
         "{place} {words}: {shown:#?}"
     );
+}
+
+/// The writer's lock is held across the disk. A thread that has it here waits for the runtime meanwhile.
+#[tokio::test]
+async fn who_reads_does_not_make_the_runtime_wait_for_the_disk() {
+    let home = told(1).await;
+    let running = home.start();
+    let shared = Arc::clone(running.audit.0.as_ref().unwrap());
+    let (asks, mut asked) = tokio::sync::mpsc::channel(1);
+    let (answer, answers) = mpsc::channel();
+    let disk = thread::spawn(move || {
+        let is_answered = || {
+            if asks.blocking_send(()).is_err() {
+                return Err(RecvTimeoutError::Disconnected);
+            }
+            answers.recv_timeout(Duration::from_secs(20))
+        };
+        loop {
+            let writer = shared.writer();
+            let with_lock = is_answered();
+            drop(writer);
+            if let Err(end) = with_lock.and_then(|()| is_answered()) {
+                return end;
+            }
+        }
+    });
+    let answering = async {
+        while asked.recv().await.is_some() {
+            let _ = answer.send(());
+        }
+    };
+    let reading = async {
+        for _ in 0..100 {
+            running.audit.read(Filter::default()).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = answering => {}
+        () = reading => {}
+    }
+    drop((asked, answer));
+    assert_eq!(disk.join().unwrap(), RecvTimeoutError::Disconnected);
+    running.kill().await;
 }
 
 #[tokio::test]
