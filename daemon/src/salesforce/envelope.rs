@@ -82,31 +82,31 @@ pub(super) fn logout(session_id: &SessionId) -> Result<WipedBuffer, Unsendable> 
     with_session(session_id, b"<urn:logout/>")
 }
 
-fn with_session(session_id: &SessionId, call: &[u8]) -> Result<WipedBuffer, Unsendable> {
-    let mut out = WipedBuffer::with_capacity(1024);
-    out.push(
-        concat!(
-            r#"<?xml version="1.0" encoding="UTF-8"?>"#,
-            r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/""#,
-            r#" xmlns:urn="urn:partner.soap.sforce.com"><soapenv:Header>"#,
-            "<urn:SessionHeader><urn:sessionId>",
-        )
-        .as_bytes(),
-    );
-    // EXPOSE: the request body, which goes to the session's instance only.
-    xml::push_escaped(session_id.expose(), &mut out).map_err(|_| Unsendable::SessionId)?;
-    out.push(b"</urn:sessionId></urn:SessionHeader></soapenv:Header><soapenv:Body>");
-    out.push(call);
-    out.push(b"</soapenv:Body></soapenv:Envelope>");
-    Ok(out)
-}
-
 /// `setPassword(userId, password)` with a session (SOAP API Developer Guide, setPassword()).
 pub(super) fn set_password(
     session_id: &SessionId,
     user_id: &str,
     password: &Password,
 ) -> Result<WipedBuffer, Unsendable> {
+    let mut out = begun_with(session_id)?;
+    out.push(b"<urn:setPassword><urn:userId>");
+    xml::push_escaped(user_id, &mut out).map_err(|_| Unsendable::UserId)?;
+    out.push(b"</urn:userId><urn:password>");
+    // EXPOSE: as the session id.
+    xml::push_escaped(password.expose(), &mut out).map_err(|_| Unsendable::Password)?;
+    out.push(b"</urn:password></urn:setPassword></soapenv:Body></soapenv:Envelope>");
+    Ok(out)
+}
+
+fn with_session(session_id: &SessionId, call: &[u8]) -> Result<WipedBuffer, Unsendable> {
+    let mut out = begun_with(session_id)?;
+    out.push(call);
+    out.push(b"</soapenv:Body></soapenv:Envelope>");
+    Ok(out)
+}
+
+/// The envelope of a call with a session, as far as the call itself.
+fn begun_with(session_id: &SessionId) -> Result<WipedBuffer, Unsendable> {
     let mut out = WipedBuffer::with_capacity(2048);
     out.push(
         concat!(
@@ -119,18 +119,7 @@ pub(super) fn set_password(
     );
     // EXPOSE: the request body, which goes to the session's instance only.
     xml::push_escaped(session_id.expose(), &mut out).map_err(|_| Unsendable::SessionId)?;
-    out.push(
-        concat!(
-            "</urn:sessionId></urn:SessionHeader>",
-            "</soapenv:Header><soapenv:Body><urn:setPassword><urn:userId>",
-        )
-        .as_bytes(),
-    );
-    xml::push_escaped(user_id, &mut out).map_err(|_| Unsendable::UserId)?;
-    out.push(b"</urn:userId><urn:password>");
-    // EXPOSE: as the session id.
-    xml::push_escaped(password.expose(), &mut out).map_err(|_| Unsendable::Password)?;
-    out.push(b"</urn:password></urn:setPassword></soapenv:Body></soapenv:Envelope>");
+    out.push(b"</urn:sessionId></urn:SessionHeader></soapenv:Header><soapenv:Body>");
     Ok(out)
 }
 
