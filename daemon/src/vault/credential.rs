@@ -129,12 +129,8 @@ pub(super) fn doubts(credential: &Credential) -> Vec<String> {
 /// If a new secret is none of this flow's.
 pub(super) fn merge(old: &Credential, new: NewSecrets) -> Result<Credential, Error> {
     let flow = old.flow();
-    let foreign = |field| {
-        Error::invalid(
-            field,
-            &format!("is no secret of the flow `{}`", flow.name()),
-        )
-    };
+    let foreign =
+        |field| Error::invalid(field, format!("is no secret of the flow `{}`", flow.name()));
     let given = [
         ("password", new.password.is_some()),
         ("security_token", new.security_token.is_some()),
@@ -231,7 +227,7 @@ fn check_audience(audience: &str) -> Result<(), Error> {
     Host::parse(host).map(drop).map_err(|problem| {
         Error::invalid(
             "audience",
-            &format!("is not `https://` and a host: {problem}"),
+            format!("is not `https://` and a host: {problem}"),
         )
     })
 }
@@ -242,7 +238,7 @@ fn check_key(pem: &str) -> Result<(), Error> {
     }
     private_key::parse(pem)
         .map(drop)
-        .map_err(|problem| Error::invalid("private_key", &problem.to_string()))
+        .map_err(|problem| Error::invalid("private_key", problem.to_string()))
 }
 
 #[cfg(test)]
