@@ -156,38 +156,45 @@ fn state(view: &RecordView) -> Finding {
 fn barred(name: &str, refusal: &Refusal) -> Finding {
     let finding = |grade, text: String| Finding::new("record", name, grade, text);
     match refusal {
-            Refusal::Latched { failure, .. } => {
-                finding(Grade::Problem, format!("does not log in any more: {failure}"))
-                    .fix(format!("`sfvault check {name}` tells what to do"))
-            }
-            Refusal::BackingOff { failure, .. } => {
-                finding(Grade::Warning, format!("waits before the next login: {failure}"))
-                    .fix(format!("`sfvault check {name}` tells more"))
-            }
-            Refusal::BudgetSpent { .. } => finding(
-                Grade::Warning,
-                "waits: two logins failed within 15 minutes, and Salesforce may lock users after three".to_owned(),
-            )
-            .fix(format!("mend the cause, then `sfvault check {name} --release`")),
-            Refusal::TokenUnsaved => finding(
-                Grade::Problem,
-                "has a new refresh token that could not be saved: it is in memory only".to_owned(),
-            )
-            .fix("make room for the vault file; it is tried again every minute"),
-            // A session that lives bars nothing.
-            Refusal::RefusedAgain { .. } => finding(
-                Grade::Warning,
-                format!(
-                    "waits: within 5 minutes {LOGINS} of its sessions were called refused and had ended: somebody \
-                     ends the session that all share"
-                ),
-            )
-            .fix(format!(
-                "find the job that logs out: `sfvault usage {name}` and `sfvault log {name}` tell who had which session"
-            )),
-            // It bars a call, never the record.
-            Refusal::MinTtlTooLong { .. } => finding(Grade::Good, "has no session".to_owned()),
-        }
+        Refusal::Latched { failure, .. } => finding(
+            Grade::Problem,
+            format!("does not log in any more: {failure}"),
+        )
+        .fix(format!("`sfvault check {name}` tells what to do")),
+        Refusal::BackingOff { failure, .. } => finding(
+            Grade::Warning,
+            format!("waits before the next login: {failure}"),
+        )
+        .fix(format!("`sfvault check {name}` tells more")),
+        Refusal::BudgetSpent { .. } => finding(
+            Grade::Warning,
+            "waits: two logins failed within 15 minutes, and Salesforce may lock users \
+             after three"
+                .to_owned(),
+        )
+        .fix(format!(
+            "mend the cause, then `sfvault check {name} --release`"
+        )),
+        Refusal::TokenUnsaved => finding(
+            Grade::Problem,
+            "has a new refresh token that could not be saved: it is in memory only".to_owned(),
+        )
+        .fix("make room for the vault file; it is tried again every minute"),
+        // A session that lives bars nothing.
+        Refusal::RefusedAgain { .. } => finding(
+            Grade::Warning,
+            format!(
+                "waits: within 5 minutes {LOGINS} of its sessions were called refused and \
+                 had ended: somebody ends the session that all share"
+            ),
+        )
+        .fix(format!(
+            "find the job that logs out: `sfvault usage {name}` and `sfvault log {name}` \
+             tell who had which session"
+        )),
+        // It bars a call, never the record.
+        Refusal::MinTtlTooLong { .. } => finding(Grade::Good, "has no session".to_owned()),
+    }
 }
 
 #[cfg(test)]
