@@ -60,13 +60,6 @@ pub struct Sockets {
     admin: Door,
 }
 
-/// Where accepted connections come out.
-#[derive(Debug)]
-pub struct Connections {
-    pub sessions: mpsc::Receiver<io::Result<UnixStream>>,
-    pub admin: mpsc::Receiver<io::Result<UnixStream>>,
-}
-
 /// Sockets that systemd has bound for us.
 #[derive(Debug, Default)]
 pub struct Activated {

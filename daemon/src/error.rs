@@ -126,6 +126,13 @@ pub enum Excess {
 }
 
 impl Error {
+    pub(crate) fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+        Self::InvalidArgument {
+            field,
+            problem: problem.into(),
+        }
+    }
+
     /// Whether somebody guessed, and wrongly.
     #[must_use]
     pub fn is_wrong_passphrase(&self) -> bool {

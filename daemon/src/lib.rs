@@ -18,6 +18,7 @@ pub mod failure;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod harden;
+mod hex;
 pub mod host;
 pub mod kept;
 pub mod ledger;

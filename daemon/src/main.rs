@@ -49,7 +49,7 @@ Exit status: 0 ended by a signal, 1 could not start, 2 wrong usage, 3 serves no 
 though nobody ended it.
 ";
 
-/// Slow name servers may hold a few of these for seconds; the disk needs one, a key derivation another.
+/// Slow name servers may hold half of these for seconds; the disk needs one, a key derivation another.
 const MOST_THREADS: usize = 16;
 
 fn main() -> ExitCode {

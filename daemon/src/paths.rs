@@ -64,7 +64,7 @@ impl Paths {
     /// # Errors
     /// If a variable is not absolute, or there is neither a variable nor a home directory.
     pub fn from_environment() -> Result<Self, PathError> {
-        if Mode::is_system_s() {
+        if Mode::asks_for_system() {
             return Ok(Self {
                 config: place("SFVAULT_CONFIG_DIR", Some("/etc/sfvault".into()))?,
                 data: place("SFVAULT_DATA_DIR", Some("/var/lib/sfvault".into()))?,

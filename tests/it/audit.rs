@@ -244,7 +244,12 @@ async fn without_the_audit_there_is_no_administration_but_there_are_sessions() {
     scene.ok(&["access", "prod"]).await;
     let report = scene.run(&["doctor", "--offline", "--json"]).await;
     let report: Value = serde_json::from_str(&report.stdout).unwrap();
-    assert_eq!(audit_grades(&report), ["problem"], "{report}");
+    assert_eq!(grades(&report, "audit"), ["problem"], "{report}");
+    // It examines; but the login of its `--login` is administration.
+    let report = scene.run(&["doctor", "prod", "--login", "--json"]).await;
+    let report: Value = serde_json::from_str(&report.stdout).unwrap();
+    assert_eq!(grades(&report, "login"), ["problem"], "{report}");
+    assert_eq!(grades(&report, "reach"), ["good"], "{report}");
     // Secrets can leave the memory all the same.
     scene.ok(&["lock"]).await;
     limit_files(&scene.sfvault, None);
@@ -264,10 +269,10 @@ async fn without_the_audit_there_is_no_administration_but_there_are_sessions() {
     scene.finish().await;
 }
 
-fn audit_grades(report: &Value) -> Vec<&str> {
+fn grades<'a>(report: &'a Value, check: &str) -> Vec<&'a str> {
     let findings = report["findings"].as_array().unwrap().iter();
     findings
-        .filter(|finding| finding["check"] == "audit")
+        .filter(|finding| finding["check"] == check)
         .map(|finding| finding["grade"].as_str().unwrap())
         .collect()
 }
@@ -285,7 +290,8 @@ async fn what_is_changed_and_asked_about_access_has_its_line() {
     scene.ok(&["status", "--peers"]).await;
     let report = scene.run(&["doctor", "prod", "--offline", "--json"]).await;
     let report: Value = serde_json::from_str(&report.stdout).unwrap();
-    assert_eq!(audit_grades(&report), ["good"], "{report}");
+    assert_eq!(grades(&report, "audit"), ["good"], "{report}");
+    scene.run(&["doctor", "prod", "--login"]).await;
     let all = lines(&scene, &[]).await;
     let told: Vec<_> = all
         .iter()
@@ -304,7 +310,13 @@ async fn what_is_changed_and_asked_about_access_has_its_line() {
         "explain failed nowhere ",
     ];
     assert_eq!(told[..wanted.len()], wanted, "{told:#?}");
-    for wanted in ["peers done - ", "doctor done - ", "doctor done prod "] {
+    for wanted in [
+        "peers done - ",
+        "doctor done - ",
+        "doctor done prod ",
+        "check begun prod ",
+        "check done prod ",
+    ] {
         assert!(told.iter().any(|line| line == wanted), "{told:#?}");
     }
     scene.finish().await;

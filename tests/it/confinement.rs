@@ -29,6 +29,9 @@ const NAMES: [&str; 10] = [
     "memory",
 ];
 
+/// It lists the names.
+const PROTO: &str = include_str!("../../proto/sfvault/v1/control.proto");
+
 #[tokio::test]
 async fn every_protection_is_reported_and_the_kernel_agrees() {
     let scene = Scene::with_record().await;
@@ -39,6 +42,9 @@ async fn every_protection_is_reported_and_the_kernel_agrees() {
         .map(|(name, _, _)| name.as_str())
         .collect();
     assert_eq!(names, NAMES);
+    for name in NAMES {
+        assert!(PROTO.contains(&format!("\"{name}\"")), "{name}");
+    }
     for (name, state, reason) in &protections {
         if state == "not available" {
             skip(&format!("`{name}`: {reason}"));

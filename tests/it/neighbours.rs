@@ -21,7 +21,7 @@ use self::{
     health::{Health, limit_descriptors},
     wire::{
         CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_WINDOW, PING, PREFACE,
-        RST_STREAM, SETTINGS, WINDOW_UPDATE, Wire, call, field, frame, head,
+        RST_STREAM, SETTINGS, WINDOW_UPDATE, Wire, call, field, frame, head, head_of,
     },
 };
 use crate::scene::Scene;
@@ -30,6 +30,10 @@ use crate::scene::Scene;
 const SOME_MEMORY_KIB: u64 = 64 << 10;
 /// More lines than these, and a client can fill the disk.
 const SOME_LINES: usize = 5;
+
+/// Its requests are a stream.
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
 /// The n-th piece of an attack.
 type Noise = fn(u32) -> Vec<u8>;
@@ -97,6 +101,11 @@ async fn who_is_silent_slow_half_closed_or_never_reads_delays_nobody_and_is_clos
         &[
             frame(HEADERS, END_HEADERS, 1, &head("GetSession")),
             frame(DATA, 0, 1, b"\0\0\0\xff\xff"),
+        ]
+        .concat(),
+        &[
+            frame(HEADERS, END_HEADERS, 1, &head_of(REFLECTION)),
+            frame(DATA, 0, 1, b"\0\0\0\0\x09\x0a"),
         ]
         .concat(),
     ] {
@@ -287,6 +296,27 @@ async fn a_message_that_is_none_is_refused_by_its_sender_alone() {
     drop(client);
     all_served(&scene, 1).await;
     assert_unharmed(&scene, before).await;
+    scene.finish().await;
+}
+
+/// T18, T21: for a message that was announced there is memory from then on, and a stream may wait for ever.
+#[tokio::test]
+async fn reflection_and_health_take_no_message_that_is_longer_than_names_are() {
+    let (scene, socket) = scene().await;
+    for path in [REFLECTION, HEALTH] {
+        for announced in [4097u32, 64 << 10, (4 << 20) - 1] {
+            let mut wire = Wire::greeted(&socket, &[]);
+            let begun = [&[0], &announced.to_be_bytes()[..], b"\x0a"].concat();
+            let call = [
+                frame(HEADERS, END_HEADERS, 1, &head_of(path)),
+                frame(DATA, 0, 1, &begun),
+            ];
+            wire.send(&call.concat()).unwrap();
+            let answered = spawn_blocking(move || wire.answered()).await.unwrap();
+            assert!(answered, "{path}, {announced} bytes");
+        }
+    }
+    all_served(&scene, 1).await;
     scene.finish().await;
 }
 

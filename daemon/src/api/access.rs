@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use sfvault_proto::v1;
 
-use super::convert::{self, invalid};
+use super::convert;
 use crate::{
     access::{Draft, Id, Rule, Unit},
     error::Error,
@@ -18,10 +18,12 @@ pub(super) async fn allow(
     request: v1::AllowPeerRequest,
 ) -> Result<v1::AllowPeerResponse, Error> {
     let name = convert::record_name(&request.name)?;
-    let sent = request.rule.ok_or_else(|| invalid("rule", "is missing"))?;
+    let sent = request
+        .rule
+        .ok_or_else(|| Error::invalid("rule", "is missing"))?;
     let rule = rule(sent)?;
     if let Some(exe) = rule.exe() {
-        check_program(exe, policy.sight()).map_err(|problem| invalid("exe", problem))?;
+        check_program(exe, policy.sight()).map_err(|problem| Error::invalid("exe", problem))?;
     }
     let warnings = doubts(&rule, policy);
     let access = vault.allow(policy.clone(), name, rule).await?;
@@ -71,7 +73,7 @@ pub(super) fn explain(
         .collect();
     let pid = i32::try_from(request.pid).unwrap_or(0);
     let peer = look_at(pid, &programs, policy.sight())
-        .map_err(|error| invalid("pid", error.to_string()))?;
+        .map_err(|error| Error::invalid("pid", error.to_string()))?;
     let decided = verdict(&access.rules, &peer);
     let verdicts = access.rules.iter().enumerate().map(|(number, rule)| {
         let (decides, missing) = match &decided {
@@ -122,7 +124,7 @@ fn doubts(rule: &Rule, policy: &Policy) -> Vec<String> {
 }
 
 fn rule(sent: v1::AccessRule) -> Result<Rule, Error> {
-    Rule::new(draft(sent)).map_err(|problem| invalid(problem.selector, problem.problem))
+    Rule::new(draft(sent)).map_err(|problem| Error::invalid(problem.selector, problem.problem))
 }
 
 /// A rule in words, for the audit. What is none may be anything.
@@ -136,7 +138,7 @@ pub(super) fn named(sent: Option<&v1::AccessRule>) -> Option<String> {
 /// A rule that may be there, though it would not be accepted now.
 fn accepted(sent: v1::AccessRule) -> Result<Rule, Error> {
     Rule::accepted(draft(sent))
-        .ok_or_else(|| invalid("rule", "means nothing; give it as it was added"))
+        .ok_or_else(|| Error::invalid("rule", "means nothing; give it as it was added"))
 }
 
 fn draft(sent: v1::AccessRule) -> Draft {

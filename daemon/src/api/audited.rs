@@ -36,7 +36,19 @@ pub(super) async fn administer<T>(
     record: Option<&str>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<Response<T>, Status> {
-    finished(audit.begin(action, who, record.and_then(named)).await, work).await
+    let begun = audit.begin(action, who, record.and_then(named)).await;
+    status::answer(finished(begun, work).await)
+}
+
+/// The same with work that is only part of a call.
+pub(super) async fn administer_part<T>(
+    audit: &Audit,
+    action: Action,
+    who: Who,
+    record: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    finished(audit.begin(action, who, named(record)).await, work).await
 }
 
 /// The same with a change of a record's rules; `rule` is the one that comes or goes.
@@ -47,20 +59,18 @@ pub(super) async fn change_rules<T>(
     (record, rule): (&str, Option<String>),
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<Response<T>, Status> {
-    finished(audit.begin_to(action, who, named(record), rule).await, work).await
+    let begun = audit.begin_to(action, who, named(record), rule).await;
+    status::answer(finished(begun, work).await)
 }
 
 async fn finished<T>(
     begun: Result<Begun, Error>,
     work: impl Future<Output = Result<T, Error>>,
-) -> Result<Response<T>, Status> {
-    let begun = match begun {
-        Ok(begun) => begun,
-        Err(error) => return Err(status::from_error(&error)),
-    };
+) -> Result<T, Error> {
+    let begun = begun?;
     let result = work.await;
     begun.end(result.as_ref().err().map(status::reason_name));
-    status::answer(result)
+    result
 }
 
 /// Tells of what needs no permission of the audit: what only reads, and what must be possible on a full disk.

@@ -1,5 +1,7 @@
 //! Where every call comes in, before any service: is its peer let in, and which seat does it count on?
 
+mod messages;
+
 use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,6 +17,7 @@ use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
+use self::messages::Messages;
 use super::{
     audited,
     door::{Door, Way},
@@ -26,11 +29,12 @@ use crate::{
     seats::{Call, Caller, Due, Held},
 };
 
-/// Its requests are a stream that the client may keep open for as long as it likes.
+/// Its requests are a stream that the client may keep open for as long as it likes. None of them may be longer than
+/// [`SMALL`].
 const STREAMED: &str = "/grpc.reflection.";
 
 /// Longer requests and answers are counted; that of these there are not too many is held by the number of calls.
-const SMALL: usize = 4 << 10;
+pub(super) const SMALL: usize = 4 << 10;
 /// By then calls that are under way have ended, unless they wait.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -94,19 +98,16 @@ where
             let refusal = throttled(&caller, Excess::Calls).into_http();
             return Box::pin(async { Ok(refusal) });
         };
-        let request = if request.uri().path().starts_with(STREAMED) {
-            request
-        } else {
-            let caller = caller.clone();
-            request.map(|body| {
-                Body::new(Asked {
-                    body,
-                    caller,
-                    due: None,
-                    kept: Kept::default(),
-                })
+        let is_stream = request.uri().path().starts_with(STREAMED);
+        let request = request.map(|body| {
+            Body::new(Asked {
+                body,
+                caller: caller.clone(),
+                due: None,
+                kept: Kept::default(),
+                messages: is_stream.then(Messages::default),
             })
-        };
+        });
         let answer = self.service.call(request);
         Box::pin(async move {
             let Some(answer) = unbroken(answer).await else {
@@ -150,6 +151,8 @@ struct Asked {
     caller: Caller,
     due: Option<Due>,
     kept: Kept,
+    /// Of a stream of requests, of which there need not be another.
+    messages: Option<Messages>,
 }
 
 /// The bytes of a request that are here, or of the part of an answer that is not taken.
@@ -180,6 +183,12 @@ impl Kept {
     }
 }
 
+impl Asked {
+    fn owes(&self) -> bool {
+        self.messages.as_ref().is_none_or(Messages::is_amid_one)
+    }
+}
+
 impl http_body::Body for Asked {
     type Data = Bytes;
     type Error = Status;
@@ -190,11 +199,17 @@ impl http_body::Body for Asked {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
-            Poll::Pending if self.due.is_none() => self.due = Some(self.caller.seat.owe()),
+            Poll::Pending if self.due.is_none() && self.owes() => {
+                self.due = Some(self.caller.seat.owe());
+            }
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) => {
-                let Self { caller, kept, .. } = &mut *self;
-                if let Err(status) = kept.grow(caller, frame) {
+                let asked = &mut *self;
+                if let Some(messages) = &mut asked.messages {
+                    if messages.pass(frame.data_ref().map_or(&[], |data| &data[..])) {
+                        asked.due = None;
+                    }
+                } else if let Err(status) = asked.kept.grow(&asked.caller, frame) {
                     return Poll::Ready(Some(Err(status)));
                 }
             }

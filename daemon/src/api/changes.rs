@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn migration(request: v1::MigrateRecordRequest) -> Result<Migration, Error> {
     let to = request
         .to
-        .ok_or_else(|| convert::invalid("to", "is missing"))?;
+        .ok_or_else(|| Error::invalid("to", "is missing"))?;
     Ok(Migration {
         to: convert::new_record(to)?,
         dry_run: request.dry_run,
@@ -33,14 +33,14 @@ pub(super) fn rotation(request: v1::RotateCredentialRequest) -> Result<Rotation,
         remind_after: None,
     })?;
     let alone = |field| match secrets.has_secrets() {
-        true => Err(convert::invalid(field, "goes with no secret")),
+        true => Err(Error::invalid(field, "goes with no secret")),
         false => Ok(()),
     };
     match (generate, keep_old) {
         (false, false) => Ok(Rotation::To(secrets)),
         (true, false) => alone("generate").map(|()| Rotation::Generate),
         (false, true) => alone("keep_old").map(|()| Rotation::KeepOld),
-        (true, true) => Err(convert::invalid("keep_old", "contradicts `generate`")),
+        (true, true) => Err(Error::invalid("keep_old", "contradicts `generate`")),
     }
 }
 
@@ -104,7 +104,7 @@ fn id(field: &'static str, prefix: &str, text: String) -> Result<Option<String>,
     match text.is_empty() {
         true => Ok(None),
         false if is_id => Ok(Some(text)),
-        false => Err(convert::invalid(
+        false => Err(Error::invalid(
             field,
             format!("has 15 or 18 letters and digits and starts with `{prefix}`"),
         )),

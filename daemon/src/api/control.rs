@@ -54,13 +54,16 @@ impl Service {
                 audited::held_back(&self.about.audit, &who, wrong, pause);
             })
             .await;
-        let unlocked = self.vault.unlock(passphrase).await;
-        if unlocked.as_ref().is_err_and(Error::is_wrong_passphrase) {
-            turn.was(false);
-        } else if unlocked.is_ok() {
-            turn.was(true);
-        }
-        let (records, changed) = unlocked?;
+        // The turn is the attempt's, not the caller's: who hangs up has guessed all the same, and guesses no second time
+        // meanwhile.
+        let ended = move |unlocked: &Result<_, Error>| {
+            if unlocked.as_ref().is_err_and(Error::is_wrong_passphrase) {
+                turn.was(false);
+            } else if unlocked.is_ok() {
+                turn.was(true);
+            }
+        };
+        let (records, changed) = self.vault.unlock_and(passphrase, ended).await?;
         Ok(UnlockVaultResponse {
             records: convert::count(records),
             changed,
@@ -86,8 +89,8 @@ impl Service {
             .collect()
     }
 
-    fn status(&self) -> Result<GetStatusResponse, Error> {
-        let records = match self.vault.records() {
+    async fn status(&self) -> Result<GetStatusResponse, Error> {
+        let records = match self.vault.records().await {
             Ok(records) => records,
             Err(Error::VaultLocked | Error::VaultMissing(_)) => Vec::new(),
             Err(error) => return Err(error),
@@ -149,7 +152,8 @@ impl Control for Service {
         request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusResponse>, Status> {
         let who = audited::who(&request);
-        audited::told(&self.about.audit, Action::STATUS, who, None, self.status())
+        let status = self.status().await;
+        audited::told(&self.about.audit, Action::STATUS, who, None, status)
     }
 
     async fn get_peers(
@@ -174,3 +178,6 @@ fn protection(protection: Protection) -> v1::Protection {
         reason: protection.reason,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ mod session;
 use sfvault_proto::v1;
 
 pub(super) use self::{
-    fields::{duration, instant, invalid, login_host, record_name},
+    fields::{duration, instant, login_host, record_name},
     new_record::{new_record, new_secrets},
     problem::Problem,
     record_status::{flow, record_status},

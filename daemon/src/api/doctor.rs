@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::{About, audited, convert};
 use crate::{
-    audit::{event::Action, reader::Filter},
+    audit::{event::Action, reader::Filter, who::Who},
     error::Error,
     locked,
     policy::Mode,
@@ -58,7 +58,7 @@ impl Service {
         doctor::last_use(name, &usage)
     }
 
-    async fn record(&self, request: ExamineRecordRequest) -> Result<Vec<Finding>, Error> {
+    async fn record(&self, who: Who, request: ExamineRecordRequest) -> Result<Vec<Finding>, Error> {
         let view = self.vault.record(&request.name)?;
         let mut findings = doctor::record(&view);
         findings.extend(self.last_use(&request.name, &view).await);
@@ -75,14 +75,19 @@ impl Service {
             ));
         }
         if request.log_in {
-            let name = convert::record_name(&request.name)?;
-            let checked = self.vault.check(name, false).await;
-            findings.push(doctor::login(
-                &request.name,
-                &checked.map(|checked| checked.logged_in),
-            ));
+            let logged_in = self.log_in(who, &request.name).await;
+            findings.push(doctor::login(&request.name, &logged_in));
         }
         Ok(findings)
+    }
+
+    /// What CheckRecord does, and told like that: without the audit there is no login.
+    async fn log_in(&self, who: Who, name: &str) -> Result<bool, Error> {
+        let record = convert::record_name(name)?;
+        let work = self.vault.check(record, false);
+        let audit = &self.about.audit;
+        let checked = audited::administer_part(audit, Action::CHECK, who, name, work).await?;
+        Ok(checked.logged_in)
     }
 }
 
@@ -105,7 +110,7 @@ impl Doctor for Service {
     ) -> Result<Response<ExamineRecordResponse>, Status> {
         let (who, request) = (audited::who(&request), request.into_inner());
         let name = request.name.clone();
-        let found = self.record(request).await;
+        let found = self.record(who.clone(), request).await;
         let found = found.map(|found| ExamineRecordResponse {
             findings: found.into_iter().map(finding).collect(),
         });

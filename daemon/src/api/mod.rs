@@ -35,7 +35,7 @@ use tower::layer::util::{Identity, Stack};
 
 pub use self::door::House;
 use self::{
-    calls::CallsLayer,
+    calls::{CallsLayer, SMALL},
     door::{Door, Way},
 };
 use crate::{
@@ -114,8 +114,8 @@ pub async fn serve_sessions(
         about,
         house: Arc::clone(&house),
     });
-    let mut services =
-        Routes::new(sessions.max_decoding_message_size(LONGEST_REQUEST)).add_service(health);
+    let mut services = Routes::new(sessions.max_decoding_message_size(LONGEST_REQUEST))
+        .add_service(health.max_decoding_message_size(SMALL));
     let door = Arc::new(Door {
         house: Arc::clone(&house),
         vault: Arc::clone(&vault),
@@ -124,7 +124,7 @@ pub async fn serve_sessions(
     });
     // The descriptors are compiled in; if they could not be read, jobs still get their sessions.
     if let Ok(reflection) = reflection {
-        services = services.add_service(reflection);
+        services = services.add_service(reflection.max_decoding_message_size(SMALL));
     }
     let forgotten = vault.forgotten();
     tokio::select! {

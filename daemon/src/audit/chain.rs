@@ -13,7 +13,8 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
-use super::line::{Code, Entry, Line, finished, from_hex, to_hex};
+use super::line::{Code, Entry, Line, finished};
+use crate::hex::{from_hex, to_hex};
 
 /// The first key of a chain, from which all others follow.
 #[derive(Clone, PartialEq, Eq)]

@@ -10,7 +10,10 @@ use super::{
     event::{Event, Traced},
     instant,
 };
-use crate::policy::Decision;
+use crate::{
+    hex::{from_hex, to_hex},
+    policy::Decision,
+};
 
 /// The longest line, in bytes, without its line feed. All that is in one is bounded far below it.
 pub const LONGEST: usize = 16 << 10;
@@ -157,27 +160,6 @@ impl<'t> Line<'t> {
 #[must_use]
 pub fn finished(body: &str, code: &Code) -> String {
     format!("{body}{CODE_KEY}{}\"}}\n", to_hex(code))
-}
-
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
 }
 
 const CODE_KEY: &str = ",\"code\":\"";

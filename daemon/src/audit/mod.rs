@@ -126,23 +126,33 @@ impl Audit {
             note: note.map(Cow::Owned),
             ..Event::new(action, Verdict::Begun)
         };
-        if let Some(shared) = &self.0 {
-            let (told, heard) = oneshot::channel();
-            let waiting = Waiting {
-                entry: Entry::new(&event, shared.clock.now(), 1),
-                told: Some(told),
-            };
-            shared.inbox().push(waiting);
-            shared.awake.notify_one();
-            heard
-                .await
-                .map_err(|_| Error::ShuttingDown)?
-                .map_err(Error::AuditUnavailable)?;
-        }
-        Ok(Begun {
+        let Some(shared) = &self.0 else {
+            return Ok(Begun {
+                audit: Self(None),
+                event: None,
+            });
+        };
+        let (told, heard) = oneshot::channel();
+        let waiting = Waiting {
+            entry: Entry::new(&event, shared.clock.now(), 1),
+            told: Some(told),
+        };
+        shared.inbox().push(waiting);
+        shared.awake.notify_one();
+        // Who goes away from here on leaves a line that says so.
+        let mut begun = Begun {
             audit: self.clone(),
             event: Some(event),
-        })
+        };
+        let written = match heard.await {
+            Ok(written) => written.map_err(Error::AuditUnavailable),
+            Err(_) => Err(Error::ShuttingDown),
+        };
+        if let Err(error) = written {
+            begun.event = None;
+            return Err(error);
+        }
+        Ok(begun)
     }
 
     /// Writes what is told, for as long as it is polled. Nothing to write: no wake-up.
@@ -219,11 +229,11 @@ impl Audit {
     /// If the files can't be read.
     pub async fn read(&self, filter: Filter) -> Result<Reader, Error> {
         let shared = self.shared()?;
-        shared.flush().await;
+        let next = shared.flush().await;
         Ok(Reader::new(
             files::Files::new(&shared.directory),
             filter,
-            shared.next(),
+            next,
             shared.written.subscribe(),
         ))
     }

@@ -6,8 +6,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
     chain::{Link, Seed, chain_name, chain_number},
-    line::{Code, from_hex, to_hex},
+    line::Code,
 };
+use crate::hex::{from_hex, to_hex};
 
 /// The vault's memory of the audit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

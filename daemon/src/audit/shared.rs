@@ -109,15 +109,15 @@ impl Shared {
     }
 
     /// Writes all there is, with what was counted so far, and makes it durable. All on one thread: each change of
-    /// threads wakes the daemon once more.
-    pub(super) async fn flush(self: &Arc<Self>) {
+    /// threads wakes the daemon once more. Returns the number of the next line; `None` while the files can't be opened.
+    pub(super) async fn flush(self: &Arc<Self>) -> Option<u64> {
         let shared = Arc::clone(self);
         let flushed = task::spawn_blocking(move || {
             shared.inbox().close_second(shared.clock.now());
             while !shared.inbox().is_empty() {
                 let (batch, lost) = shared.inbox().take(BATCH);
                 if !shared.write(batch, lost) {
-                    return;
+                    return None;
                 }
             }
             let mut writer = shared.writer();
@@ -125,14 +125,10 @@ impl Shared {
                 let synced = writer.as_mut().map_or(Ok(()), Writer::sync);
                 shared.settle(&mut writer, &synced);
             }
+            writer.as_ref().map(|writer| writer.head().next)
         });
         // A panic in there was told already.
-        let _ = flushed.await;
-    }
-
-    /// The number of the next line; `None` while the files can't be opened.
-    pub(super) fn next(&self) -> Option<u64> {
-        self.writer().as_ref().map(|writer| writer.head().next)
+        flushed.await.unwrap_or(None)
     }
 
     pub(super) fn try_open(&self) {
@@ -344,7 +340,8 @@ impl Shared {
         self.awake.notify_one();
     }
 
-    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+    /// Held across writes, syncs and transactions of the vault: only for threads that may block.
+    pub(super) fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

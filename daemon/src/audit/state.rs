@@ -18,10 +18,8 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{
-    chain::{Link, Seed, chain_name, chain_number},
-    line::{from_hex, to_hex},
-};
+use super::chain::{Link, Seed, chain_name, chain_number};
+use crate::hex::{from_hex, to_hex};
 
 /// Where the chain and its file are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,10 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    pin::pin,
+    sync::mpsc::{self, RecvTimeoutError},
+    task::{Context, Waker},
+    thread,
     time::SystemTime,
 };
 
@@ -160,6 +164,71 @@ fn assert_found(findings: &[Finding], place: &str, words: &str) {
             .any(|found| found.starts_with(place) && found.contains(words)),
         "{place} {words}: {shown:#?}"
     );
+}
+
+/// A line that says `begun` has one that says what came of it, whoever waits for either.
+#[tokio::test]
+async fn who_goes_away_while_his_first_line_is_written_has_a_last_one() {
+    let home = Home::new();
+    let running = home.start();
+    {
+        let record = Some("prod".to_owned());
+        let mut begin = pin!(running.audit.begin(Action::REMOVE, Who::default(), record));
+        let mut waker = Context::from_waker(Waker::noop());
+        // Nothing is written before this task waits.
+        assert!(begin.as_mut().poll(&mut waker).is_pending());
+    }
+    running.stop().await;
+    let lines = home.lines();
+    let verdicts = ["begun", "unheard"].map(|verdict| {
+        let verdict = format!("\"verdict\":\"{verdict}\"");
+        let is_it = |line: &&String| line.contains("\"remove\"") && line.contains(&verdict);
+        lines.iter().filter(is_it).count()
+    });
+    assert_eq!(verdicts, [1, 1], "{lines:#?}");
+}
+
+/// The writer's lock is held across the disk. A thread that has it here waits for the runtime meanwhile.
+#[tokio::test]
+async fn who_reads_does_not_make_the_runtime_wait_for_the_disk() {
+    let home = told(1).await;
+    let running = home.start();
+    let shared = Arc::clone(running.audit.0.as_ref().unwrap());
+    let (asks, mut asked) = tokio::sync::mpsc::channel(1);
+    let (answer, answers) = mpsc::channel();
+    let disk = thread::spawn(move || {
+        let is_answered = || {
+            if asks.blocking_send(()).is_err() {
+                return Err(RecvTimeoutError::Disconnected);
+            }
+            answers.recv_timeout(Duration::from_secs(20))
+        };
+        loop {
+            let writer = shared.writer();
+            let with_lock = is_answered();
+            drop(writer);
+            if let Err(end) = with_lock.and_then(|()| is_answered()) {
+                return end;
+            }
+        }
+    });
+    let answering = async {
+        while asked.recv().await.is_some() {
+            let _ = answer.send(());
+        }
+    };
+    let reading = async {
+        for _ in 0..100 {
+            running.audit.read(Filter::default()).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = answering => {}
+        () = reading => {}
+    }
+    drop((asked, answer));
+    assert_eq!(disk.join().unwrap(), RecvTimeoutError::Disconnected);
+    running.kill().await;
 }
 
 #[tokio::test]

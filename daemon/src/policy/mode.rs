@@ -31,7 +31,7 @@ impl Mode {
 
     /// Whether `SFVAULT_MODE` asks for the system's places.
     #[must_use]
-    pub fn is_system_s() -> bool {
+    pub fn asks_for_system() -> bool {
         env::var_os("SFVAULT_MODE").is_some_and(|word| word == "system")
     }
 

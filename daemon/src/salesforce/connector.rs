@@ -1,12 +1,12 @@
 //! From a host to a TLS stream with that very host at its other end.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{environment::Environment, settings::Settings, trust::Trust, tunnel};
+use super::{environment::Environment, lookups::Lookups, settings::Settings, trust::Trust, tunnel};
 use crate::host::Host;
 
 /// Connects, directly or through a proxy. Nothing that is sent here is secret but a proxy's login.
@@ -15,6 +15,7 @@ pub(super) struct Connector {
     settings: Settings,
     environment: Environment,
     trust: Trust,
+    lookups: Lookups,
 }
 
 /// Less is not enough for one address to answer over a bad line.
@@ -26,6 +27,7 @@ impl Connector {
             trust: Trust::new(&settings, &environment),
             settings,
             environment,
+            lookups: Lookups::default(),
         }
     }
 
@@ -77,10 +79,9 @@ impl Connector {
     /// Tries one address after the other, each for its share of the time: one that swallows packets, as
     /// IPv6 addresses do on half-configured networks, must not use up all of it.
     async fn dial(&self, name: &str, port: u16) -> Result<TcpStream, String> {
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name, port))
-            .await
-            .map_err(|error| format!("`{name}` has no address that can be found: {error}"))?
-            .collect();
+        let found = self.lookups.addresses(name, port).await;
+        let addresses =
+            found.map_err(|error| format!("`{name}` has no address that can be found: {error}"))?;
         let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let share = (self.settings.connect_timeout / count).max(SHORTEST_DIAL);
         let mut problem = format!("`{name}` has no address");

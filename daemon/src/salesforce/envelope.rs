@@ -1,6 +1,6 @@
-//! What is sent: the SOAP envelopes of `login()` and `getUserInfo()`.
+//! What is sent: the SOAP envelopes of `login()`, and of `getUserInfo()`, `logout()` and `setPassword()` with a session.
 //!
-//! They hold a password or a session id, so they are built and kept in memory that is wiped.
+//! They hold a password or a session id, or both, so they are built and kept in memory that is wiped.
 
 use std::fmt;
 
@@ -11,15 +11,16 @@ use crate::secret::{Password, SecurityToken, SessionId};
 /// (SOAP API Developer Guide, `login()`).
 pub const API_VERSION: &str = "64.0";
 
-/// Where both calls are posted.
+/// Where all of these calls are posted.
 pub(super) const PATH: &str = "/services/Soap/u/64.0";
 
-/// A part of a login has a character that XML 1.0 can't carry. Nothing was sent.
+/// A part of a call has a character that XML 1.0 can't carry. Nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsendable {
     Password,
     SecurityToken,
     SessionId,
+    UserId,
     Username,
 }
 
@@ -29,6 +30,7 @@ impl fmt::Display for Unsendable {
             Self::Password => "the password",
             Self::SecurityToken => "the security token",
             Self::SessionId => "the session id",
+            Self::UserId => "the user id",
             Self::Username => "the user name",
         };
         write!(
@@ -80,31 +82,31 @@ pub(super) fn logout(session_id: &SessionId) -> Result<WipedBuffer, Unsendable> 
     with_session(session_id, b"<urn:logout/>")
 }
 
-fn with_session(session_id: &SessionId, call: &[u8]) -> Result<WipedBuffer, Unsendable> {
-    let mut out = WipedBuffer::with_capacity(1024);
-    out.push(
-        concat!(
-            r#"<?xml version="1.0" encoding="UTF-8"?>"#,
-            r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/""#,
-            r#" xmlns:urn="urn:partner.soap.sforce.com"><soapenv:Header>"#,
-            "<urn:SessionHeader><urn:sessionId>",
-        )
-        .as_bytes(),
-    );
-    // EXPOSE: the request body, which goes to the session's instance only.
-    xml::push_escaped(session_id.expose(), &mut out).map_err(|_| Unsendable::SessionId)?;
-    out.push(b"</urn:sessionId></urn:SessionHeader></soapenv:Header><soapenv:Body>");
-    out.push(call);
-    out.push(b"</soapenv:Body></soapenv:Envelope>");
-    Ok(out)
-}
-
 /// `setPassword(userId, password)` with a session (SOAP API Developer Guide, setPassword()).
 pub(super) fn set_password(
     session_id: &SessionId,
     user_id: &str,
     password: &Password,
 ) -> Result<WipedBuffer, Unsendable> {
+    let mut out = begun_with(session_id)?;
+    out.push(b"<urn:setPassword><urn:userId>");
+    xml::push_escaped(user_id, &mut out).map_err(|_| Unsendable::UserId)?;
+    out.push(b"</urn:userId><urn:password>");
+    // EXPOSE: as the session id.
+    xml::push_escaped(password.expose(), &mut out).map_err(|_| Unsendable::Password)?;
+    out.push(b"</urn:password></urn:setPassword></soapenv:Body></soapenv:Envelope>");
+    Ok(out)
+}
+
+fn with_session(session_id: &SessionId, call: &[u8]) -> Result<WipedBuffer, Unsendable> {
+    let mut out = begun_with(session_id)?;
+    out.push(call);
+    out.push(b"</soapenv:Body></soapenv:Envelope>");
+    Ok(out)
+}
+
+/// The envelope of a call with a session, as far as the call itself.
+fn begun_with(session_id: &SessionId) -> Result<WipedBuffer, Unsendable> {
     let mut out = WipedBuffer::with_capacity(2048);
     out.push(
         concat!(
@@ -117,18 +119,7 @@ pub(super) fn set_password(
     );
     // EXPOSE: the request body, which goes to the session's instance only.
     xml::push_escaped(session_id.expose(), &mut out).map_err(|_| Unsendable::SessionId)?;
-    out.push(
-        concat!(
-            "</urn:sessionId></urn:SessionHeader>",
-            "</soapenv:Header><soapenv:Body><urn:setPassword><urn:userId>",
-        )
-        .as_bytes(),
-    );
-    xml::push_escaped(user_id, &mut out).map_err(|_| Unsendable::Username)?;
-    out.push(b"</urn:userId><urn:password>");
-    // EXPOSE: as the session id.
-    xml::push_escaped(password.expose(), &mut out).map_err(|_| Unsendable::Password)?;
-    out.push(b"</urn:password></urn:setPassword></soapenv:Body></soapenv:Envelope>");
+    out.push(b"</urn:sessionId></urn:SessionHeader></soapenv:Header><soapenv:Body>");
     Ok(out)
 }
 
@@ -201,6 +192,19 @@ mod tests {
             problem("u", "p", Some("\u{ffff}")),
             Unsendable::SecurityToken
         );
+    }
+
+    #[test]
+    fn a_call_with_a_session_names_what_it_could_not_carry() {
+        let problem = |session: &str, user: &str, password: &str| {
+            let session = SessionId::new(session.to_owned());
+            let password = Password::new(password.to_owned());
+            let envelope = set_password(&session, user, &password);
+            envelope.map(|_| ()).unwrap_err()
+        };
+        assert_eq!(problem("s\0", "u", "p"), Unsendable::SessionId);
+        assert_eq!(problem("s", "u\0", "p"), Unsendable::UserId);
+        assert_eq!(problem("s", "u", "p\0"), Unsendable::Password);
     }
 
     proptest! {

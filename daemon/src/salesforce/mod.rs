@@ -19,6 +19,7 @@ pub(crate) mod fuzz;
 pub mod hosts;
 mod http;
 mod id;
+mod lookups;
 #[cfg(test)]
 mod loopback;
 mod oauth;

@@ -69,7 +69,7 @@ pub fn care(
         // The clock went back: what it said then means nothing now.
         at = now;
     }
-    if let Some(back_off) = machine.pause(now) {
+    if let Some(back_off) = machine.backing_off(now) {
         at = at.max(back_off.until);
     }
     if !want.fresh_proof

@@ -115,7 +115,7 @@ impl Refresher {
                 match state.machine.acquire(want, now) {
                     Decision::Serve(session) => {
                         // Good by an earlier proof is not what was asked for: the one that was made failed.
-                        return match state.machine.pause(now).filter(|_| wants_proof) {
+                        return match state.machine.backing_off(now).filter(|_| wants_proof) {
                             Some(pause) => Err(as_error(pause.refusal(), &state, want, now)),
                             None => Ok(session),
                         };

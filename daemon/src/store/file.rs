@@ -11,7 +11,8 @@ use std::{
 use redb::{BackendError, StorageBackend, backends::FileBackend};
 use rustix::fs::{Advice, CWD, OFlags, RenameFlags};
 
-use super::{error::StoreError, header::to_hex, seal};
+use super::{error::StoreError, seal};
+use crate::hex::to_hex;
 
 /// An open file. Its lock is redb's own, so any program that uses redb respects it.
 #[derive(Debug)]

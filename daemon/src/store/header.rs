@@ -9,6 +9,7 @@ use super::{
     seal::VaultId,
     slots::{KdfCost, Slot},
 };
+use crate::hex::{from_hex, to_hex};
 
 /// The newest format that this program reads, and the one it writes.
 pub(super) const FORMAT: u64 = 1;
@@ -63,7 +64,7 @@ impl Header {
             slots.push(slot);
         }
         Ok(Self {
-            vault: VaultId(from_hex(&stored.vault_id)?),
+            vault: VaultId(unhexed(&stored.vault_id)?),
             slots,
         })
     }
@@ -143,8 +144,8 @@ impl StoredSlot {
         Ok(Slot {
             id: self.id,
             cost,
-            salt: from_hex(&self.salt)?,
-            wrapped_key: from_hex(&self.wrapped_key)?,
+            salt: unhexed(&self.salt)?,
+            wrapped_key: unhexed(&self.wrapped_key)?,
         })
     }
 }
@@ -153,28 +154,8 @@ fn wrong(what: &str) -> HeaderError {
     HeaderError::Malformed(what.to_owned())
 }
 
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex<const N: usize>(text: &str) -> Result<[u8; N], HeaderError> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return Err(wrong("a hexadecimal value has the wrong length"));
-    }
-    let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-            return Err(wrong("a hexadecimal value has another character"));
-        };
-        *byte = high << 4 | low;
-    }
-    Ok(bytes)
+fn unhexed<const N: usize>(text: &str) -> Result<[u8; N], HeaderError> {
+    from_hex(text).ok_or_else(|| wrong("a hexadecimal value is malformed"))
 }
 
 #[cfg(test)]

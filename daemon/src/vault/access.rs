@@ -28,7 +28,7 @@ pub struct Access {
 /// Reasons are found for so many records of a listing: they are texts for each rule, and the audit has no room for all.
 const MOST_DECISIONS: usize = 16;
 /// After so many records of a listing others get their turn.
-const RECORDS_AT_ONCE: usize = 64;
+pub(super) const RECORDS_AT_ONCE: usize = 64;
 
 /// What a peer sees of the records.
 #[derive(Debug, Default)]

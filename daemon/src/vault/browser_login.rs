@@ -257,7 +257,7 @@ fn key_of(flow: &Flow) -> Result<String, Error> {
         Flow::SoapLogin { .. }
         | Flow::UsernamePassword { .. }
         | Flow::ClientCredentials { .. }
-        | Flow::JwtBearer { .. } => Err(invalid(
+        | Flow::JwtBearer { .. } => Err(Error::invalid(
             "name",
             format!(
                 "the record logs in by `{}`, which has no refresh token",
@@ -274,12 +274,15 @@ fn settled<T: PartialEq>(
     stored: Option<T>,
 ) -> Result<T, Error> {
     match (given, stored) {
-        (Some(given), Some(stored)) if given != stored => Err(invalid(
+        (Some(given), Some(stored)) if given != stored => Err(Error::invalid(
             field,
             "is not the record's: leave it out, or take another name",
         )),
         (Some(settled), _) | (None, Some(settled)) => Ok(settled),
-        (None, None) => Err(invalid(field, "is missing: there is no such record yet")),
+        (None, None) => Err(Error::invalid(
+            field,
+            "is missing: there is no such record yet",
+        )),
     }
 }
 
@@ -290,25 +293,18 @@ fn check_redirect(uri: &str) -> Result<(), Error> {
     let rest = local.iter().find_map(|local| uri.strip_prefix(local));
     let (port, path) = rest
         .and_then(|rest| rest.split_once('/'))
-        .ok_or_else(|| invalid("redirect_uri", problem))?;
+        .ok_or_else(|| Error::invalid("redirect_uri", problem))?;
     let good = port.parse::<u16>().is_ok_and(|port| port > 0)
         && path.len() <= 256
         && path
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.'));
     good.then_some(())
-        .ok_or_else(|| invalid("redirect_uri", problem))
+        .ok_or_else(|| Error::invalid("redirect_uri", problem))
 }
 
 fn failed(problem: impl Into<String>) -> Error {
     Error::BrowserLogin {
-        problem: problem.into(),
-    }
-}
-
-fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
-    Error::InvalidArgument {
-        field,
         problem: problem.into(),
     }
 }

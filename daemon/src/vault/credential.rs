@@ -45,7 +45,7 @@ const LONGEST_KEY: usize = 8 * 1024;
 
 pub(super) fn check_flow(flow: &Flow) -> Result<(), Error> {
     if let Some(username) = flow.username() {
-        check_username(username).map_err(|problem| invalid("username", problem))?;
+        check_username(username).map_err(|problem| Error::invalid("username", problem))?;
     }
     if let Some(key) = flow.consumer_key() {
         check_consumer_key(key)?;
@@ -60,11 +60,13 @@ pub(super) fn check_flow(flow: &Flow) -> Result<(), Error> {
 /// Flow for Server-to-Server Integration", Salesforce Help).
 pub(super) fn check_login_host(flow: &Flow, host: &Host) -> Result<(), Error> {
     match (flow.kind(), HostKind::of(host)) {
-        (FlowKind::ClientCredentials, HostKind::Production | HostKind::Sandbox) => Err(invalid(
-            "login_url",
-            "must be the org's My Domain host, as `https://NAME.my.salesforce.com` \
+        (FlowKind::ClientCredentials, HostKind::Production | HostKind::Sandbox) => {
+            Err(Error::invalid(
+                "login_url",
+                "must be the org's My Domain host, as `https://NAME.my.salesforce.com` \
              (Setup > Company Settings > My Domain), for the flow `client-credentials`",
-        )),
+            ))
+        }
         (
             FlowKind::SoapLogin
             | FlowKind::UsernamePassword
@@ -127,12 +129,8 @@ pub(super) fn doubts(credential: &Credential) -> Vec<String> {
 /// If a new secret is none of this flow's.
 pub(super) fn merge(old: &Credential, new: NewSecrets) -> Result<Credential, Error> {
     let flow = old.flow();
-    let foreign = |field| {
-        invalid(
-            field,
-            &format!("is no secret of the flow `{}`", flow.name()),
-        )
-    };
+    let foreign =
+        |field| Error::invalid(field, format!("is no secret of the flow `{}`", flow.name()));
     let given = [
         ("password", new.password.is_some()),
         ("security_token", new.security_token.is_some()),
@@ -172,7 +170,7 @@ pub(super) fn merge(old: &Credential, new: NewSecrets) -> Result<Credential, Err
         Credential::ClientCredentials { consumer_secret } => Credential::ClientCredentials {
             consumer_secret: match new.consumer_secret {
                 Some(Some(secret)) => secret,
-                Some(None) => return Err(invalid("consumer_secret", "is empty")),
+                Some(None) => return Err(Error::invalid("consumer_secret", "is empty")),
                 None => consumer_secret,
             },
         },
@@ -195,17 +193,17 @@ pub(super) fn merge(old: &Credential, new: NewSecrets) -> Result<Credential, Err
 
 fn check_text(field: &'static str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
-        return Err(invalid(field, "is empty"));
+        return Err(Error::invalid(field, "is empty"));
     }
     check_characters(field, text)
 }
 
 fn check_characters(field: &'static str, text: &str) -> Result<(), Error> {
     if text.len() > LONGEST_SECRET {
-        Err(invalid(field, "is longer than 1,024 bytes"))
+        Err(Error::invalid(field, "is longer than 1,024 bytes"))
     } else if text.chars().any(char::is_control) {
         let problem = "has a control character; was it read from the wrong file?";
-        Err(invalid(field, problem))
+        Err(Error::invalid(field, problem))
     } else {
         Ok(())
     }
@@ -218,36 +216,29 @@ fn check_consumer_key(key: &str) -> Result<(), Error> {
         return Ok(());
     }
     let problem = "must have 1 to 256 of `A-Z a-z 0-9 . _ -`, as the app's settings show it";
-    Err(invalid("consumer_key", problem))
+    Err(Error::invalid("consumer_key", problem))
 }
 
 fn check_audience(audience: &str) -> Result<(), Error> {
     let host = audience
         .strip_prefix("https://")
         .filter(|host| !host.ends_with('/') && !host.contains("://"))
-        .ok_or_else(|| invalid("audience", "must be `https://` and a host, and no more"))?;
+        .ok_or_else(|| Error::invalid("audience", "must be `https://` and a host, and no more"))?;
     Host::parse(host).map(drop).map_err(|problem| {
-        invalid(
+        Error::invalid(
             "audience",
-            &format!("is not `https://` and a host: {problem}"),
+            format!("is not `https://` and a host: {problem}"),
         )
     })
 }
 
 fn check_key(pem: &str) -> Result<(), Error> {
     if pem.len() > LONGEST_KEY {
-        return Err(invalid("private_key", "is longer than 8 KiB"));
+        return Err(Error::invalid("private_key", "is longer than 8 KiB"));
     }
     private_key::parse(pem)
         .map(drop)
-        .map_err(|problem| invalid("private_key", &problem.to_string()))
-}
-
-fn invalid(field: &'static str, problem: &str) -> Error {
-    Error::InvalidArgument {
-        field,
-        problem: problem.to_owned(),
-    }
+        .map_err(|problem| Error::invalid("private_key", problem.to_string()))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::{
     NewSecrets, credential,
     rotate::{Rotated, try_and_adopt},
-    trial::{invalid, no_drawn_password, trial_failed},
+    trial::{no_drawn_password, trial_failed},
 };
 use crate::{
     aside::{DrawnPassword, DrawnState},
@@ -59,7 +59,7 @@ async fn set_drawn(turn: &Turn, session: &Session) -> Result<Rotated, Error> {
             "the flow `{}` has no password to generate",
             stored.flow().name()
         );
-        return Err(invalid("generate", problem));
+        return Err(Error::invalid("generate", problem));
     }
     let needs_token = stored.security_token().is_some();
     let password = Password::random()

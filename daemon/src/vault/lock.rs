@@ -38,23 +38,23 @@ impl Vault {
     /// # Errors
     /// If the passphrase is wrong, or the file is damaged.
     pub async fn unlock(self: &Arc<Self>, passphrase: Passphrase) -> Result<(usize, bool), Error> {
+        self.unlock_and(passphrase, |_| {}).await
+    }
+
+    /// The same; once it has begun, `ended` hears how it ended, also if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// As [`Vault::unlock`].
+    pub async fn unlock_and(
+        self: &Arc<Self>,
+        passphrase: Passphrase,
+        ended: impl FnOnce(&Result<(usize, bool), Error>) + Send + 'static,
+    ) -> Result<(usize, bool), Error> {
         check_passphrase(&passphrase)?;
         self.administer(move |vault| {
-            vault.look_again()?;
-            let store = match &*vault.read() {
-                Phase::Missing => return Err(Error::VaultMissing(vault.path.clone())),
-                Phase::Locked(store) => Arc::clone(store),
-                Phase::Unlocked(open) => return Ok((open.records.len(), false)),
-            };
-            let keys = store.unlock(&passphrase)?;
-            // A login from before the lock may still be in the air; what it leaves in the ledger must not be missed.
-            drop(vault.in_air.blocking_write());
-            let records = store.load(&keys)?;
-            let count = records.len();
-            vault.install(store, keys, records);
-            vault.bring_back();
-            info!(records = count, "unlocked the vault");
-            Ok((count, true))
+            let unlocked = vault.open_with(&passphrase);
+            ended(&unlocked);
+            unlocked
         })
         .await
     }
@@ -89,6 +89,24 @@ impl Vault {
             Ok((dropped, true))
         })
         .await
+    }
+
+    fn open_with(&self, passphrase: &Passphrase) -> Result<(usize, bool), Error> {
+        self.look_again()?;
+        let store = match &*self.read() {
+            Phase::Missing => return Err(Error::VaultMissing(self.path.clone())),
+            Phase::Locked(store) => Arc::clone(store),
+            Phase::Unlocked(open) => return Ok((open.records.len(), false)),
+        };
+        let keys = store.unlock(passphrase)?;
+        // A login from before the lock may still be in the air; what it leaves in the ledger must not be missed.
+        drop(self.in_air.blocking_write());
+        let records = store.load(&keys)?;
+        let count = records.len();
+        self.install(store, keys, records);
+        self.bring_back();
+        info!(records = count, "unlocked the vault");
+        Ok((count, true))
     }
 
     /// Where there was no vault file, somebody may have put a backup, or another daemon may have made one.

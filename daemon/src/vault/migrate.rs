@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{
     Facts, NewRecord, RecordView, Vault, credential, kind,
-    trial::{failed, invalid, no_drawn_password, pin, renewed, trial_failed, username},
+    trial::{failed, no_drawn_password, pin, renewed, trial_failed, username},
 };
 use crate::{
     aside::Aside,
@@ -65,14 +65,14 @@ impl Vault {
         let record = Arc::clone(&entry.lock().record);
         no_drawn_password(&record)?;
         if record.flow == to.flow && record.login_host == to.login_host {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "flow",
                 "the record logs in so already; `sfvault rotate` changes its secrets",
             ));
         }
         if dry_run && to.credential.flow() == FlowKind::RefreshToken {
             let problem = "a refresh token may be spent by one use, so it can't be rehearsed only: leave `--dry-run` out";
-            return Err(invalid("dry_run", problem));
+            return Err(Error::invalid("dry_run", problem));
         }
         let warnings = to
             .flow
@@ -238,7 +238,7 @@ async fn go_back(turn: Turn, check: bool) -> Result<(), Error> {
     no_drawn_password(&record)?;
     let Some(kept) = record.aside.kept.clone() else {
         let problem = "the record keeps no earlier login";
-        return Err(invalid("name", problem));
+        return Err(Error::invalid("name", problem));
     };
     let credential = turn
         .read(|refresher, record| Ok(refresher.store.kept(&refresher.keys, record)?))
@@ -351,7 +351,7 @@ fn nothing_to_compare(error: Error) -> Error {
         "there is no session of the present login to compare with ({error}): say which org and user the new login must \
          lead to, with `--expect-org` and `--expect-user`"
     );
-    invalid("expect_user", problem)
+    Error::invalid("expect_user", problem)
 }
 
 /// Whether the record can be migrated although this keeps its present login from giving a session.

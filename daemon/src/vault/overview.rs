@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Phase, RecordView, Vault};
+use tokio::task::yield_now;
+
+use super::{Phase, RecordView, Vault, access::RECORDS_AT_ONCE};
 use crate::{
     error::Error, failure::Failure, host::Host, record::Record, retirement::Nearness,
     salesforce::Survey, store::KdfCost,
@@ -13,16 +15,23 @@ impl Vault {
     ///
     /// # Errors
     /// If the vault is missing or locked.
-    pub fn records(&self) -> Result<Vec<RecordView>, Error> {
+    pub async fn records(&self) -> Result<Vec<RecordView>, Error> {
         let now = self.parts.clock.now();
-        let phase = self.read();
-        let open = self.opened(&phase)?;
-        Ok(open
-            .records
-            .values()
-            .map(|entry| RecordView::of(entry, &self.parts.retirements, now))
-            .map(|view| view.with_usage(&open.refresher.quota))
-            .collect())
+        let (refresher, entries) = {
+            let phase = self.read();
+            let open = self.opened(&phase)?;
+            let entries: Vec<_> = open.records.values().map(Arc::clone).collect();
+            (Arc::clone(&open.refresher), entries)
+        };
+        let mut views = Vec::with_capacity(entries.len());
+        for (number, entry) in entries.iter().enumerate() {
+            if number > 0 && number % RECORDS_AT_ONCE == 0 {
+                yield_now().await;
+            }
+            let view = RecordView::of(entry, &self.parts.retirements, now);
+            views.push(view.with_usage(&refresher.quota));
+        }
+        Ok(views)
     }
 
     /// One record.

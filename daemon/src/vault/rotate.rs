@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{
     NewSecrets, RecordView, Vault, credential,
-    trial::{failed, invalid, pin, renewed, trial_failed},
+    trial::{failed, pin, renewed, trial_failed},
 };
 use crate::{
     aside::DrawnState,
@@ -95,7 +95,7 @@ impl Vault {
                     info!(record = %name, "revealed the drawn password");
                     Ok((password.clone(), state))
                 }
-                _ => Err(invalid("name", NO_DRAWN)),
+                _ => Err(Error::invalid("name", NO_DRAWN)),
             }
         })
         .await
@@ -111,7 +111,7 @@ async fn replace(turn: &Turn, new: NewSecrets) -> Result<(Rotated, Vec<String>),
         } else {
             "password"
         };
-        return Err(invalid(field, "give a secret to change"));
+        return Err(Error::invalid(field, "give a secret to change"));
     }
     let stored = turn
         .read(|refresher, record| Ok(refresher.store.credential(&refresher.keys, record)?))
@@ -175,10 +175,10 @@ pub(super) async fn try_and_adopt(
 async fn keep_old(turn: &Turn) -> Result<Rotated, Error> {
     let record = turn.record();
     match record.aside.drawn.map(|drawn| drawn.state) {
-        None => return Err(invalid("keep_old", NO_DRAWN)),
+        None => return Err(Error::invalid("keep_old", NO_DRAWN)),
         Some(DrawnState::InForce) => {
             let problem = "Salesforce took the new password, so the old one is dead";
-            return Err(invalid("keep_old", problem));
+            return Err(Error::invalid("keep_old", problem));
         }
         Some(DrawnState::Unknown) => {}
     }

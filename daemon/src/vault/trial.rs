@@ -45,7 +45,7 @@ pub(super) fn renewed(credential: Credential, passed: &Passed) -> Credential {
 pub(super) fn no_drawn_password(record: &Record) -> Result<(), Error> {
     match record.aside.drawn {
         None => Ok(()),
-        Some(_) => Err(invalid(
+        Some(_) => Err(Error::invalid(
             "name",
             format!(
                 "a new password of `{0}` awaits its security token: end that first with `sfvault rotate {0}`",
@@ -67,12 +67,5 @@ pub(super) fn trial_failed(turn: &Turn, tried: String, failure: Failure) -> Erro
         record: turn.record().name.clone(),
         tried,
         failure,
-    }
-}
-
-pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
-    Error::InvalidArgument {
-        field,
-        problem: problem.into(),
     }
 }

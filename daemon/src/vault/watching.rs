@@ -190,10 +190,12 @@ impl Watch {
             good && now < session.expires_at() && !machine.is_doubted() && !state.unsaved
         });
         let why = match session {
-            Some(_) => machine.pause(now).map(|back_off| Refusal::BackingOff {
-                failure: back_off.failure.clone(),
-                until: back_off.until,
-            }),
+            Some(_) => machine
+                .backing_off(now)
+                .map(|back_off| Refusal::BackingOff {
+                    failure: back_off.failure.clone(),
+                    until: back_off.until,
+                }),
             None => machine.may_log_in(now).err(),
         };
         News {

@@ -131,13 +131,17 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     frame
 }
 
-/// The names and values of a call's head, none of them compressed (RFC 7541, 6.2.2).
+/// The head of a call of `Sessions`.
 pub(crate) fn head(method: &str) -> Vec<u8> {
-    let path = format!("/sfvault.v1.Sessions/{method}");
+    head_of(&format!("/sfvault.v1.Sessions/{method}"))
+}
+
+/// The names and values of a call's head, none of them compressed (RFC 7541, 6.2.2).
+pub(crate) fn head_of(path: &str) -> Vec<u8> {
     [
         (":method", "POST"),
         (":scheme", "http"),
-        (":path", &path),
+        (":path", path),
         (":authority", "localhost"),
         ("content-type", "application/grpc"),
         ("te", "trailers"),

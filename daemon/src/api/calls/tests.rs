@@ -3,6 +3,11 @@ use std::{
     task::{Context, Waker},
 };
 
+use http_body::Body as _;
+use http_body_util::StreamBody;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
 use super::*;
 use crate::{
     seats::{BYTES_IN_ALL, Seats, Sitter},
@@ -53,6 +58,7 @@ fn asked(caller: &Caller, parts: &[usize]) -> Asked {
         caller: caller.clone(),
         due: None,
         kept: Kept::default(),
+        messages: None,
     }
 }
 
@@ -132,6 +138,34 @@ async fn a_request_of_many_frames_is_one_sum() {
     );
     drop(long);
     assert_eq!(storm.seat.account().has(crate::share::Good::Bytes), 0);
+}
+
+/// T16: a stream that is open may be silent for ever, but not amid a message; and each has its own time.
+#[tokio::test]
+async fn of_a_stream_of_requests_the_rest_of_a_message_is_owed_and_no_further_message() {
+    let seats = Seats::new(10);
+    let caller = caller(&seats, "tool");
+    let (client, body) = mpsc::channel::<Result<Frame<Bytes>, Status>>(1);
+    let mut stream = Asked {
+        body: Body::new(StreamBody::new(ReceiverStream::new(body))),
+        messages: Some(Messages::default()),
+        ..asked(&caller, &[])
+    };
+    for (bytes, owes) in [
+        (&[][..], false),
+        (&[0], true),
+        (&[0, 0, 0], true),
+        (&[2, 7, 7], false),
+        (&[0, 0, 0, 0, 0, 0], true),
+        (&[0, 0, 0, 0], false),
+    ] {
+        let frame = Frame::data(Bytes::from_static(bytes));
+        client.try_send(Ok(frame)).unwrap();
+        assert!(next(&mut stream).unwrap().is_ok());
+        let mut waker = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut stream).poll_frame(&mut waker).is_pending());
+        assert_eq!(stream.due.is_some(), owes, "after {bytes:?}");
+    }
 }
 
 /// What was taken from the answer is no longer kept for the peer.

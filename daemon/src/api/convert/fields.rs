@@ -10,12 +10,13 @@ use crate::{environment::Environment, error::Error, host::Host, record::RecordNa
 const LONGEST: Duration = Duration::from_secs(315_576_000_000);
 
 pub(in crate::api) fn record_name(text: &str) -> Result<RecordName, Error> {
-    RecordName::parse(text).map_err(|problem| invalid("name", problem.to_string()))
+    RecordName::parse(text).map_err(|problem| Error::invalid("name", problem.to_string()))
 }
 
 pub(in crate::api) fn login_host(url: &str) -> Result<Host, Error> {
-    Host::parse(url)
-        .map_err(|problem| invalid("login_url", format!("`{}`: {problem}", url.escape_debug())))
+    Host::parse(url).map_err(|problem| {
+        Error::invalid("login_url", format!("`{}`: {problem}", url.escape_debug()))
+    })
 }
 
 pub(super) fn environment(field: &'static str, sent: i32) -> Result<Option<Environment>, Error> {
@@ -24,7 +25,10 @@ pub(super) fn environment(field: &'static str, sent: i32) -> Result<Option<Envir
         Ok(v1::Environment::Production) => Ok(Some(Environment::Production)),
         Ok(v1::Environment::Sandbox) => Ok(Some(Environment::Sandbox)),
         // To serve a caller who expects what is not understood would be to ignore the expectation.
-        Err(_) => Err(invalid(field, "is no kind of org that this sfvaultd knows")),
+        Err(_) => Err(Error::invalid(
+            field,
+            "is no kind of org that this sfvaultd knows",
+        )),
     }
 }
 
@@ -38,7 +42,7 @@ pub(super) fn reminder(
     let span = duration("remind_after", sent)?;
     if span > LONGEST_REMINDER {
         let problem = format!("is longer than {LONGEST_REMINDER_DAYS} days");
-        return Err(invalid("remind_after", problem));
+        return Err(Error::invalid("remind_after", problem));
     }
     Ok(Some((!span.is_zero()).then_some(span)))
 }
@@ -55,7 +59,7 @@ pub(in crate::api) fn duration(
             .and_then(|sent| Duration::try_from(sent).ok()),
     };
     span.filter(|span| *span <= LONGEST)
-        .ok_or_else(|| invalid(field, "is not a time span of 0 to 10,000 years"))
+        .ok_or_else(|| Error::invalid(field, "is not a time span of 0 to 10,000 years"))
 }
 
 pub(in crate::api) fn instant(
@@ -64,14 +68,7 @@ pub(in crate::api) fn instant(
 ) -> Result<Option<SystemTime>, Error> {
     sent.map(SystemTime::try_from)
         .transpose()
-        .map_err(|_| invalid(field, "is no time"))
-}
-
-pub(in crate::api) fn invalid(field: &'static str, problem: impl Into<String>) -> Error {
-    Error::InvalidArgument {
-        field,
-        problem: problem.into(),
-    }
+        .map_err(|_| Error::invalid(field, "is no time"))
 }
 
 #[cfg(test)]

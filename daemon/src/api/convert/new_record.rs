@@ -2,7 +2,7 @@
 
 use sfvault_proto::v1;
 
-use super::fields::{environment, invalid, login_host, record_name, reminder};
+use super::fields::{environment, login_host, record_name, reminder};
 use crate::{
     credential::{Credential, Flow},
     error::Error,
@@ -17,7 +17,7 @@ pub(in crate::api) fn new_record(request: v1::AddRecordRequest) -> Result<NewRec
     let login_host = login_host(&request.login_url)?;
     let sent = request
         .credential
-        .ok_or_else(|| invalid("credential", "is missing"))?;
+        .ok_or_else(|| Error::invalid("credential", "is missing"))?;
     let said = environment("environment", request.environment)?;
     let remind_after = reminder(request.remind_after)?.flatten();
     let (flow, credential) = login_of(
@@ -60,7 +60,10 @@ fn login_of(
     } = settings;
     let none = |field, text: &str| match text {
         "" => Ok(()),
-        _ => Err(invalid(field, "is not used by this flow: leave it out")),
+        _ => Err(Error::invalid(
+            field,
+            "is not used by this flow: leave it out",
+        )),
     };
     if !matches!(sent, Sent::JwtBearer(_)) {
         none("audience", &audience)?;

@@ -2,7 +2,7 @@
 
 use sfvault_proto::v1;
 
-use super::fields::{duration, environment, invalid};
+use super::fields::{duration, environment};
 use crate::{
     error::Error,
     session::{Session, decision::Want},
@@ -50,7 +50,7 @@ fn expected_org(text: &str) -> Result<Option<String>, Error> {
     let is_org_id =
         matches!(text.len(), 15 | 18) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if !(is_org_id && text.starts_with("00D")) {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expect_org",
             "an org id has 15 or 18 letters and digits and starts with `00D`",
         ));

@@ -37,11 +37,7 @@ impl Machine {
 
     /// Until when nothing at all is sent, because the last exchange failed.
     #[must_use]
-    pub fn pause(&self, now: SystemTime) -> Option<&BackOff> {
-        self.backing_off(now)
-    }
-
-    pub(super) fn backing_off(&self, now: SystemTime) -> Option<&BackOff> {
+    pub fn backing_off(&self, now: SystemTime) -> Option<&BackOff> {
         self.back_off
             .as_ref()
             .filter(|back_off| back_off.lasts(now))

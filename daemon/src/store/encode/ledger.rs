@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     failure::{Class, Failure},
+    hex::{from_hex, to_hex},
     ledger::{Hold, HostDown, Latch, Ledger, Pending},
     recent_logins::RecentLogins,
     secret::Fingerprint,
@@ -81,7 +82,11 @@ impl From<&Ledger> for StoredLedger {
             failed_ms: ledger.failed_at.iter().copied().map(to_ms).collect(),
             succeeded_ms: ledger.succeeded_at.map(to_ms),
             rejections: ledger.rejections,
-            rejected_trials: ledger.rejected_trials.iter().map(to_hex).collect(),
+            rejected_trials: ledger
+                .rejected_trials
+                .iter()
+                .map(|digest| to_hex(&digest.0))
+                .collect(),
             recent: ledger
                 .recent
                 .slices()
@@ -135,7 +140,7 @@ impl TryFrom<StoredLedger> for Ledger {
             rejected_trials: stored
                 .rejected_trials
                 .iter()
-                .map(|text| from_hex(text))
+                .map(|text| fingerprint(text))
                 .collect::<Result<_, _>>()?,
             recent: RecentLogins::from_slices(
                 stored
@@ -161,25 +166,7 @@ impl TryFrom<StoredLedger> for Ledger {
     }
 }
 
-fn to_hex(fingerprint: &Fingerprint) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in fingerprint.0 {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-fn from_hex(text: &str) -> Result<Fingerprint, Malformed> {
-    let malformed = "it has a malformed fingerprint";
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return Err(malformed);
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        let digits = text.get(at..at + 2).ok_or(malformed)?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| malformed)?;
-    }
+fn fingerprint(text: &str) -> Result<Fingerprint, Malformed> {
+    let bytes = from_hex(text).ok_or("it has a malformed fingerprint")?;
     Ok(Fingerprint(bytes))
 }

@@ -9,6 +9,7 @@ use crate::{
     session::{
         decision::{Activity, Refusal},
         quota::Usage,
+        refusals::LOGINS,
     },
     vault::RecordView,
 };
@@ -148,31 +149,51 @@ fn state(view: &RecordView) -> Finding {
         Activity::Ready => finding(Grade::Good, format!("has a session; {logins}")),
         Activity::Idle => finding(Grade::Good, format!("has no session; {logins}")),
         Activity::InFlight => finding(Grade::Good, format!("is being logged in; {logins}")),
-        Activity::Barred(refusal) => match refusal {
-            Refusal::Latched { failure, .. } => {
-                finding(Grade::Problem, format!("does not log in any more: {failure}"))
-                    .fix(format!("`sfvault check {name}` tells what to do"))
-            }
-            Refusal::BackingOff { failure, .. } => {
-                finding(Grade::Warning, format!("waits before the next login: {failure}"))
-                    .fix(format!("`sfvault check {name}` tells more"))
-            }
-            Refusal::BudgetSpent { .. } => finding(
-                Grade::Warning,
-                "waits: two logins failed within 15 minutes, and Salesforce may lock users after three".to_owned(),
-            )
-            .fix(format!("mend the cause, then `sfvault check {name} --release`")),
-            Refusal::TokenUnsaved => finding(
-                Grade::Problem,
-                "has a new refresh token that could not be saved: it is in memory only".to_owned(),
-            )
-            .fix("make room for the vault file; it is tried again every minute"),
-            Refusal::RefusedAgain { .. } | Refusal::MinTtlTooLong { .. } => finding(
-                Grade::Warning,
-                "its session lives, and yet jobs say that it was refused".to_owned(),
-            )
-            .fix("see IP and session policies under Setup > Security > Session Settings"),
-        },
+        Activity::Barred(refusal) => barred(name, refusal),
+    }
+}
+
+fn barred(name: &str, refusal: &Refusal) -> Finding {
+    let finding = |grade, text: String| Finding::new("record", name, grade, text);
+    match refusal {
+        Refusal::Latched { failure, .. } => finding(
+            Grade::Problem,
+            format!("does not log in any more: {failure}"),
+        )
+        .fix(format!("`sfvault check {name}` tells what to do")),
+        Refusal::BackingOff { failure, .. } => finding(
+            Grade::Warning,
+            format!("waits before the next login: {failure}"),
+        )
+        .fix(format!("`sfvault check {name}` tells more")),
+        Refusal::BudgetSpent { .. } => finding(
+            Grade::Warning,
+            "waits: two logins failed within 15 minutes, and Salesforce may lock users \
+             after three"
+                .to_owned(),
+        )
+        .fix(format!(
+            "mend the cause, then `sfvault check {name} --release`"
+        )),
+        Refusal::TokenUnsaved => finding(
+            Grade::Problem,
+            "has a new refresh token that could not be saved: it is in memory only".to_owned(),
+        )
+        .fix("make room for the vault file; it is tried again every minute"),
+        // A session that lives bars nothing.
+        Refusal::RefusedAgain { .. } => finding(
+            Grade::Warning,
+            format!(
+                "waits: within 5 minutes {LOGINS} of its sessions were called refused and \
+                 had ended: somebody ends the session that all share"
+            ),
+        )
+        .fix(format!(
+            "find the job that logs out: `sfvault usage {name}` and `sfvault log {name}` \
+             tell who had which session"
+        )),
+        // It bars a call, never the record.
+        Refusal::MinTtlTooLong { .. } => finding(Grade::Good, "has no session".to_owned()),
     }
 }
 
@@ -210,6 +231,25 @@ mod tests {
             assert!(finding.text.contains(words), "{}", finding.text);
             assert_eq!(finding.fix.is_empty(), grade == Grade::Good);
         }
+    }
+
+    /// Only a record without a session is barred: with one, callers are told that it lives.
+    #[test]
+    fn a_record_whose_sessions_are_ended_again_and_again_names_that_cause() {
+        let finding = barred("prod", &Refusal::RefusedAgain { until: at(0) });
+        assert_eq!(finding.grade, Grade::Warning);
+        assert!(
+            finding.text.contains("12 of its sessions"),
+            "{}",
+            finding.text
+        );
+        assert!(
+            finding.fix.contains("`sfvault usage prod`"),
+            "{}",
+            finding.fix
+        );
+        let told = [finding.text, finding.fix].concat();
+        assert!(!told.contains("lives") && !told.contains("IP"), "{told}");
     }
 
     #[test]

@@ -96,16 +96,19 @@ async fn unlocking_wakes_it() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_could_not_be_saved_is_saved_without_a_caller() {
     let mut world = World::new(1).await;
-    while !world.vault.has_unsaved_token() {
+    while !world.vault.has_unsaved_token().await {
         world.break_disk();
         world.session().await;
     }
     days(&world, 0).await;
-    assert!(world.vault.has_unsaved_token(), "the disk is still broken");
+    assert!(
+        world.vault.has_unsaved_token().await,
+        "the disk is still broken"
+    );
     world.disk.heal();
     days(&world, 0).await;
     assert_eq!(world.on_the_platter(), world.org.current());
-    assert!(!world.vault.has_unsaved_token());
+    assert!(!world.vault.has_unsaved_token().await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +125,7 @@ impl super::super::Vault {
         self.look().unwrap().nap
     }
 
-    fn has_unsaved_token(&self) -> bool {
-        self.records().unwrap()[0].token_unsaved.is_some()
+    async fn has_unsaved_token(&self) -> bool {
+        self.records().await.unwrap()[0].token_unsaved.is_some()
     }
 }

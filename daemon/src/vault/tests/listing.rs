@@ -1,5 +1,10 @@
 //! What a peer is shown, and at what cost.
 
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+};
+
 use super::world::World;
 use crate::{
     credential::{Credential, Flow},
@@ -41,4 +46,17 @@ async fn a_long_listing_is_whole_and_gives_few_reasons() {
         let figures = (listing.records.len(), listing.decisions.len());
         assert_eq!(figures, (shown, 16));
     }
+}
+
+/// All of them are looked at, with others' turns in between.
+#[tokio::test]
+async fn many_records_are_told_without_holding_up_others() {
+    let world = World::new(1).await;
+    for number in 0..70 {
+        world.vault.add(record(number)).await.unwrap();
+    }
+    let mut records = pin!(world.vault.records());
+    let mut waker = Context::from_waker(Waker::noop());
+    assert!(records.as_mut().poll(&mut waker).is_pending());
+    assert_eq!(records.await.unwrap().len(), 70);
 }
