@@ -1,6 +1,7 @@
 //! What comes over the wire, turned into this crate's types.
 
 use std::{
+    collections::HashMap,
     mem,
     path::PathBuf,
     time::{Duration, SystemTime},
@@ -10,9 +11,9 @@ use sfvault_proto::v1;
 
 use crate::{
     ConsumerSecret, Credential, DaemonStatus, Environment, Error, Finding, Flow, GeneratedPassword,
-    Grade, Holder, KeptLogin, LoginFacts, LoginUsage, News, Protection, ProtectionState, Reason,
-    RecordState, RecordStatus, Retirement, RotationResult, SecurityToken, Session, SessionId,
-    VaultState, WatchState,
+    Grade, Holder, KeptLogin, LastUse, LastUser, LoginFacts, LoginUsage, News, Protection,
+    ProtectionState, Reason, RecordState, RecordStatus, Retirement, RotationResult, SecurityToken,
+    Session, SessionId, VaultState, WatchState,
 };
 
 /// A session, checked: what it holds goes into headers and environments unchanged.
@@ -166,6 +167,26 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
             .remind_after
             .and_then(|span| Duration::try_from(span).ok()),
         retirements: wire.retirements.into_iter().map(retirement).collect(),
+        last_use: None,
+    }
+}
+
+/// The same with what administration is told beside it.
+pub(crate) fn used_record(record: RecordStatus, last_use: Option<v1::LastUse>) -> RecordStatus {
+    let last_use = last_use.map(|wire| LastUse {
+        users: wire.users.into_iter().map(last_user).collect(),
+        more: wire.more,
+        unread: wire.unread,
+    });
+    RecordStatus { last_use, ..record }
+}
+
+fn last_user(wire: v1::LastUser) -> LastUser {
+    LastUser {
+        uid: wire.uid,
+        unit: filled(wire.unit),
+        exe: filled(wire.exe),
+        at: instant(wire.at),
     }
 }
 
@@ -244,6 +265,12 @@ fn flow(wire: i32) -> Flow {
 }
 
 pub(crate) fn daemon(wire: v1::GetStatusResponse) -> DaemonStatus {
+    let last_uses = wire.last_uses.into_iter();
+    let mut last_uses: HashMap<_, _> = last_uses.map(|last| (last.record.clone(), last)).collect();
+    let used = |record: v1::RecordStatus| {
+        let last_use = last_uses.remove(&record.name);
+        used_record(self::record(record), last_use)
+    };
     DaemonStatus {
         vault: match v1::VaultState::try_from(wire.vault) {
             Ok(v1::VaultState::Missing) => VaultState::Missing,
@@ -255,7 +282,7 @@ pub(crate) fn daemon(wire: v1::GetStatusResponse) -> DaemonStatus {
         pid: wire.pid,
         started_at: instant(wire.started_at),
         vault_path: PathBuf::from(wire.vault_path),
-        records: wire.records.into_iter().map(record).collect(),
+        records: wire.records.into_iter().map(used).collect(),
         warnings: wire.warnings,
         protections: wire.protections.into_iter().map(protection).collect(),
     }

@@ -68,6 +68,8 @@ Examples:
 
   Starts no daemon. If none runs, the exit status is 3; without --peers and --security, stdout
   still has data.
+  Of each record that must change it tells what ends and when, how sure the date is and who says
+  so, what to do, and who used the record last; `sfvault usage` tells of all who did.
 
 JSON:
   {\"running\":true,\"version\",\"pid\",\"started_at\",\"vault\",\"vault_path\",\"records\",\"warnings\"}
@@ -137,9 +139,12 @@ JSON:
    \"consumer_key\",\"audience\",\"remind_after_seconds\",\"credential_due_at\",
    \"refresh_token_idle_until\",
    \"kept_flow\",\"generated_password\",
-   \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}]}
+   \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}],
+   \"last_users\":[{\"uid\",\"unit\",\"exe\",\"at\"}]}
   `state` is idle, logging-in, ready, backing-off or latched.
   The logins of the last hour are those of the record's user, over all its records.
+  `last_users` are the three who used it last, as the audit tells; null in answers other than
+  those of `show` and, for a record that must change, of `status`.
   Times are such as 2026-11-21T20:42:44Z.
 ";
 

@@ -16,6 +16,7 @@ mod context;
 mod credential;
 mod deny;
 mod doctor;
+mod due;
 mod exec;
 mod exit;
 mod explain;
