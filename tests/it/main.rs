@@ -51,6 +51,7 @@ mod skipped;
 mod sockets;
 mod start;
 mod storage;
+mod system_calls;
 mod threat_model;
 mod upstream;
 mod watch;
