@@ -14,6 +14,7 @@ mod clock;
 mod completions;
 mod context;
 mod credential;
+mod day;
 mod deny;
 mod doctor;
 mod due;
