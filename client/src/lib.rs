@@ -27,6 +27,7 @@ mod convert;
 mod doctor;
 mod error;
 mod holder;
+mod last_use;
 mod places;
 mod reason;
 mod record;
@@ -54,6 +55,7 @@ pub use change::{
 pub use doctor::{Finding, Grade};
 pub use error::Error;
 pub use holder::Holder;
+pub use last_use::{LastUse, LastUser};
 pub use places::{Places, PlacesError};
 pub use reason::Reason;
 pub use record::{

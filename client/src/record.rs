@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    ConsumerSecret, Environment, GeneratedPassword, KeptLogin, Password, PrivateKey, Reason,
-    RefreshToken, Retirement, SecurityToken,
+    ConsumerSecret, Environment, GeneratedPassword, KeptLogin, LastUse, Password, PrivateKey,
+    Reason, RefreshToken, Retirement, SecurityToken,
 };
 
 /// A record's name: 1 to 64 of `A-Z a-z 0-9 . _ @ + -`, starting with a letter or digit.
@@ -237,6 +237,9 @@ pub struct RecordStatus {
     pub remind_after: Option<Duration>,
     /// What Salesforce is taking away from its way of logging in, by date.
     pub retirements: Vec<Retirement>,
+    /// Who used it last: told on `admin.sock` only, by [`AdminClient::describe`](crate::AdminClient::describe), and by
+    /// [`AdminClient::status`](crate::AdminClient::status) of records that must change.
+    pub last_use: Option<LastUse>,
 }
 
 impl RecordStatus {

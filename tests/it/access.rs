@@ -244,25 +244,16 @@ async fn usage_tells_jobs_of_one_user_apart_by_unit() {
         return;
     };
     let daily = Unit::make("system.slice/sfv-usage-b.service").unwrap();
-    let program = Peer::program(&scene.sfvault, "peer");
-    let job = |unit: &Unit| {
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid", "4242", "--regid", "4242", "--clear-groups"])
-            .arg(&program)
-            .arg(sessions(&scene.sfvault));
-        unit.runs(&command)
-    };
     scene.allow("prod", "--uid 4242").await;
     for (unit, times) in [(&nightly, 2), (&daily, 1)] {
-        let mut peer = Peer::spawn(job(unit)).await;
+        let mut peer = Peer::in_unit(&scene.sfvault, unit, ETL).await;
         for _ in 0..times {
             assert!(peer.gets("prod").await);
         }
     }
     scene.deny("prod", "--uid 4242").await;
     scene.allow("prod", "--unit sfv-usage-b.service").await;
-    let mut moved = Peer::spawn(job(&nightly)).await;
+    let mut moved = Peer::in_unit(&scene.sfvault, &nightly, ETL).await;
     daily.takes(moved.pid());
     assert!(moved.gets("prod").await);
     let usage = scene.ok(&["usage", "prod", "--json"]).await;

@@ -161,6 +161,17 @@ async fn usage_tells_who_used_a_record_and_survives_restarts() {
     assert!(user["exe"].as_str().unwrap().ends_with("/sfvault"));
     assert!(user["first"].as_str() <= user["last"].as_str());
     assert_eq!(usage["logins"], 1);
+    // Who was handed a session, after a restart too; who was not did not use it.
+    let shown: Value = serde_json::from_str(&scene.ok(&["show", "prod", "--json"]).await).unwrap();
+    let last = &shown["last_users"];
+    assert_eq!(last.as_array().unwrap().len(), 1, "{shown}");
+    assert_eq!(
+        (&last[0]["uid"], &last[0]["exe"]),
+        (&user["uid"], &user["exe"])
+    );
+    // Only administration is told.
+    let listed: Value = serde_json::from_str(&scene.ok(&["list", "--json"]).await).unwrap();
+    assert_eq!(listed["records"][0]["last_users"], Value::Null);
     let nobody = scene.run(&["usage", "other"]).await;
     assert!(nobody.stderr.contains("nobody used `other`"), "{nobody:?}");
     scene.finish().await;

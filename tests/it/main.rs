@@ -53,6 +53,7 @@ mod skipped;
 mod sockets;
 mod start;
 mod storage;
+mod system_calls;
 mod threat_model;
 mod units;
 mod upstream;

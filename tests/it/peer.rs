@@ -41,13 +41,29 @@ impl Peer {
 
     /// A peer of this user and group.
     pub(crate) async fn of(installation: &Installation, uid: u32, gid: u32) -> Self {
-        let program = installation.path("peer");
-        if !program.exists() {
-            Self::program(installation, "peer");
-        }
-        let mut command = Command::new(program);
+        let mut command = Command::new(Self::usual_program(installation));
         command.arg(sessions(installation)).uid(uid).gid(gid);
         Self::spawn(command).await
+    }
+
+    /// A peer of this user, and of the group with the same number, that is in this unit from its start.
+    pub(crate) async fn in_unit(installation: &Installation, unit: &Unit, uid: u32) -> Self {
+        let id = uid.to_string();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid", &id, "--regid", &id, "--clear-groups"])
+            .arg(Self::usual_program(installation))
+            .arg(sessions(installation));
+        Self::spawn(unit.runs(&command)).await
+    }
+
+    fn usual_program(installation: &Installation) -> PathBuf {
+        let program = installation.path("peer");
+        if program.exists() {
+            program
+        } else {
+            Self::program(installation, "peer")
+        }
     }
 
     /// A peer that a command turns into; its last arguments are a copy of the program and the socket.

@@ -87,7 +87,8 @@ impl AdminClient {
             async move { wire.describe_record(r).await }
         })
         .await?;
-        convert::required(answer.record)
+        let record = convert::required(answer.record)?;
+        Ok(convert::used_record(record, answer.last_use))
     }
 
     /// Proves that a record works: logs in if there is no session, and makes one call with the session.

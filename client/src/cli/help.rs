@@ -1,5 +1,13 @@
 //! The ends of the long helps, and with them of the manual pages: examples, JSON shapes, exit statuses.
 
+mod access;
+mod audit;
+
+pub(crate) use self::{
+    access::{ACCESS, ALLOW, DENY, EXPLAIN},
+    audit::{LOG, LOG_VERIFY, USAGE},
+};
+
 pub(crate) const MAIN: &str = "\
 Exit status:
     0  done
@@ -68,6 +76,8 @@ Examples:
 
   Starts no daemon. If none runs, the exit status is 3; without --peers and --security, stdout
   still has data.
+  Of each record that must change it tells what ends and when, how sure the date is and who says
+  so, what to do, and who used the record last; `sfvault usage` tells of all who did.
 
 JSON:
   {\"running\":true,\"version\",\"pid\",\"started_at\",\"vault\",\"vault_path\",\"records\",\"warnings\"}
@@ -137,9 +147,12 @@ JSON:
    \"consumer_key\",\"audience\",\"remind_after_seconds\",\"credential_due_at\",
    \"refresh_token_idle_until\",
    \"kept_flow\",\"generated_password\",
-   \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}]}
+   \"retirements\":[{\"event\",\"text\",\"day\",\"certainty\",\"source\",\"advice\",\"over\"}],
+   \"last_users\":[{\"uid\",\"unit\",\"exe\",\"at\"}]}
   `state` is idle, logging-in, ready, backing-off or latched.
   The logins of the last hour are those of the record's user, over all its records.
+  `last_users` are the three who used it last, as the audit tells; null in answers other than
+  those of `show` and, for a record that must change, of `status`.
   Times are such as 2026-11-21T20:42:44Z.
 ";
 
@@ -259,61 +272,6 @@ JSON:
   {\"record\",\"instance_url\",\"logged_in\"}; `record` is as in `sfvault show`
 ";
 
-pub(crate) const ALLOW: &str = "\
-Examples:
-  sfvault allow acme-prod --uid etl
-  sfvault allow acme-prod --uid etl --unit nightly.service
-  sfvault allow acme-prod --gid salesforce
-
-  A rule lets in whom all of it fits, and takes nothing from anybody. Before the first one, the
-  user who runs the daemon may use a record; in system mode nobody. Names are looked up once, in
-  /etc/passwd and /etc/group; the number counts.
-  --uid     the user of the process that connects
-  --gid     its group, or one of its other groups
-  --unit    the systemd unit in which it runs; needs Linux 6.5 and cgroup v2. Units of a user's
-            own manager are another matter (--user-unit): that user can start any
-  --exe     its program. Keeps out mistakes, not the user: who may run a program can make it do
-            other things. No interpreter, no script, not sfvault itself. The daemon of another
-            user than the job's needs CAP_SYS_PTRACE to see it
-
-JSON:
-  {\"record\",\"rules\",\"changed\",\"warnings\"}; `rules` is as in `sfvault access`
-";
-
-pub(crate) const DENY: &str = "\
-Examples:
-  sfvault deny acme-prod --uid etl
-  sfvault deny acme-prod --all
-
-  Takes back one rule, given as it was allowed, or all of them. What is not allowed is denied, so
-  there are no rules that deny. Calls that wait are asked again at once.
-
-JSON:
-  {\"record\",\"rules\",\"changed\"}; `rules` is as in `sfvault access`
-";
-
-pub(crate) const ACCESS: &str = "\
-Example:
-  sfvault access acme-prod
-
-JSON:
-  {\"record\",\"rules\":[{\"uid\",\"user\",\"gid\",\"group\",\"unit\",\"user_unit\",\"exe\"}],\"default\"}
-  `default` is true until an operator says something.
-";
-
-pub(crate) const EXPLAIN: &str = "\
-Example:
-  sfvault explain acme-prod --pid \"$(systemctl show -P MainPID nightly.service)\"
-
-  Says what would become of the process if it connected now. To the process itself a record that
-  it may not use looks like none.
-
-JSON:
-  {\"record\",\"pid\",\"allowed\",\"rules\":[{\"rule\",\"decides\",\"missing\"}],
-   \"peer\":{\"uid\",\"gid\",\"groups\",\"unit\",\"user_unit\",\"unit_uid\",\"exe\",\"unknown\"}}
-  `rule` is as in `sfvault access`.
-";
-
 pub(crate) const GET: &str = "\
 Examples:
   curl -H @<(sfvault get acme-prod --format header) \\
@@ -351,50 +309,6 @@ Examples:
   SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode 0600, replaced at once. Read it
   again when Salesforce refuses the session. Signals go on to the command, its exit status is passed
   on (128 and the signal if one killed it), and the file goes with it.
-";
-
-pub(crate) const LOG: &str = "\
-Examples:
-  sfvault log prod --since 2h
-  sfvault log --denied --follow
-  sfvault log --session-file leaked-session-id
-  sfvault log verify
-
-  One line for each decision, login and administration call, oldest first. A peer is named by its
-  user, unit and program, as far as they are known; a decision by the access rule that let the peer
-  in, or by what is missing for each. A session is named by its fingerprint; --session-file finds
-  the lines of a session whose id turned up somewhere.
-  `verify` checks every line; if any was changed, removed, reordered or cut off, it says where, and
-  the exit status is 1.
-
-JSON:
-  one object a line: {\"seq\",\"time\",\"action\",\"verdict\",\"count\",\"record\",\"reason\",\"rule\",\"class\",
-   \"flow\",\"generation\",\"fingerprint\",\"uid\",\"gid\",\"pid\",\"unit\",\"exe\",\"note\"}
-  verify: {\"whole\",\"files\",\"lines\",\"findings\":[{\"file\",\"line\",\"problem\"}],\"more\"}
-";
-
-pub(crate) const LOG_VERIFY: &str = "\
-Example:
-  sfvault log verify
-
-  Needs the unlocked vault, which has the key to check with. If something is wrong, every finding is
-  a line `FILE:LINE: PROBLEM` on stdout, and the exit status is 1.
-
-JSON:
-  {\"whole\",\"files\",\"lines\",\"findings\":[{\"file\",\"line\",\"problem\"}],\"more\"}
-";
-
-pub(crate) const USAGE: &str = "\
-Examples:
-  sfvault usage prod
-  sfvault usage prod --since 2026-11-01
-
-  Added up from the audit: as far back as its files go. To know before a record is migrated, rotated
-  or removed.
-
-JSON:
-  {\"users\":[{\"uid\",\"unit\",\"exe\",\"served\",\"refused\",\"denied\",\"flow\",\"first\",\"last\"}],
-   \"others\",\"logins\",\"failed_logins\"}
 ";
 
 pub(crate) const DOCTOR: &str = "\

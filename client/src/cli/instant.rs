@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::span;
+use super::{day, span};
 
 /// Such as `2026-11-21T20:42:44Z`; fractions of a second are cut off.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     let seconds = unix_seconds(time);
-    let (year, month, day) = civil_date(seconds.div_euclid(SECONDS_A_DAY));
+    let (year, month, day) = day::date(seconds.div_euclid(SECONDS_A_DAY));
     let of_day = seconds.rem_euclid(SECONDS_A_DAY);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
@@ -43,25 +43,6 @@ fn unix_seconds(time: SystemTime) -> i64 {
     }
 }
 
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that the leap
-/// day is the last; 400 years are a cycle of 146,097 days.
-fn civil_date(day: i64) -> (i64, i64, i64) {
-    let from_march = day + 719_468; // from 0000-03-01 to 1970-01-01
-    let cycle = from_march.div_euclid(146_097);
-    let of_cycle = from_march.rem_euclid(146_097);
-    let year = (of_cycle - of_cycle / 1_460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
-    let of_year = of_cycle - (365 * year + year / 4 - year / 100);
-    // From March on, five months have 153 days.
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (month, turn) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    (cycle * 400 + year + turn, month, of_month)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,32 +66,6 @@ mod tests {
         ] {
             assert_eq!(rfc3339(at(seconds)), text);
         }
-    }
-
-    #[test]
-    fn every_day_of_eight_centuries_follows_the_one_before() {
-        let mut before = civil_date(-1);
-        assert_eq!(before, (1969, 12, 31));
-        for day in 0..292_194 {
-            let (year, month, of_month) = civil_date(day);
-            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-            let last = match before.1 {
-                2 if before.0 % 4 == 0 && (before.0 % 100 != 0 || before.0 % 400 == 0) => 29,
-                2 => 28,
-                4 | 6 | 9 | 11 => 30,
-                _ => 31,
-            };
-            let expected = if before.2 < last {
-                (before.0, before.1, before.2 + 1)
-            } else if before.1 < 12 {
-                (before.0, before.1 + 1, 1)
-            } else {
-                (before.0 + 1, 1, 1)
-            };
-            assert_eq!((year, month, of_month), expected, "leap: {leap}");
-            before = expected;
-        }
-        assert_eq!(before, (2769, 12, 31));
     }
 
     #[test]

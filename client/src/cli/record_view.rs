@@ -3,9 +3,12 @@
 use std::time::SystemTime;
 
 use serde::Serialize;
-use sfvault::{Flow, GeneratedPassword, LoginUsage, RecordState, RecordStatus, Retirement};
+use sfvault::{
+    Flow, GeneratedPassword, LastUser, LoginUsage, RecordState, RecordStatus, Retirement,
+};
 
 use super::{
+    due,
     flow::FlowName,
     instant::{distance, for_people, rfc3339},
     reminder::age,
@@ -43,6 +46,7 @@ pub(crate) struct RecordJson<'a> {
     generated_password: Option<&'static str>,
     credential_due_at: Option<String>,
     retirements: Vec<RetirementJson<'a>>,
+    last_users: Option<Vec<LastUserJson<'a>>>,
 }
 
 /// Something that Salesforce takes away, as JSON.
@@ -55,6 +59,26 @@ struct RetirementJson<'a> {
     source: &'a str,
     advice: &'a str,
     over: bool,
+}
+
+/// Who used it, as JSON.
+#[derive(Serialize)]
+struct LastUserJson<'a> {
+    uid: Option<u32>,
+    unit: Option<&'a str>,
+    exe: Option<&'a str>,
+    at: Option<String>,
+}
+
+impl<'a> From<&'a LastUser> for LastUserJson<'a> {
+    fn from(user: &'a LastUser) -> Self {
+        Self {
+            uid: user.uid,
+            unit: user.unit.as_deref(),
+            exe: user.exe.as_deref(),
+            at: user.at.map(rfc3339),
+        }
+    }
 }
 
 impl<'a> From<&'a Retirement> for RetirementJson<'a> {
@@ -109,6 +133,11 @@ impl<'a> From<&'a RecordStatus> for RecordJson<'a> {
             generated_password: record.generated_password.map(generated),
             credential_due_at: record.credential_due_at().map(rfc3339),
             retirements: record.retirements.iter().map(Into::into).collect(),
+            last_users: record
+                .last_use
+                .as_ref()
+                .filter(|last| !last.unread)
+                .map(|last| last.users.iter().map(Into::into).collect()),
         }
     }
 }
@@ -152,25 +181,6 @@ pub(crate) fn row(record: &RecordStatus, now: SystemTime) -> Vec<String> {
         last,
         age(record, now).unwrap_or_else(|| "-".to_owned()),
     ]
-}
-
-/// The head of a table of what stops working.
-pub(crate) const RETIREMENTS_HEAD: [&str; 4] = ["NAME", "DAY", "DATE IS", "WHAT STOPS WORKING"];
-
-/// What stops working for these records, as rows of that table.
-pub(crate) fn retirement_rows(records: &[RecordStatus]) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    for record in records {
-        for retirement in &record.retirements {
-            rows.push(vec![
-                record.name.clone(),
-                retirement.day.clone().unwrap_or_else(|| "-".to_owned()),
-                retirement.certainty.clone(),
-                retirement.text.clone(),
-            ]);
-        }
-    }
-    rows
 }
 
 /// A record as lines of label and value, without what is not known.
@@ -231,14 +241,12 @@ pub(crate) fn fields(record: &RecordStatus, now: SystemTime) -> Vec<(&'static st
         ("change due", time(record.credential_due_at())),
         ("added", time(record.created_at)),
     ];
-    let retirements = record
-        .retirements
-        .iter()
-        .map(|retirement| ("retirement", Some(retirement.text.clone())));
+    let known = known.into_iter();
+    let known = known.filter_map(|(label, value)| Some((label, value?)));
+    let users = due::users(record, now).into_iter();
     known
-        .into_iter()
-        .chain(retirements)
-        .filter_map(|(label, value)| Some((label, value?)))
+        .chain(due::retirements("retirement", record))
+        .chain(users.map(|user| ("used last by", user)))
         .collect()
 }
 
@@ -276,6 +284,8 @@ fn state(state: RecordState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use sfvault::LastUse;
+
     use super::*;
     use crate::cli::help;
 
@@ -290,8 +300,19 @@ mod tests {
             advice: String::new(),
             over: false,
         };
+        let user = LastUser {
+            uid: None,
+            unit: None,
+            exe: None,
+            at: None,
+        };
         let record = RecordStatus {
             retirements: vec![retirement],
+            last_use: Some(LastUse {
+                users: vec![user],
+                more: false,
+                unread: false,
+            }),
             ..crate::cli::reminder::tests::record(None)
         };
         let json = serde_json::to_string(&RecordJson::from(&record)).unwrap();
@@ -303,10 +324,8 @@ mod tests {
         };
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         let own = value.as_object().unwrap().keys();
-        let of_retirements = value["retirements"][0].as_object().unwrap().keys();
-        assert_eq!(
-            keys(help::SHOW),
-            own.chain(of_retirements).cloned().collect()
-        );
+        let of = |list: &str| value[list][0].as_object().unwrap().keys();
+        let all = own.chain(of("retirements")).chain(of("last_users"));
+        assert_eq!(keys(help::SHOW), all.cloned().collect());
     }
 }

@@ -32,12 +32,23 @@ pub(crate) fn age(record: &RecordStatus, now: SystemTime) -> Option<String> {
 
 /// What to say of a record whose credential is due.
 pub(crate) fn overdue(record: &RecordStatus, now: SystemTime) -> Option<String> {
-    let due = record.credential_due_at().filter(|due| *due <= now)?;
-    let name = &record.name;
+    let due = due_since(record, now)?;
+    let (name, cure) = (&record.name, cure(record));
+    let when = distance(due, now);
     Some(format!(
-        "the credential of `{name}` was due for a change {}: change it in Salesforce, then `sfvault set {name}`",
-        distance(due, now)
+        "the credential of `{name}` was due for a change {when}: {cure}"
     ))
+}
+
+/// Since when its credential is due, if it is.
+pub(crate) fn due_since(record: &RecordStatus, now: SystemTime) -> Option<SystemTime> {
+    record.credential_due_at().filter(|due| *due <= now)
+}
+
+/// What to do about that.
+pub(crate) fn cure(record: &RecordStatus) -> String {
+    let name = &record.name;
+    format!("change it in Salesforce, then `sfvault set {name}`")
 }
 
 #[cfg(test)]
@@ -75,6 +86,7 @@ pub(crate) mod tests {
             generated_password: None,
             remind_after,
             retirements: Vec::new(),
+            last_use: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{clock, span};
+use super::{clock, day, span};
 
 /// Parses `2026-11-21T20:42:44Z`, the same without the time of day (midnight in UTC), or a span before now.
 ///
@@ -27,34 +27,18 @@ fn instant(text: &str) -> Option<SystemTime> {
         Some((date, time)) => (date, time.strip_suffix('Z')?),
         None => (text, "00:00:00"),
     };
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let [year, month, of_month] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
     if year < 1970 || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let days_of = |month: u64| match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap(year) => 29,
-        2 => 28,
-        _ => 31,
-    };
-    if !(1..=12).contains(&month) || !(1..=days_of(month)).contains(&day) {
-        return None;
-    }
-    let years: u64 = (1970..year)
-        .map(|year| if leap(year) { 366 } else { 365 })
-        .sum();
-    let months: u64 = (1..month).map(days_of).sum();
-    let days = years + months + day - 1;
+    let days = day::number(year, month, of_month)?;
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
 /// Three numbers of so many digits.
-fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[i64; 3]> {
     let mut parts = text.split(between);
     let mut numbers = [0; 3];
     for (number, digits) in numbers.iter_mut().zip(digits) {

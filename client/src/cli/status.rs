@@ -7,12 +7,13 @@ use sfvault::{AdminClient, DaemonStatus, Places, Protection, ProtectionState, Va
 use super::{
     clock,
     context::Context,
+    due,
     exit::Exit,
     failure::Failure,
     instant::{for_people, rfc3339},
     output::Output,
     peers,
-    record_view::{HEAD, RETIREMENTS_HEAD, records_json, retirement_rows, row},
+    record_view::{HEAD, records_json, row},
     reminder::overdue,
 };
 
@@ -98,11 +99,10 @@ fn running(status: &DaemonStatus, output: Output) -> Result<(), Failure> {
                 .collect(),
         )?;
     }
-    let retirements = retirement_rows(&status.records);
-    if !retirements.is_empty() {
+    let due = due::lines(&status.records, now);
+    if !due.is_empty() {
         output.data(b"\n")?;
-        output.table(&RETIREMENTS_HEAD, retirements)?;
-        output.done("`sfvault doctor` tells what to do about each");
+        output.fields(&due)?;
     }
     for warning in &status.warnings {
         output.warning(warning);

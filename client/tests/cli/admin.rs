@@ -22,6 +22,7 @@ const RECORD_KEYS: &[&str] = &[
     "generation",
     "guaranteed_until",
     "kept_flow",
+    "last_users",
     "login_limit_reached_at",
     "login_url",
     "logins",

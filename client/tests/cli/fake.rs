@@ -240,6 +240,11 @@ fn record(name: &str) -> Result<v1::RecordStatus, Status> {
             nanos: 0,
         }),
         credential_changed_at: at(1_700_000_000),
+        retirements: if name.starts_with("due") {
+            vec![retirement()]
+        } else {
+            Vec::new()
+        },
         name: name.to_owned(),
         username: "etl@acme.example\u{1b}[2J\u{9b}31m\u{202e}".to_owned(),
         login_url: "https://login.salesforce.com".to_owned(),
@@ -252,6 +257,39 @@ fn record(name: &str) -> Result<v1::RecordStatus, Status> {
         generation: 3,
         logins: 2,
         ..v1::RecordStatus::default()
+    })
+}
+
+fn retirement() -> v1::Retirement {
+    v1::Retirement {
+        event: "soap_login".to_owned(),
+        text: "from about 2027-06-01 on, SOAP login() is switched off".to_owned(),
+        day: "2027-06-01".to_owned(),
+        certainty: "release-only".to_owned(),
+        source: "Help 005132110\u{1b}[2J".to_owned(),
+        advice: "`sfvault migrate due-prod`".to_owned(),
+        over: false,
+    }
+}
+
+/// By name: nobody used `unused`, nobody lately `unread`, and of the others it is not told unless something is due.
+fn last_use(name: &str) -> Option<v1::LastUse> {
+    let user = |unit: &str, seconds| v1::LastUser {
+        uid: Some(1000),
+        unit: unit.to_owned(),
+        exe: "/usr/bin/etl\u{1b}[2J".to_owned(),
+        at: at(seconds),
+    };
+    let due = name.starts_with("due");
+    (due || name.starts_with("un")).then(|| v1::LastUse {
+        record: name.to_owned(),
+        users: if due {
+            vec![user("nightly.service", 1_795_293_764), user("", 0)]
+        } else {
+            Vec::new()
+        },
+        more: due,
+        unread: name == "unread",
     })
 }
 
@@ -397,8 +435,10 @@ impl Records for Daemon {
         &self,
         request: Request<v1::DescribeRecordRequest>,
     ) -> Result<Response<v1::DescribeRecordResponse>, Status> {
+        let name = request.into_inner().name;
         Ok(Response::new(v1::DescribeRecordResponse {
-            record: Some(record(&request.into_inner().name)?),
+            record: Some(record(&name)?),
+            last_use: last_use(&name),
         }))
     }
 
@@ -553,6 +593,7 @@ impl Control for Daemon {
                 reason: "too old a \u{1b}[2Jkernel".to_owned(),
             }],
             warnings: vec!["memory is not locked".to_owned()],
+            last_uses: last_use("due-prod").into_iter().collect(),
         }))
     }
 }

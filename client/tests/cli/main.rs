@@ -10,6 +10,7 @@ mod admin;
 mod audit;
 mod autostart;
 mod connect;
+mod due;
 mod exec;
 mod fake;
 mod flows;

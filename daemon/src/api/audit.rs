@@ -8,7 +8,7 @@ use std::{
 };
 
 use sfvault_proto::v1::{
-    AuditEntry, AuditFinding, AuditUser, GetUsageRequest, GetUsageResponse, ReadAuditRequest,
+    self, AuditEntry, AuditFinding, AuditUser, GetUsageRequest, GetUsageResponse, ReadAuditRequest,
     ReadAuditResponse, VerifyAuditRequest, VerifyAuditResponse, audit_server::Audit as Rpc,
 };
 use tokio_stream::Stream;
@@ -20,6 +20,7 @@ use crate::{
         Audit,
         event::Action,
         instant,
+        last_use::{LastUse, LastUser},
         line::Entry,
         reader::{Filter, Reader},
         usage::Usage,
@@ -207,6 +208,31 @@ fn usage(usage: &Usage) -> GetUsageResponse {
         others: usage.others,
         logins: usage.logins,
         failed_logins: usage.failed_logins,
+    }
+}
+
+/// Who used these records last.
+pub(super) async fn last_uses(audit: &Audit, records: Vec<String>) -> Vec<v1::LastUse> {
+    let uses = audit.last_uses(records.clone()).await;
+    let uses = records.into_iter().zip(uses);
+    uses.map(|(record, last)| last_use(record, last)).collect()
+}
+
+fn last_use(record: String, last: LastUse) -> v1::LastUse {
+    v1::LastUse {
+        record,
+        users: last
+            .users
+            .into_iter()
+            .map(|LastUser { user, at, .. }| v1::LastUser {
+                uid: user.uid,
+                unit: user.unit.unwrap_or_default(),
+                exe: user.exe.unwrap_or_default(),
+                at: time(&at),
+            })
+            .collect(),
+        more: last.more,
+        unread: last.unread,
     }
 }
 

@@ -9,7 +9,7 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{About, House, audited, convert, peer::Origin, peers, status};
+use super::{About, House, audit, audited, convert, peer::Origin, peers, status};
 use crate::{
     attempts::Attempts,
     audit::{event::Action, who::Who},
@@ -17,7 +17,7 @@ use crate::{
     harden::{Protection, State},
     locked,
     secret::Passphrase,
-    vault::Vault,
+    vault::{Vault, doctor},
 };
 
 pub(super) struct Service {
@@ -95,6 +95,8 @@ impl Service {
             Err(Error::VaultLocked | Error::VaultMissing(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
+        let due = records.iter().filter(|view| doctor::is_due(view));
+        let due = due.map(|view| view.record.name.to_string()).collect();
         Ok(GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -104,6 +106,7 @@ impl Service {
             records: records.iter().map(convert::record_status).collect(),
             warnings: self.warnings(),
             protections: self.about.protections().map(protection).collect(),
+            last_uses: audit::last_uses(&self.about.audit, due).await,
         })
     }
 }

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::{About, audited, convert};
 use crate::{
-    audit::{event::Action, reader::Filter, who::Who},
+    audit::{event::Action, who::Who},
     error::Error,
     locked,
     policy::Mode,
@@ -45,17 +45,13 @@ impl Service {
         findings
     }
 
-    /// Who will notice when the record must change. What the audit does not tell is not told otherwise.
+    /// Who will notice when the record must change.
     async fn last_use(&self, name: &str, view: &RecordView) -> Option<Finding> {
         if !doctor::is_due(view) {
             return None;
         }
-        let filter = Filter {
-            record: Some(name.to_owned()),
-            ..Filter::default()
-        };
-        let usage = self.about.audit.usage(filter).await.ok()?;
-        doctor::last_use(name, &usage)
+        let last = self.about.audit.last_uses(vec![name.to_owned()]).await;
+        doctor::last_use(name, last.first()?)
     }
 
     async fn record(&self, who: Who, request: ExamineRecordRequest) -> Result<Vec<Finding>, Error> {

@@ -15,7 +15,7 @@ use sfvault_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{access, audited, browser_login, changes, convert};
+use super::{access, audit, audited, browser_login, changes, convert};
 use crate::{
     audit::{Audit, event::Action},
     error::Error,
@@ -163,10 +163,15 @@ impl Service {
         })
     }
 
-    fn describe(&self, request: &DescribeRecordRequest) -> Result<DescribeRecordResponse, Error> {
+    async fn describe(
+        &self,
+        request: &DescribeRecordRequest,
+    ) -> Result<DescribeRecordResponse, Error> {
         let record = self.vault.record(&request.name)?;
+        let last_uses = audit::last_uses(&self.audit, vec![request.name.clone()]).await;
         Ok(DescribeRecordResponse {
             record: Some(convert::record_status(&record)),
+            last_use: last_uses.into_iter().next(),
         })
     }
 }
@@ -198,7 +203,7 @@ impl Records for Service {
         request: Request<DescribeRecordRequest>,
     ) -> Result<Response<DescribeRecordResponse>, Status> {
         let (who, request) = (audited::who(&request), request.into_inner());
-        let result = self.describe(&request);
+        let result = self.describe(&request).await;
         audited::told(&self.audit, Action::SHOW, who, Some(&request.name), result)
     }
 

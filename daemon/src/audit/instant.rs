@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::day::Day;
+
 /// Such as `2026-11-21T20:42:44.123Z`. A time before 1970 is written as 1970, one after 9999 as the end of 9999.
 #[must_use]
 pub fn text(time: SystemTime) -> String {
@@ -10,9 +12,9 @@ pub fn text(time: SystemTime) -> String {
         .unwrap_or_default()
         .min(LAST);
     let (seconds, ms) = (since.as_secs(), since.subsec_millis());
-    let (year, month, day) = date(seconds / DAY);
+    let day = Day::of_number(seconds / DAY);
     let (hour, minute, second) = (seconds % DAY / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    format!("{day}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
 /// The reverse of [`text`]; `None` for anything else.
@@ -25,54 +27,18 @@ pub fn parse(text: &str) -> Option<SystemTime> {
                 .then(|| sum * 10 + u64::from(byte - b'0'))
         })
     };
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let day = Day::parse(text.get(..10)?)?;
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
     let ms = number(20, 23)?;
-    let in_range = year >= 1970
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second < 60;
-    if !in_range {
-        return None;
-    }
-    let seconds = day_number(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
-    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + ms);
-    // The separators, and days that the month does not have.
+    let seconds = hour * 3600 + minute * 60 + second;
+    let time = day.begins() + Duration::from_millis(seconds * 1000 + ms);
+    // The separators, and times that no day has.
     (self::text(time) == text).then_some(time)
 }
 
 const DAY: u64 = 86_400;
 /// The last millisecond of 9999.
 const LAST: Duration = Duration::from_millis(253_402_300_799_999);
-
-/// Years are counted from March, so that the leap day is the last one; 400 years have 146,097 days.
-fn date(day: u64) -> (u64, u64, u64) {
-    let from_march = day + 719_468;
-    let (cycle, of_cycle) = (from_march / 146_097, from_march % 146_097);
-    let year = (of_cycle - of_cycle / 1_460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
-    let of_year = of_cycle - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (month, turn) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    (cycle * 400 + year + turn, month, of_month)
-}
-
-fn day_number(year: u64, month: u64, day: u64) -> u64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let of_cycle = year % 400;
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    (year / 400) * 146_097 + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year - 719_468
-}
 
 #[cfg(test)]
 mod tests {
@@ -114,6 +80,8 @@ mod tests {
             "2026-13-01T00:00:00.000Z",
             "2026-11-21 20:42:44.123Z",
             "2026-11-21T24:00:00.000Z",
+            "2026-11-21T20:60:00.000Z",
+            "2026-11-21T20:00:60.000Z",
             "1969-12-31T23:59:59.999Z",
             "２026-11-21T20:42:44.1Z",
             "+026-11-21T20:42:44.123Z",

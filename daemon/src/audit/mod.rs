@@ -11,6 +11,7 @@ pub(crate) mod fuzz;
 mod inbox;
 pub mod instant;
 mod journal;
+pub mod last_use;
 pub mod line;
 mod lines;
 pub mod reader;
@@ -37,6 +38,7 @@ use tokio::{
 use self::{
     event::{Action, Event, Verdict},
     inbox::Waiting,
+    last_use::LastUse,
     line::Entry,
     reader::{Filter, Reader},
     settings::Settings,
@@ -264,6 +266,18 @@ impl Audit {
             }
         }
         Ok(usage)
+    }
+
+    /// Who used these records last, in their order, as far as that is known without reading all lines each time.
+    pub async fn last_uses(&self, records: Vec<String>) -> Vec<LastUse> {
+        let unknown = vec![LastUse::default(); records.len()];
+        let Some(shared) = self.0.as_ref().filter(|_| !records.is_empty()) else {
+            return unknown;
+        };
+        let shared = Arc::clone(shared);
+        let known = task::spawn_blocking(move || shared.last_uses(&records));
+        // A panic in there was told already.
+        known.await.unwrap_or(unknown)
     }
 
     fn shared(&self) -> Result<&Arc<Shared>, Error> {

@@ -21,6 +21,7 @@ use super::{
     event::{Action, Event, Fingerprint, Verdict},
     files::open_to_read,
     inbox::{Inbox, Waiting},
+    last_use::{LastUse, LastUses, open_before},
     line::Entry,
     sealed::Anchor,
     settings::Settings,
@@ -38,6 +39,8 @@ use crate::{
 const BATCH: usize = 256;
 /// The vault is told again how far the lines go after so many.
 const ANCHOR_EVERY: u64 = 1000;
+/// Bytes of older lines that are read for one question about last uses.
+const READ_BACK: u64 = 64 << 20;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -46,6 +49,8 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     inbox: Mutex<Inbox>,
     pub(super) awake: Notify,
+    /// Held from where lines leave the inbox until they are in the files: who finds none waiting finds them there.
+    turn: Mutex<()>,
     /// `None`: it must be opened first.
     writer: Mutex<Option<Writer>>,
     chest: RwLock<Option<Chest>>,
@@ -57,6 +62,7 @@ pub(super) struct Shared {
     /// Lines were written that are not durable yet.
     behind: AtomicBool,
     since_anchor: AtomicU64,
+    last_uses: LastUses,
     pub(super) written: watch::Sender<Written>,
 }
 
@@ -68,6 +74,7 @@ impl Shared {
             clock,
             inbox: Mutex::default(),
             awake: Notify::new(),
+            turn: Mutex::default(),
             writer: Mutex::default(),
             chest: RwLock::default(),
             problem: Mutex::default(),
@@ -75,6 +82,7 @@ impl Shared {
             lost: AtomicU64::new(0),
             behind: AtomicBool::new(false),
             since_anchor: AtomicU64::new(0),
+            last_uses: LastUses::default(),
             written: watch::Sender::default(),
         }
     }
@@ -98,10 +106,7 @@ impl Shared {
     pub(super) async fn write_waiting(self: &Arc<Self>) {
         while !self.inbox().is_empty() {
             let shared = Arc::clone(self);
-            let wrote = task::spawn_blocking(move || {
-                let (batch, lost) = shared.inbox().take(BATCH);
-                shared.write(batch, lost)
-            });
+            let wrote = task::spawn_blocking(move || shared.write_some(&shared.turn()));
             if !wrote.await.unwrap_or(false) {
                 return;
             }
@@ -113,12 +118,10 @@ impl Shared {
     pub(super) async fn flush(self: &Arc<Self>) -> Option<u64> {
         let shared = Arc::clone(self);
         let flushed = task::spawn_blocking(move || {
+            let turn = shared.turn();
             shared.inbox().close_second(shared.clock.now());
-            while !shared.inbox().is_empty() {
-                let (batch, lost) = shared.inbox().take(BATCH);
-                if !shared.write(batch, lost) {
-                    return None;
-                }
+            if !shared.write_all(&turn) {
+                return None;
             }
             let mut writer = shared.writer();
             if writer.as_ref().is_some_and(Writer::is_behind) {
@@ -129,6 +132,17 @@ impl Shared {
         });
         // A panic in there was told already.
         flushed.await.unwrap_or(None)
+    }
+
+    /// Who used these records last, in their order. Blocks.
+    pub(super) fn last_uses(&self, records: &[String]) -> Vec<LastUse> {
+        // What can't be written now is not in the files, and was told.
+        self.write_all(&self.turn());
+        self.last_uses
+            .of(records, READ_BACK, |place| match &*self.writer() {
+                Some(writer) => open_before(writer.files(), writer.head().first, place),
+                None => Err(io::Error::other("the audit is not open")),
+            })
     }
 
     pub(super) fn try_open(&self) {
@@ -152,7 +166,17 @@ impl Shared {
         problem.into_iter().chain(damage).chain(lost).collect()
     }
 
-    fn write(&self, batch: Vec<Waiting>, lost: u64) -> bool {
+    fn write_all(&self, turn: &MutexGuard<'_, ()>) -> bool {
+        while !self.inbox().is_empty() {
+            if !self.write_some(turn) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn write_some(&self, _turn: &MutexGuard<'_, ()>) -> bool {
+        let (batch, lost) = self.inbox().take(BATCH);
         let mut writer = self.writer();
         let (mut entries, told): (Vec<_>, Vec<_>) = batch
             .into_iter()
@@ -193,6 +217,7 @@ impl Shared {
             let _ = told.send(result.as_ref().copied().map_err(|error| self.words(error)));
         }
         if written {
+            self.last_uses.note(&entries);
             self.written.send_modify(|written| written.lines += count);
             if self.since_anchor.fetch_add(count, Ordering::Relaxed) + count >= ANCHOR_EVERY {
                 self.anchor();
@@ -208,6 +233,7 @@ impl Shared {
             if let Some(damage) = opened.take_damage() {
                 *self.lock_damage() = Some(damage);
             }
+            self.last_uses.opened(opened.head());
             *writer = Some(opened);
         }
         writer
@@ -338,6 +364,10 @@ impl Shared {
         };
         self.inbox().push(waiting);
         self.awake.notify_one();
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held across writes, syncs and transactions of the vault: only for threads that may block.

@@ -1,5 +1,6 @@
 //! The audit as a whole: real files, a real vault, and somebody who tampers with them (T45, T46).
 
+mod last_use;
 mod tampering;
 
 use std::{

@@ -37,8 +37,20 @@ pub struct Uses {
     pub flow: Option<String>,
     pub first: String,
     pub last: String,
-    /// Empty if none was served.
-    pub last_served: String,
+}
+
+impl User {
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self {
+            uid: entry.uid,
+            unit: entry.unit.clone(),
+            exe: entry.exe.clone(),
+        }
+    }
+
+    pub(super) fn is_of(&self, entry: &Entry) -> bool {
+        (self.uid, &self.unit, &self.exe) == (entry.uid, &entry.unit, &entry.exe)
+    }
 }
 
 impl Usage {
@@ -64,11 +76,7 @@ impl Usage {
     }
 
     fn add_use(&mut self, entry: &Entry, verdict: &str) {
-        let user = User {
-            uid: entry.uid,
-            unit: entry.unit.clone(),
-            exe: entry.exe.clone(),
-        };
+        let user = User::of(entry);
         if self.users.len() >= MOST_USERS && !self.users.contains_key(&user) {
             self.others += entry.count;
             return;
@@ -78,7 +86,6 @@ impl Usage {
             "served" => {
                 uses.served += entry.count;
                 uses.flow.clone_from(&self.flow);
-                uses.last_served.clone_from(&entry.time);
             }
             "denied" => uses.denied += entry.count,
             _ => uses.refused += entry.count,

@@ -10,24 +10,24 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::seal::Field;
 use crate::{
     access::{Draft, Id, Rule},
-    credential::{Credential, Flow, FlowKind},
+    credential::{Flow, FlowKind},
     host::Host,
     ledger::Ledger,
     record::{Pin, Record, RecordId, RecordName},
-    secret::{ConsumerSecret, Password, PrivateKey, RefreshToken, SecurityToken},
 };
 
 mod aside;
+mod credential;
 mod hold;
 mod ledger;
 mod session;
 
 use aside::StoredAside;
+pub(super) use credential::{credential_fields, credential_from_fields};
 use ledger::StoredLedger;
 pub(super) use session::{session_from_bytes, session_to_bytes};
 
@@ -66,129 +66,6 @@ pub(super) fn record_from_bytes(id: RecordId, bytes: &[u8]) -> Result<(Record, L
         remind_after: stored.remind_after_ms.map(Duration::from_millis),
     };
     Ok((record, ledger))
-}
-
-/// The secrets of a credential, each with its field. An optional one that is absent is a field of its own.
-pub(super) fn credential_fields(credential: &Credential) -> Vec<(Field, &[u8])> {
-    let security_token = |token: &'_ Option<SecurityToken>| match token {
-        Some(_) => Field::SecurityToken,
-        None => Field::NoSecurityToken,
-    };
-    let consumer_secret = |secret: &'_ Option<ConsumerSecret>| match secret {
-        Some(_) => Field::ConsumerSecret,
-        None => Field::NoConsumerSecret,
-    };
-    let fields = match credential {
-        Credential::SoapLogin {
-            security_token: token,
-            ..
-        } => vec![Field::Password, security_token(token)],
-        Credential::UsernamePassword {
-            security_token: token,
-            consumer_secret: secret,
-            ..
-        } => vec![
-            Field::Password,
-            security_token(token),
-            consumer_secret(secret),
-        ],
-        Credential::ClientCredentials { .. } => vec![Field::ConsumerSecret],
-        Credential::JwtBearer {
-            consumer_secret: secret,
-            ..
-        } => vec![Field::PrivateKey, consumer_secret(secret)],
-        Credential::RefreshToken {
-            consumer_secret: secret,
-            ..
-        } => vec![Field::RefreshToken, consumer_secret(secret)],
-    };
-    fields
-        .into_iter()
-        .map(|field| (field, secret_of(credential, field).unwrap_or_default()))
-        .collect()
-}
-
-/// A credential from its opened fields, which must be just those of its flow; their memory moves into it.
-pub(super) fn credential_from_fields(
-    flow: FlowKind,
-    fields: Vec<(Field, Zeroizing<Vec<u8>>)>,
-) -> Result<Credential, Malformed> {
-    let mut fields = OpenedFields(fields);
-    let credential = match flow {
-        FlowKind::SoapLogin => Credential::SoapLogin {
-            password: Password::new(fields.take(Field::Password)?),
-            security_token: fields.security_token()?,
-        },
-        FlowKind::UsernamePassword => Credential::UsernamePassword {
-            password: Password::new(fields.take(Field::Password)?),
-            security_token: fields.security_token()?,
-            consumer_secret: fields.consumer_secret()?,
-        },
-        FlowKind::ClientCredentials => Credential::ClientCredentials {
-            consumer_secret: ConsumerSecret::new(fields.take(Field::ConsumerSecret)?),
-        },
-        FlowKind::JwtBearer => Credential::JwtBearer {
-            private_key: PrivateKey::new(fields.take(Field::PrivateKey)?),
-            consumer_secret: fields.consumer_secret()?,
-        },
-        FlowKind::RefreshToken => Credential::RefreshToken {
-            refresh_token: RefreshToken::new(fields.take(Field::RefreshToken)?),
-            consumer_secret: fields.consumer_secret()?,
-        },
-    };
-    if fields.0.is_empty() {
-        Ok(credential)
-    } else {
-        Err("it has a part that its flow does not have")
-    }
-}
-
-/// What of a credential is still to be put together.
-struct OpenedFields(Vec<(Field, Zeroizing<Vec<u8>>)>);
-
-impl OpenedFields {
-    fn take(&mut self, field: Field) -> Result<String, Malformed> {
-        let at = self.0.iter().position(|(found, _)| *found == field);
-        let at = at.ok_or("a part is missing")?;
-        into_text(self.0.swap_remove(at).1)
-    }
-
-    /// The secret, or its absence, which must be stated: a row that was only dropped is not absent.
-    fn take_or(&mut self, field: Field, absent: Field) -> Result<Option<String>, Malformed> {
-        if self.0.iter().any(|(found, _)| *found == field) {
-            return self.take(field).map(Some);
-        }
-        self.take(absent).map(|_| None)
-    }
-
-    fn security_token(&mut self) -> Result<Option<SecurityToken>, Malformed> {
-        let token = self.take_or(Field::SecurityToken, Field::NoSecurityToken)?;
-        Ok(token.map(SecurityToken::new))
-    }
-
-    fn consumer_secret(&mut self) -> Result<Option<ConsumerSecret>, Malformed> {
-        let secret = self.take_or(Field::ConsumerSecret, Field::NoConsumerSecret)?;
-        Ok(secret.map(ConsumerSecret::new))
-    }
-}
-
-fn secret_of(credential: &Credential, field: Field) -> Option<&[u8]> {
-    // EXPOSE: the cipher, through `Keys::seal`
-    let text = match field {
-        Field::Password => credential.password()?.expose(),
-        Field::SecurityToken => credential.security_token()?.expose(),
-        Field::ConsumerSecret => credential.consumer_secret()?.expose(),
-        Field::PrivateKey => credential.private_key()?.expose(),
-        Field::RefreshToken => credential.refresh_token()?.expose(),
-        Field::Audit
-        | Field::Record
-        | Field::NoSecurityToken
-        | Field::NoConsumerSecret
-        | Field::Session => {
-            return None;
-        }
-    };
-    Some(text.as_bytes())
 }
 
 /// Longer records make the buffer grow, which leaves a copy that is not wiped. They hold no secret.
@@ -401,13 +278,6 @@ fn from_ms(ms: u64) -> Result<SystemTime, Malformed> {
     SystemTime::UNIX_EPOCH
         .checked_add(Duration::from_millis(ms))
         .ok_or("it has a time beyond the clock")
-}
-
-fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> Result<String, Malformed> {
-    String::from_utf8(std::mem::take(&mut *bytes)).map_err(|error| {
-        error.into_bytes().zeroize();
-        "a secret is not UTF-8"
-    })
 }
 
 #[cfg(test)]

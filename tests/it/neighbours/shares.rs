@@ -1,7 +1,7 @@
 //! T21: a storm of one user or unit, and another peer beside it. Whoever is calm is served, every time, and nothing is held
 //! against him; the storm is held back, and the operator sees by what.
 
-use std::{os::unix::net::UnixStream, process::Command, thread, time::Duration};
+use std::{os::unix::net::UnixStream, thread, time::Duration};
 
 use serde_json::Value;
 use sfvault_proto::v1::{GetSessionRequest, GetSessionResponse, sessions_client::SessionsClient};
@@ -290,21 +290,12 @@ async fn units_of_one_user_answer_each_for_itself() {
         return;
     };
     let calms = Unit::make("system.slice/sfv-calm.service").unwrap();
-    let program = Peer::program(&scene.sfvault, "peer");
-    let job = |unit: &Unit| {
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid", "4242", "--regid", "4242", "--clear-groups"])
-            .arg(&program)
-            .arg(sessions(&scene.sfvault));
-        unit.runs(&command)
-    };
-    let mut calm = Peer::spawn(job(&calms)).await;
+    let mut calm = Peer::in_unit(&scene.sfvault, &calms, STORM).await;
     let mut generation = get(&mut calm.calls, 0).await.unwrap().generation;
     let throttled = loop {
         scene.simulator.expire_sessions(USERNAME);
         // Each run is a process of its own.
-        let mut storm = Peer::spawn(job(&storms)).await;
+        let mut storm = Peer::in_unit(&scene.sfvault, &storms, STORM).await;
         match get(&mut storm.calls, generation).await {
             Ok(next) => generation = next.generation,
             Err(status) => break status,

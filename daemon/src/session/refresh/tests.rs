@@ -1,3 +1,6 @@
+mod closed;
+mod crowd;
+mod limits;
 mod rotation;
 
 use std::{
@@ -132,8 +135,6 @@ fn failure(class: Class) -> Failure {
     }
 }
 
-mod limits;
-
 struct Bench {
     fake: Arc<Fake>,
     refresher: Arc<Refresher>,
@@ -244,51 +245,6 @@ impl Bench {
             });
         }
         results
-    }
-}
-
-/// T40
-#[tokio::test]
-async fn a_thousand_callers_share_one_login() {
-    let bench = bench(Script::Succeed);
-    let results = bench.crowd(1000, Want::default()).await;
-    assert!(results.iter().all(|result| *result == Ok(1)));
-    assert_eq!(bench.logins(), 1);
-}
-
-/// T40: what popular single-flight shapes get wrong is that each waiter tries again.
-#[tokio::test]
-async fn five_hundred_callers_share_one_rejection() {
-    let bench = bench(Script::Fail(Class::BadCredentials));
-    let results = bench.crowd(500, Want::default()).await;
-    assert!(
-        results
-            .iter()
-            .all(|result| *result == Err(Class::BadCredentials))
-    );
-    bench.fake.may_answer.add_permits(1000);
-    let later = bench.crowd(500, Want::default()).await;
-    assert!(
-        later
-            .iter()
-            .all(|result| *result == Err(Class::BadCredentials))
-    );
-    assert_eq!(bench.logins(), 1);
-}
-
-/// T40, on real threads.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn callers_on_many_threads_share_one_rejection() {
-    for _ in 0..20 {
-        let bench = bench(Script::Fail(Class::BadCredentials));
-        bench.fake.may_answer.add_permits(1000);
-        let results = bench.crowd(200, Want::default()).await;
-        assert!(
-            results
-                .iter()
-                .all(|result| *result == Err(Class::BadCredentials))
-        );
-        assert_eq!(bench.logins(), 1);
     }
 }
 
@@ -435,72 +391,4 @@ async fn a_credential_that_changes_under_way_gets_a_login_of_its_own_after_the_o
     *bench.fake.script.lock().unwrap() = Script::Succeed;
     bench.answer();
     assert_eq!(caller.await.unwrap().unwrap().generation, 2);
-}
-
-#[tokio::test]
-async fn a_closed_entry_answers_no_and_keeps_no_session() {
-    let bench = bench(Script::Succeed);
-    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
-    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
-    while bench.logins() == 0 {
-        task::yield_now().await;
-    }
-    bench.entry.close(Error::VaultLocked);
-    bench.answer();
-    assert!(matches!(caller.await.unwrap(), Err(Error::VaultLocked)));
-    assert!(bench.entry.lock().machine.session().is_none());
-}
-
-#[tokio::test]
-async fn closing_an_entry_drops_its_session_at_once() {
-    let bench = bench(Script::Succeed);
-    bench.answer();
-    bench.session(Want::default()).await.unwrap();
-    assert!(bench.entry.close(Error::VaultLocked), "there was a session");
-    assert!(bench.entry.lock().machine.session().is_none());
-    assert!(!bench.entry.close(Error::VaultLocked));
-}
-
-/// A full disk: nothing may be sent that could not be counted first.
-#[tokio::test]
-async fn a_login_that_cannot_be_entered_is_not_sent() {
-    let bench = bench(Script::Succeed);
-    // Another writer took the row: the compare-and-swap of ours must fail.
-    let stored = bench
-        .refresher
-        .store
-        .load(&bench.refresher.keys)
-        .unwrap()
-        .remove(0);
-    let put = |revision| {
-        bench.refresher.store.put(
-            &bench.refresher.keys,
-            Some(revision),
-            &stored.record,
-            &stored.ledger,
-            None,
-        )
-    };
-    put(stored.revision).unwrap();
-    bench.answer();
-    assert!(matches!(
-        bench.session(Want::default()).await,
-        Err(Error::Store(_))
-    ));
-    assert_eq!(bench.logins(), 0);
-    assert!(bench.path.exists());
-}
-
-/// While somebody waits for the air to clear nothing takes off, and nothing is stuck afterwards.
-#[tokio::test]
-async fn a_flight_that_may_not_take_off_leaves_the_record_free() {
-    let bench = bench(Script::Succeed);
-    let clear = Arc::clone(&bench.refresher.in_air).write_owned().await;
-    assert!(matches!(
-        bench.session(Want::default()).await,
-        Err(Error::ShuttingDown)
-    ));
-    drop(clear);
-    bench.answer();
-    bench.session(Want::default()).await.unwrap();
 }

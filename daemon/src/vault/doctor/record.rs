@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{Finding, Grade};
 use crate::{
-    audit::usage::{Usage as AuditUsage, User, Uses},
+    audit::last_use::{LastUse, LastUser},
     retirement::Nearness,
     session::{
         decision::{Activity, Refusal},
@@ -14,8 +14,6 @@ use crate::{
     vault::RecordView,
 };
 
-/// How many of those who used a record are named.
-const MOST_USERS: usize = 3;
 /// From this part of the limit on, in percent, the use of logins is worth a warning.
 const NEAR_PERCENT: u32 = 80;
 
@@ -55,54 +53,44 @@ pub fn record(view: &RecordView) -> Vec<Finding> {
     findings
 }
 
-/// Whether somebody must do something about the record before long: then it matters who uses it.
+/// Whether somebody must do something about the record, now or one day: then it matters who uses it.
 #[must_use]
 pub fn is_due(view: &RecordView) -> bool {
-    let ends = view
-        .retirements
-        .iter()
-        .any(|(_, nearness)| *nearness > Nearness::Ahead);
-    ends || is_reminder_due(view)
+    !view.retirements.is_empty() || is_reminder_due(view)
 }
 
-/// Who used the record last, as far as the audit goes back; `None` if it knows of nobody.
+/// Who used the record last; `None` if nobody did.
 #[must_use]
-pub fn last_use(name: &str, usage: &AuditUsage) -> Option<Finding> {
-    let mut users = usage.users();
-    users.retain(|(_, uses)| !uses.last_served.is_empty());
-    users.sort_by(|(_, a), (_, b)| b.last_served.cmp(&a.last_served));
-    let more = users.len().saturating_sub(MOST_USERS);
-    users.truncate(MOST_USERS);
-    let named: Vec<_> = users
-        .iter()
-        .map(|(user, uses)| in_words(user, uses))
-        .collect();
-    if named.is_empty() {
-        return None;
+pub fn last_use(name: &str, last: &LastUse) -> Option<Finding> {
+    let finding = |text: String| Finding::new("last-use", name, Grade::Note, text);
+    if last.users.is_empty() {
+        let unread = last.unread.then(|| {
+            finding("nobody used it lately; older lines of the audit were not read".into())
+        });
+        return unread.map(|unread| unread.fix(format!("`sfvault usage {name}` reads them all")));
     }
+    let named: Vec<_> = last.users.iter().map(in_words).collect();
     let mut text = format!("used last by {}", named.join("; by "));
-    if more > 0 || usage.others > 0 {
+    if last.more {
         text.push_str("; and by others");
     }
-    let finding = Finding::new("last-use", name, Grade::Note, text);
-    Some(finding.fix(format!(
+    Some(finding(text).fix(format!(
         "`sfvault usage {name}` tells all of them: their owners should know what changes"
     )))
 }
 
-fn in_words(user: &User, uses: &Uses) -> String {
-    let unknown = || "an unknown program".to_owned();
-    let who = [&user.unit, &user.exe].into_iter().flatten().cloned();
-    let who: Vec<_> = who.collect();
-    let who = if who.is_empty() {
-        unknown()
-    } else {
-        who.join(", ")
-    };
-    let uid = user
-        .uid
-        .map_or_else(String::new, |uid| format!(", uid {uid}"));
-    format!("{who}{uid} at {}", uses.last_served)
+fn in_words(last: &LastUser) -> String {
+    let LastUser { user, at, .. } = last;
+    let mut who: Vec<_> = [&user.unit, &user.exe]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    if who.is_empty() {
+        who.push("an unknown program".to_owned());
+    }
+    who.extend(user.uid.map(|uid| format!("uid {uid}")));
+    format!("{} at {at}", who.join(", "))
 }
 
 /// How many logins the record's user has made, over all records, and whether they will last.
@@ -202,7 +190,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::audit::line::Entry;
+    use crate::audit::usage::User;
 
     fn at(minute: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_mins(1_000_000 + minute)
@@ -253,30 +241,32 @@ mod tests {
     }
 
     #[test]
-    fn who_was_served_last_is_named_and_who_was_denied_is_not() {
-        let mut usage = AuditUsage::default();
-        assert_eq!(last_use("prod", &usage), None);
-        let mut add = |verdict: &str, unit: &str, time: &str| {
-            usage.add(&Entry {
-                action: "get".to_owned(),
-                verdict: verdict.to_owned(),
-                unit: Some(unit.to_owned()),
-                exe: Some("/usr/bin/etl".to_owned()),
-                uid: Some(1000),
-                time: time.to_owned(),
-                count: 1,
-                ..Entry::default()
-            });
+    fn who_used_it_last_is_named_or_that_it_is_not_known() {
+        let user = |unit: Option<&str>, exe: Option<&str>| User {
+            uid: Some(1000),
+            unit: unit.map(str::to_owned),
+            exe: exe.map(str::to_owned),
         };
-        add("served", "old.service", "2026-01-01T00:00:00Z");
-        add("served", "nightly.service", "2026-01-03T00:00:00Z");
-        add("denied", "old.service", "2026-01-04T00:00:00Z");
-        add("denied", "guest.service", "2026-01-05T00:00:00Z");
-        let text = last_use("prod", &usage).unwrap().text;
+        let mut last = LastUse::default();
+        assert_eq!(last_use("prod", &last), None);
+        last.unread = true;
+        let text = last_use("prod", &last).unwrap().text;
+        assert!(text.contains("were not read"), "{text}");
+        last = LastUse {
+            users: vec![
+                LastUser::new(
+                    user(Some("nightly.service"), Some("/usr/bin/etl")),
+                    "2026-01-03",
+                ),
+                LastUser::new(user(None, None), "2026-01-01"),
+            ],
+            more: true,
+            unread: false,
+        };
         assert_eq!(
-            text,
-            "used last by nightly.service, /usr/bin/etl, uid 1000 at 2026-01-03T00:00:00Z; by old.service, \
-             /usr/bin/etl, uid 1000 at 2026-01-01T00:00:00Z"
+            last_use("prod", &last).unwrap().text,
+            "used last by nightly.service, /usr/bin/etl, uid 1000 at 2026-01-03; by an unknown program, uid 1000 at \
+             2026-01-01; and by others"
         );
     }
 }
