@@ -62,7 +62,7 @@ pub(super) struct State {
     pub(super) rejected: u64,
     /// Changes of a password that came here.
     pub(super) changes: u64,
-    under_way: usize,
+    pub(super) under_way: usize,
     /// Whether two logins were ever under way at once.
     pub(super) crowded: bool,
     serial: u64,
