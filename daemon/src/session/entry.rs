@@ -122,6 +122,14 @@ impl Entry {
 }
 
 impl State {
+    /// Drops what of sessions is left in a closed entry, when nothing of it is written any more: what a write takes
+    /// over, the ledger must still hold.
+    pub fn forget_sessions(&mut self) {
+        self.machine.forget_sessions();
+        self.machine.forget_kept();
+        self.stored_session = None;
+    }
+
     /// Whether the store keeps a session that is no longer the right one.
     #[must_use]
     pub fn is_store_behind(&self) -> bool {

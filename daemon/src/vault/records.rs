@@ -119,6 +119,7 @@ impl Vault {
                 open.records.remove(&name);
             }
             entry.close(Error::RecordNotFound(name.clone()));
+            entry.lock().forget_sessions();
             vault.changed.send_replace(());
             vault.forgotten.send_replace(());
             info!(record = %name, "removed the record");

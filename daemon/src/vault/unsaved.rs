@@ -31,8 +31,9 @@ impl Vault {
             }
             let mut state = entry.lock();
             let in_flight = state.machine.is_in_flight();
-            if state.unsaved && !in_flight {
-                state.machine.forget_kept();
+            // Else the flight may still have to write it, and drops it at its end.
+            if !in_flight {
+                state.forget_sessions();
             }
             state.has_rotation() || state.unsaved || in_flight
         });
@@ -95,7 +96,7 @@ impl Vault {
         let _ = saved.await;
     }
 
-    fn aside(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Entry>>> {
+    pub(super) fn aside(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Entry>>> {
         self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

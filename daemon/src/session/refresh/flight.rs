@@ -36,12 +36,16 @@ pub(in crate::session) struct Flight {
 }
 
 impl Drop for Flight {
-    /// After a panic nobody must wait for a result that never comes. After a landing this does nothing.
+    /// After a panic nobody must wait for a result that never comes. After a landing only a closed entry has something
+    /// left: the flight was the last that wrote it.
     fn drop(&mut self) {
-        self.entry
-            .lock()
+        let mut state = self.entry.lock();
+        state
             .machine
             .abandon(self.stamp, self.refresher.clock.now());
+        if state.closed.is_some() {
+            state.forget_sessions();
+        }
     }
 }
 
@@ -139,6 +143,12 @@ impl Flight {
 
     pub(super) fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<Failure> {
         leads_elsewhere(self.entry.lock().record.pin.as_ref(), org_id, user_id)
+    }
+
+    /// Whether a login may be sent: its result is still wanted, and nobody was told that the vault is locked.
+    pub(super) fn may_send(&self) -> bool {
+        let state = self.entry.lock();
+        state.closed.is_none() && state.machine.is_current(self.stamp)
     }
 
     pub(super) fn name(&self) -> RecordName {

@@ -100,3 +100,121 @@ async fn a_token_that_could_not_be_saved_is_the_one_from_the_first_moment_of_an_
         format!("refresh {accepted}")
     );
 }
+
+impl Stage {
+    /// No record that is set aside has a session in its memory.
+    #[track_caller]
+    fn assert_forgotten(&self) {
+        for stray in self.vault.aside().iter() {
+            let state = stray.lock();
+            assert_eq!(state.machine.ledger().kept, None);
+            assert!(!state.is_store_behind(), "as told by the last write");
+        }
+    }
+
+    /// Locks the vault while the next thing that is written is on its way to the disk, and unlocks it.
+    async fn lock_while_writing<T: std::fmt::Debug + Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) {
+        let (let_go, syncs) = (self.disk.hold_sync(), self.disk.counts().syncs);
+        let work = spawn(work);
+        while self.disk.counts().syncs == syncs {
+            yield_now().await;
+        }
+        self.vault.lock().await.unwrap();
+        drop(let_go);
+        let told = work.await.unwrap();
+        assert!(matches!(told, Err(Error::VaultLocked)), "{told:?}");
+        self.vault.unlock(passphrase()).await.unwrap();
+    }
+}
+
+/// T24: it is sealed in the file, where the next unlocking finds it.
+#[tokio::test]
+async fn a_session_that_comes_when_the_vault_is_locked_does_not_stay_in_memory() {
+    let stage = Stage::new().await;
+    stage.salesforce.may_answer.forget_permits(usize::MAX);
+    let caller = stage.caller("prod");
+    while stage.salesforce.state().under_way == 0 {
+        yield_now().await;
+    }
+    stage.vault.lock().await.unwrap();
+    stage.salesforce.may_answer.add_permits(100);
+    caller.await.unwrap().unwrap_err();
+    assert!(stage.vault.settle(std::time::Duration::from_mins(1)).await);
+    assert_eq!(stage.vault.aside().len(), 1);
+    stage.assert_forgotten();
+    stage.vault.unlock(passphrase()).await.unwrap();
+    stage.session().await.unwrap();
+    assert_eq!(stage.logins(), (1, 0));
+}
+
+/// T24
+#[tokio::test]
+async fn the_sessions_of_an_operators_turn_do_not_stay_in_the_memory_of_a_locked_vault() {
+    let stage = Stage::ready().await;
+    stage.salesforce.may_answer.forget_permits(usize::MAX);
+    let vault = Arc::clone(&stage.vault);
+    let migrating = spawn(async move { vault.migrate(to_app(APP_SECRET)).await });
+    while stage.salesforce.state().under_way == 0 {
+        yield_now().await;
+    }
+    stage.vault.lock().await.unwrap();
+    stage.salesforce.may_answer.add_permits(100);
+    migrating.await.unwrap().unwrap_err();
+    assert!(stage.vault.settle(std::time::Duration::from_mins(1)).await);
+    assert_eq!(stage.vault.aside().len(), 1);
+    stage.assert_forgotten();
+    stage.vault.unlock(passphrase()).await.unwrap();
+    stage.session().await.unwrap();
+    assert_eq!(stage.logins(), (2, 0));
+}
+
+/// T24: whichever write fails.
+#[tokio::test]
+async fn what_could_not_be_saved_keeps_no_session_in_the_memory_of_a_locked_vault() {
+    let mut set_aside = 0;
+    for after in 1..20 {
+        let stage = Stage::ready().await;
+        stage.disk.arm(Fault {
+            after,
+            kind: io::ErrorKind::StorageFull,
+            once: false,
+            short: false,
+            reads_too: false,
+        });
+        let _ = stage.refused(1).await;
+        stage.vault.lock().await.unwrap();
+        set_aside += stage.vault.aside().len();
+        stage.assert_forgotten();
+    }
+    assert!(set_aside > 0, "all could be saved");
+}
+
+#[tokio::test]
+async fn no_password_is_sent_after_a_lock_was_acknowledged() {
+    let stage = Stage::new().await;
+    let vault = Arc::clone(&stage.vault);
+    let get = async move { vault.session("prod", &SessionRequest::default()).await };
+    stage.lock_while_writing(get).await;
+    let vault = Arc::clone(&stage.vault);
+    let rotate = async move { vault.rotate(prod(), password("new")).await };
+    stage.lock_while_writing(rotate).await;
+    assert_eq!(stage.logins(), (0, 0));
+    // What was never sent counts for nothing.
+    let ledger = stage.stored().0.ledger;
+    assert_eq!((ledger.logins, ledger.pending), (0, None));
+    stage.session().await.unwrap();
+}
+
+/// T24: whoever still holds the entry, such as a stream.
+#[tokio::test]
+async fn a_removed_record_leaves_no_session_in_memory() {
+    let stage = Stage::ready().await;
+    let (_, entry) = stage.vault.find("prod").unwrap();
+    stage.vault.remove(prod()).await.unwrap();
+    let state = entry.lock();
+    assert_eq!(state.machine.ledger().kept, None);
+    assert!(!state.is_store_behind());
+}
