@@ -130,6 +130,14 @@ impl State {
         self.stored_session = None;
     }
 
+    /// Whether a flight or a turn is under way, or writes what came of it.
+    #[must_use]
+    pub fn is_in_air(&self) -> bool {
+        // One whose sender is gone without a word broke off.
+        let landing = self.landing.as_ref();
+        landing.is_some_and(|landing| landing.borrow().is_none() && landing.has_changed().is_ok())
+    }
+
     /// Whether the store keeps a session that is no longer the right one.
     #[must_use]
     pub fn is_store_behind(&self) -> bool {

@@ -20,7 +20,8 @@ use crate::{
 
 impl Vault {
     /// The vault is being locked and its records are closed, so no login begins: what waits is tried once more, and
-    /// what fails is set aside, as is each record whose login is under way and may yet bring a token. Blocks.
+    /// what fails is set aside, as is each record whose login is under way and may yet bring a token, or an answer that
+    /// can't be saved. Blocks.
     pub(super) fn set_aside(&self, open: &Open) {
         let aside = open.records.values().filter(|entry| {
             if waits(entry) {
@@ -30,12 +31,12 @@ impl Vault {
                 save_answer(&open.refresher, entry);
             }
             let mut state = entry.lock();
-            let in_flight = state.machine.is_in_flight();
+            let in_air = state.is_in_air();
             // Else the flight may still have to write it, and drops it at its end.
-            if !in_flight {
+            if !in_air {
                 state.forget_sessions();
             }
-            state.has_rotation() || state.unsaved || in_flight
+            state.has_rotation() || state.unsaved || in_air
         });
         let aside: Vec<_> = aside.cloned().collect();
         self.aside().extend(aside);

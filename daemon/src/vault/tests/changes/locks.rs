@@ -1,8 +1,9 @@
 //! What a lock must not lose, nor leave behind, and what an unlocking has to know before anybody asks.
 
-use tokio::task::{JoinHandle, spawn, yield_now};
+use tokio::task::{JoinHandle, spawn, spawn_blocking, yield_now};
 
 use super::*;
+use crate::session::entry::Entry;
 
 impl Stage {
     /// With the record `dev` besides, whose token is wrong.
@@ -130,6 +131,40 @@ impl Stage {
     }
 }
 
+/// Somebody who is about to write a row.
+struct Writer {
+    may_go: std::sync::mpsc::Sender<()>,
+    task: JoinHandle<Result<(), Error>>,
+}
+
+impl Writer {
+    /// He changes nothing.
+    async fn let_go(self) {
+        self.may_go.send(()).unwrap();
+        self.task.await.unwrap().unwrap_err();
+    }
+}
+
+impl Stage {
+    /// Nobody else writes the row of `prod` until the writer has let go.
+    async fn hold_row(&self) -> (Arc<Entry>, Writer) {
+        let (refresher, entry) = self.vault.find("prod").unwrap();
+        let (has_it, had) = tokio::sync::oneshot::channel();
+        let (may_go, gate) = std::sync::mpsc::channel();
+        let held = Arc::clone(&entry);
+        let now = self.vault.now();
+        let task = spawn_blocking(move || {
+            held.rearrange(&refresher.store, &refresher.keys, now, |_| {
+                has_it.send(()).unwrap();
+                gate.recv().unwrap();
+                Err(Error::Denied)
+            })
+        });
+        had.await.unwrap();
+        (entry, Writer { may_go, task })
+    }
+}
+
 /// T24: it is sealed in the file, where the next unlocking finds it.
 #[tokio::test]
 async fn a_session_that_comes_when_the_vault_is_locked_does_not_stay_in_memory() {
@@ -217,4 +252,30 @@ async fn a_removed_record_leaves_no_session_in_memory() {
     let state = entry.lock();
     assert_eq!(state.machine.ledger().kept, None);
     assert!(!state.is_store_behind());
+}
+
+/// The lock comes before Salesforce's answer is written, and that write fails after it.
+#[tokio::test]
+async fn a_rejection_whose_write_fails_after_a_lock_is_known_after_the_next_unlocking() {
+    let stage = Stage::new().await;
+    stage.salesforce.state().token = Some("another".to_owned());
+    stage.salesforce.may_answer.forget_permits(usize::MAX);
+    let caller = stage.caller("prod");
+    while stage.salesforce.state().under_way == 0 {
+        yield_now().await;
+    }
+    let (entry, writer) = stage.hold_row().await;
+    stage.salesforce.may_answer.add_permits(100);
+    while entry.lock().machine.is_in_flight() {
+        yield_now().await;
+    }
+    stage.vault.lock().await.unwrap();
+    stage.break_disk();
+    writer.let_go().await;
+    caller.await.unwrap().unwrap_err();
+    assert!(stage.disk.heal());
+    stage.vault.unlock(passphrase()).await.unwrap();
+    let told = stage.session().await;
+    assert!(matches!(told, Err(Error::Latched { .. })), "{told:?}");
+    assert_eq!(stage.logins(), (0, 1));
 }
