@@ -196,3 +196,23 @@ async fn a_flight_that_breaks_blocks_no_host() {
     *bench.fake.script.lock().unwrap() = Script::Succeed;
     assert_eq!(bench.of(&other).await.unwrap(), 1);
 }
+
+/// The session that is replaced is good, and so is its instance.
+#[tokio::test]
+async fn a_login_in_place_of_a_good_session_asks_and_blames_the_login_host() {
+    let bench = ready(Script::Succeed);
+    bench.of(&bench.entry).await.unwrap();
+    *bench.fake.script.lock().unwrap() = Script::Fail(Class::Unavailable);
+    let want = Want {
+        fresh_login: true,
+        ..Want::default()
+    };
+    bench.session(want).await.unwrap_err();
+    let asks = |name: &str| {
+        let host = Host::parse(name).unwrap();
+        let asked = bench.refresher.outages.ask(&host, SystemClock.now());
+        asked.is_ok()
+    };
+    assert!(!asks(LOGIN), "it did not answer");
+    assert!(asks("acme.my.salesforce.com"), "nobody asked it");
+}
