@@ -1,6 +1,7 @@
 //! A password that is drawn here and set at Salesforce.
 
 use super::*;
+use crate::{failure::Failure, session::decision::Effect};
 
 #[tokio::test]
 async fn a_generated_password_awaits_its_token_and_survives_a_restart() {
@@ -119,4 +120,28 @@ async fn without_an_answer_both_passwords_are_kept_until_one_is_proved() {
         assert_eq!(stage.record().aside.drawn, None);
         assert!(stage.knows_the_password().await);
     }
+}
+
+/// Its end would lift the latch.
+#[tokio::test]
+async fn no_password_is_generated_for_a_record_that_is_latched() {
+    let stage = Stage::ready().await;
+    let (_, entry) = stage.vault.find("prod").unwrap();
+    let rejected = Failure {
+        class: Class::BadCredentials,
+        code: None,
+        message: "no".to_owned(),
+        pause: None,
+    };
+    let hold = Effect::Hold(rejected);
+    let now = stage.vault.now();
+    entry.lock().machine.take_effect(&hold, 1, now);
+    stage.salesforce.state().setting = Setting::Refused;
+    let told = stage.rotate(Rotation::Generate).await;
+    assert!(matches!(told, Err(Error::Latched { .. })), "{told:?}");
+    assert_eq!(stage.salesforce.state().changes, 0);
+    assert!(entry.lock().machine.ledger().latch.is_some());
+    // Nor is it lifted by the end of another bar.
+    entry.lock().machine.take_effect(&Effect::Unhold, 1, now);
+    assert!(entry.lock().machine.ledger().latch.is_some());
 }
