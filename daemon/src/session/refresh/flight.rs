@@ -18,7 +18,7 @@ use crate::{
         decision::{Outcome, Stamp, Step},
         entry::Entry,
         outages::Asking,
-        pin::leads_elsewhere,
+        pin::{disagree, leads_elsewhere},
     },
     share::Account,
 };
@@ -121,7 +121,10 @@ impl Flight {
             .prove(&grant.session_id, &grant.instance)
             .await
         {
-            Ok(proof) => match self.led_elsewhere(&proof.org_id, &proof.user_id) {
+            Ok(proof) => match self
+                .led_elsewhere(&proof.org_id, &proof.user_id)
+                .or_else(|| disagree(&grant, &proof))
+            {
                 Some(failure) => Outcome::Unproven {
                     grant,
                     generation,

@@ -60,6 +60,8 @@ pub(super) struct State {
     pub(super) is_unbelieved: bool,
     pub(super) accepted: u64,
     pub(super) rejected: u64,
+    /// Sessions prove to be this user's, whatever the login said.
+    pub(super) proves_as: Option<&'static str>,
     /// Changes of a password that came here.
     pub(super) changes: u64,
     pub(super) under_way: usize,
@@ -83,6 +85,7 @@ impl Salesforce {
                 is_unbelieved: false,
                 accepted: 0,
                 rejected: 0,
+                proves_as: None,
                 changes: 0,
                 under_way: 0,
                 crowded: false,
@@ -233,7 +236,7 @@ impl Login for Salesforce {
             let (_, user) = found.ok_or_else(|| failure(Class::SessionDead))?;
             Ok(Proof {
                 org_id: ORG.to_owned(),
-                user_id: (*user).to_owned(),
+                user_id: state.proves_as.unwrap_or(user).to_owned(),
                 username: None,
                 timeout: None,
             })
