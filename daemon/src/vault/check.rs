@@ -37,9 +37,14 @@ impl Vault {
                 let (refresher, entry) = vault.find(released.as_str())?;
                 no_drawn_password(&Arc::clone(&entry.lock().record))?;
                 entry.release(&refresher.store, &refresher.keys)?;
-                let record = Arc::clone(&entry.lock().record);
+                let (record, instance) = {
+                    let state = entry.lock();
+                    (Arc::clone(&state.record), state.machine.instance())
+                };
                 refresher.quota.release(&record);
-                refresher.outages.answered(&record.login_host);
+                for host in [Some(record.login_host.clone()), instance].iter().flatten() {
+                    refresher.outages.answered(host);
+                }
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
                 Ok(())
