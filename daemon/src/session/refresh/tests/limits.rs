@@ -1,6 +1,7 @@
 //! What one record's logins mean for the others: of the same user, and at the same host.
 
 use super::*;
+use crate::share::Account;
 
 const USER: &str = "etl@acme.example";
 const LOGIN: &str = "login.salesforce.com";
@@ -245,5 +246,32 @@ async fn a_refusal_for_the_rate_pauses_the_user_also_when_the_credential_changed
         };
         assert_eq!(failure.class, Class::RateLimited);
     }
+    assert_eq!(bench.logins(), 1);
+}
+
+#[tokio::test]
+async fn a_unit_that_used_up_its_logins_may_still_have_a_session_proved() {
+    let bench = ready(Script::Succeed);
+    bench.of(&bench.entry).await.unwrap();
+    let (quota, record) = (
+        &bench.refresher.quota,
+        Arc::clone(&bench.entry.lock().record),
+    );
+    let unit = Account::of_unit(1000, "etl.service");
+    let now = SystemClock.now();
+    while quota.spent_by(&record, unit.party(), now).is_none() {
+        quota.charge(&record, unit.party(), now);
+    }
+    let ask = |fresh_proof, fresh_login| {
+        let want = Want {
+            fresh_proof,
+            fresh_login,
+            ..Want::default()
+        };
+        bench.refresher.session_for(&bench.entry, want, Some(&unit))
+    };
+    ask(true, false).await.unwrap();
+    let told = ask(false, true).await.unwrap_err();
+    assert!(matches!(told, Error::Throttled { .. }), "{told:?}");
     assert_eq!(bench.logins(), 1);
 }
