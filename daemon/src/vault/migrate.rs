@@ -60,8 +60,13 @@ impl Vault {
             expect_org,
         } = migration;
         credential::check_flow(&to.flow)?;
+        credential::check_login_host(&to.flow, &to.login_host)?;
         credential::check(&to.credential)?;
         kind::check(to.environment, &to.login_host, &to.flow)?;
+        self.parts
+            .login
+            .permit(&to.login_host)
+            .map_err(Error::HostNotAllowed)?;
         let (refresher, entry) = self.find(to.name.as_str())?;
         let record = Arc::clone(&entry.lock().record);
         no_drawn_password(&record)?;

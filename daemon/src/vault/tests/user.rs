@@ -62,6 +62,8 @@ pub(super) struct State {
     pub(super) rejected: u64,
     /// Sessions prove to be this user's, whatever the login said.
     pub(super) proves_as: Option<&'static str>,
+    /// No credential may go there.
+    pub(super) foreign: Option<Host>,
     /// Changes of a password that came here.
     pub(super) changes: u64,
     pub(super) under_way: usize,
@@ -86,6 +88,7 @@ impl Salesforce {
                 accepted: 0,
                 rejected: 0,
                 proves_as: None,
+                foreign: None,
                 changes: 0,
                 under_way: 0,
                 crowded: false,
@@ -158,8 +161,12 @@ impl Salesforce {
 }
 
 impl Login for Salesforce {
-    fn permit(&self, _: &Host) -> Result<(), HostRefused> {
-        Ok(())
+    fn permit(&self, host: &Host) -> Result<(), HostRefused> {
+        let foreign = self.state().foreign.as_ref() == Some(host);
+        (!foreign).then_some(()).ok_or_else(|| HostRefused {
+            host: host.clone(),
+            hint: None,
+        })
     }
 
     fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
