@@ -176,6 +176,7 @@ impl Entry {
         {
             let mut state = self.lock();
             state.machine.take_effect(&effect, version, now);
+            state.stored_session = trial.ledger().kept.clone();
             state.record = Arc::new(record);
             if state.closed.is_some() {
                 state.machine.forget_sessions();

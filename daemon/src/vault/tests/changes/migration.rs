@@ -293,3 +293,13 @@ async fn a_migration_that_can_never_be_made_costs_nothing() {
     assert_eq!(stage.logins(), (1, 0));
     assert_eq!(stage.stored().0.ledger.logins, 1);
 }
+
+#[tokio::test]
+async fn after_a_change_it_is_known_which_session_the_file_holds() {
+    let stage = Stage::ready().await;
+    stage.migrate(|_| {}).await.unwrap();
+    let (_, entry) = stage.vault.find("prod").unwrap();
+    let state = entry.lock();
+    assert_eq!(stage.stored().0.ledger.kept, state.machine.ledger().kept);
+    assert!(!state.is_store_behind());
+}
