@@ -145,3 +145,35 @@ async fn no_password_is_generated_for_a_record_that_is_latched() {
     entry.lock().machine.take_effect(&Effect::Unhold, 1, now);
     assert!(entry.lock().machine.ledger().latch.is_some());
 }
+
+/// What the disk holds and memory does not know of is dropped, and its version is not used again.
+#[tokio::test]
+async fn a_drawn_password_whose_write_seemed_to_fail_uses_up_its_version() {
+    let mut found = false;
+    for after in 1..20 {
+        let stage = Stage::ready().await;
+        stage.vault.check(prod(), true).await.unwrap();
+        stage.disk.arm(Fault {
+            after,
+            kind: io::ErrorKind::Other,
+            once: true,
+            short: false,
+            reads_too: false,
+        });
+        let first = stage.rotate(Rotation::Generate).await;
+        stage.disk.heal();
+        let written = stage.stored().0.record.aside.drawn;
+        if first.is_ok() || stage.record().aside.drawn.is_some() {
+            continue;
+        }
+        if let Some(drawn) = written {
+            found = true;
+            stage.vault.check(prod(), true).await.unwrap();
+            let next = stage.record().next_version();
+            assert!(next > drawn.credential_version, "step {after}");
+        }
+        let again = stage.rotate(Rotation::Generate).await.unwrap();
+        assert_eq!(again, Rotated::TokenAwaited);
+    }
+    assert!(found, "no write was made and reported as failed");
+}
