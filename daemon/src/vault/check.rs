@@ -35,8 +35,7 @@ impl Vault {
             let released = name.clone();
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
-                no_drawn_password(&Arc::clone(&entry.lock().record))?;
-                entry.release(&refresher.store, &refresher.keys)?;
+                entry.release(&refresher.store, &refresher.keys, no_drawn_password)?;
                 let (record, instance) = {
                     let state = entry.lock();
                     (Arc::clone(&state.record), state.machine.instance())
