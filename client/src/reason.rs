@@ -115,7 +115,8 @@ reasons! {
         SalesforceUnavailable = "SALESFORCE_UNAVAILABLE",
         /// The credential was sent, and no answer came.
         LoginUnanswered = "LOGIN_UNANSWERED",
-        /// Salesforce called a fresh assertion expired: the clock of the daemon's host is wrong.
+        /// Salesforce called a fresh assertion expired, or gave a session that was over when it came: the clock of the
+        /// daemon's host is wrong.
         ClockSkew = "CLOCK_SKEW",
         /// Too many failed logins lately: the daemon waits, so that Salesforce does not lock the user.
         LoginBudgetSpent = "LOGIN_BUDGET_SPENT",

@@ -13,7 +13,7 @@ pub enum Class {
     ApiVersion,
     /// The user name, password or security token is wrong, or the user is locked, frozen or inactive.
     BadCredentials,
-    /// The assertion was expired when it came: this host's clock is wrong, or Salesforce was slow.
+    /// The assertion was expired when it came, or the session was: this host's clock is wrong, or Salesforce was slow.
     ClockSkew,
     /// The user is locked, or has probably been.
     LockedOut,

@@ -1140,7 +1140,7 @@ _sfvault() {
             return 0
             ;;
         sfvault__subcmd__remove)
-            opts="-h --yes --json --no-autostart --no-color --help"
+            opts="-h --yes --with-generated-password --json --no-autostart --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -182,6 +182,7 @@ complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l no-autostart
 complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -l no-color -d 'Write without colours'
 complete -c sfvault -n "__fish_sfvault_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l yes -d 'Do not ask'
+complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l with-generated-password -d 'Also a generated password that awaits its security token: nobody knows it afterwards'
 complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l json -d 'Write data as JSON to stdout, and errors as JSON to stderr, one object a line'
 complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l no-autostart -d 'Start no daemon if none answers'
 complete -c sfvault -n "__fish_sfvault_using_subcommand remove" -l no-color -d 'Write without colours'

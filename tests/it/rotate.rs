@@ -99,6 +99,20 @@ async fn jobs_that_wait_go_on_as_soon_as_a_rotation_succeeds() {
 }
 
 #[tokio::test]
+async fn a_record_with_the_only_copy_of_a_password_is_removed_only_if_that_is_said() {
+    let scene = Scene::with_record().await;
+    scene.session(&[]).await;
+    scene.rotates(&["--generate"]).await;
+    let (_, error) = scene.fails(&["remove", "prod", "--yes"]).await;
+    assert_eq!(error["reason"], "INVALID_ARGUMENT");
+    assert_eq!(scene.generated().await, "in-force");
+    let with_it = ["remove", "prod", "--yes", "--with-generated-password"];
+    scene.ok(&with_it).await;
+    let (status, _) = scene.fails(&["show", "prod"]).await;
+    assert_eq!(status, 4);
+}
+
+#[tokio::test]
 async fn a_generated_password_is_set_and_awaits_its_token() {
     let mut scene = Scene::with_record().await;
     let before = scene.session(&[]).await;

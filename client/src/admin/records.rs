@@ -117,10 +117,27 @@ impl AdminClient {
     /// Removes a record and drops its session here; the session at Salesforce goes on.
     ///
     /// # Errors
-    /// See [`AdminClient`].
+    /// See [`AdminClient`]. A record that has the only copy of a generated password is not removed.
     pub async fn remove(&self, name: &RecordName) -> Result<(), Error> {
+        self.remove_record(name, false).await
+    }
+
+    /// The same with a generated password that may be in force: nobody knows it afterwards.
+    ///
+    /// # Errors
+    /// See [`AdminClient`].
+    pub async fn remove_with_generated_password(&self, name: &RecordName) -> Result<(), Error> {
+        self.remove_record(name, true).await
+    }
+
+    async fn remove_record(
+        &self,
+        name: &RecordName,
+        with_generated_password: bool,
+    ) -> Result<(), Error> {
         let request = v1::RemoveRecordRequest {
             name: name.as_str().to_owned(),
+            with_generated_password,
         };
         ask(DEADLINE, request, |r| {
             let mut wire = self.records.clone();

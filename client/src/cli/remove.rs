@@ -15,6 +15,10 @@ pub(crate) struct Remove {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+
+    /// Also a generated password that awaits its security token: nobody knows it afterwards
+    #[arg(long)]
+    with_generated_password: bool,
 }
 
 impl Remove {
@@ -25,10 +29,11 @@ impl Remove {
             return Err(Failure::local(format!("`{name}` was not removed")));
         }
         let client = context.admin().await?;
-        client
-            .remove(name)
-            .await
-            .map_err(|error| Failure::call(error, name))?;
+        let removed = match self.with_generated_password {
+            true => client.remove_with_generated_password(name).await,
+            false => client.remove(name).await,
+        };
+        removed.map_err(|error| Failure::call(error, name))?;
         context.output.done(&format!(
             "removed `{name}`; a session that it had at Salesforce goes on until it expires"
         ));

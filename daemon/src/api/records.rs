@@ -62,9 +62,11 @@ impl Service {
     }
 
     async fn remove(&self, request: RemoveRecordRequest) -> Result<RemoveRecordResponse, Error> {
-        self.vault
-            .remove(convert::record_name(&request.name)?)
-            .await?;
+        let name = convert::record_name(&request.name)?;
+        match request.with_generated_password {
+            true => self.vault.remove_with_drawn(name).await?,
+            false => self.vault.remove(name).await?,
+        }
         Ok(RemoveRecordResponse {})
     }
 

@@ -153,6 +153,6 @@ pub enum Effect {
     ChangeOver,
     /// Its credential must not be used, for this reason.
     Hold(Failure),
-    /// Its credential may be used again.
+    /// A generated password is not awaited any more; any other latch stays.
     Unhold,
 }

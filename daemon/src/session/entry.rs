@@ -122,6 +122,22 @@ impl Entry {
 }
 
 impl State {
+    /// Drops what of sessions is left in a closed entry, when nothing of it is written any more: what a write takes
+    /// over, the ledger must still hold.
+    pub fn forget_sessions(&mut self) {
+        self.machine.forget_sessions();
+        self.machine.forget_kept();
+        self.stored_session = None;
+    }
+
+    /// Whether a flight or a turn is under way, or writes what came of it.
+    #[must_use]
+    pub fn is_in_air(&self) -> bool {
+        // One whose sender is gone without a word broke off.
+        let landing = self.landing.as_ref();
+        landing.is_some_and(|landing| landing.borrow().is_none() && landing.has_changed().is_ok())
+    }
+
     /// Whether the store keeps a session that is no longer the right one.
     #[must_use]
     pub fn is_store_behind(&self) -> bool {

@@ -8,7 +8,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Session,
+    LEAST_PAUSE, Session,
     decision::Want,
     hold::{Held, Holds},
     machine::Machine,
@@ -18,8 +18,6 @@ use super::{
 const MARGIN: u32 = 120;
 /// However much is asked of a session, calls are a tenth of its timeout apart.
 const SPACING: u32 = 10;
-/// However short sessions are, calls and logins to keep one are so far apart.
-const LEAST_PAUSE: Duration = Duration::from_mins(1);
 /// So long before a hard end a successor is got, in time for a retry or two; at most half of what a session is good for.
 const LEAD: Duration = Duration::from_mins(5);
 

@@ -22,6 +22,7 @@ use super::{
     refusals::Refusals,
 };
 use crate::{
+    failure::{Class, Failure},
     kept::KeptSession,
     ledger::{Ledger, Pending},
     salesforce::Grant,
@@ -99,7 +100,12 @@ impl Machine {
             let refused = want
                 .refused
                 .is_some_and(|generation| session.is_refused_by(generation));
-            if !refused && (want.min_ttl > possible || possible.is_zero()) {
+            // What is over promises nothing: the next session may last longer.
+            let over = !refused && now >= session.expires_at();
+            if over && let Some(until) = session.came_too_late(now) {
+                return Decision::Refuse(late(until));
+            }
+            if !refused && !over && want.min_ttl > possible {
                 return Decision::Refuse(Refusal::MinTtlTooLong { possible });
             }
             if !refused
@@ -118,7 +124,7 @@ impl Machine {
                     return Decision::Refuse(Refusal::RefusedAgain { until });
                 }
                 self.doubt();
-            } else if now >= session.expires_at() {
+            } else if over {
                 self.lose_session();
             } else if session.ends_within(want.min_ttl, now) {
                 // No proof makes it last. Who asks for less may still have it while no other can be got.
@@ -235,6 +241,21 @@ impl Machine {
             self.refusals.session_gone();
             self.keep_refusals();
         }
+    }
+}
+
+/// Another login would give the like.
+fn late(until: SystemTime) -> Refusal {
+    Refusal::BackingOff {
+        failure: Failure {
+            class: Class::ClockSkew,
+            code: None,
+            message:
+                "the login succeeded, but by this host's clock its session was over when it came"
+                    .to_owned(),
+            pause: None,
+        },
+        until,
     }
 }
 

@@ -35,6 +35,9 @@ use crate::{
 /// The shortest idle timeout that Salesforce offers (profile session settings), assumed where it tells none.
 const SHORTEST_TIMEOUT: Duration = Duration::from_mins(15);
 
+/// However short sessions are, calls and logins to keep one are so far apart.
+const LEAST_PAUSE: Duration = Duration::from_mins(1);
+
 /// How far a clock may step back before a session's proof is doubted.
 const CLOCK_SLACK: Duration = Duration::from_mins(1);
 
@@ -118,6 +121,15 @@ impl Session {
             .map(|end| end.duration_since(self.issued_at).unwrap_or_default());
         let half = self.timeout / 2;
         whole.map_or(half, |whole| whole.min(half))
+    }
+
+    /// Until when no other is got, if this one was over when it came: a login for each call would not help.
+    #[must_use]
+    pub fn came_too_late(&self, now: SystemTime) -> Option<SystemTime> {
+        let until = self.issued_at + LEAST_PAUSE;
+        // One of the future is left from before the clock went back.
+        let lasts = now < until && until <= now + LEAST_PAUSE;
+        (self.longest_guarantee().is_zero() && lasts).then_some(until)
     }
 
     /// Whether it ends before `min_ttl` is over, even if a call proves it now.

@@ -3,6 +3,7 @@
 use crate::{
     failure::{Class, Failure},
     record::Pin,
+    salesforce::{Grant, Proof},
 };
 
 /// Whether a login led to the org and user that the record is pinned to.
@@ -15,6 +16,21 @@ pub fn leads_elsewhere(pin: Option<&Pin>, org_id: &str, user_id: &str) -> Option
         message: format!(
             "the login led to org {org_id}, user {user_id}; this record is pinned to org {}, user {}",
             pin.org_id, pin.user_id
+        ),
+        pause: None,
+    })
+}
+
+/// Whether a session belongs to another org or user than its login said: then neither can be believed, and before there is
+/// a pin nothing else would tell.
+#[must_use]
+pub fn disagree(grant: &Grant, proof: &Proof) -> Option<Failure> {
+    (grant.org_id != proof.org_id || grant.user_id != proof.user_id).then(|| Failure {
+        class: Class::PinnedElsewhere,
+        code: None,
+        message: format!(
+            "the login led to org {}, user {}; its session belongs to org {}, user {}",
+            grant.org_id, grant.user_id, proof.org_id, proof.user_id
         ),
         pause: None,
     })

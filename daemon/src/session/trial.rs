@@ -10,7 +10,7 @@ use super::{
     decision::{Passed, Want},
     entry::Rotation,
     outages::Asking,
-    refresh::{as_error, as_throttled, host_down, jitter},
+    refresh::{Refresher, as_error, as_throttled, host_down, jitter},
     turn::{Turn, conflict},
 };
 use crate::{
@@ -59,6 +59,12 @@ impl Turn {
         let (asking, generation) = self.enter(&trial).map_err(NotPassed::NotSent)?;
         if let Err(error) = self.save_entered().await {
             self.take_back(&trial);
+            return Err(NotPassed::NotSent(error));
+        }
+        // Saving may find another credential in the store, and takes time, in which the vault may be locked.
+        if let Err(error) = self.may_send() {
+            self.take_back(&trial);
+            self.save_result().await;
             return Err(NotPassed::NotSent(error));
         }
         info!(record = %record.name, host = %request.login_host, flow = request.flow.kind().name(), generation, "trying a login");
@@ -141,10 +147,17 @@ impl Turn {
 
     /// Makes the login that was entered durable.
     async fn save_entered(&self) -> Result<(), Error> {
-        let (refresher, entry) = (&self.refresher, &self.entry);
-        entry.save(&refresher.store, &refresher.keys).await?;
-        // Saving may find another credential in the store.
-        let current = entry.lock().machine.is_current(self.stamp);
+        let Refresher { store, keys, .. } = &*self.refresher;
+        self.entry.save(store, keys).await
+    }
+
+    /// Why the login that was entered may not be sent, if so.
+    fn may_send(&self) -> Result<(), Error> {
+        let state = self.entry.lock();
+        if let Some(error) = &state.closed {
+            return Err(error.clone());
+        }
+        let current = state.machine.is_current(self.stamp);
         current.then_some(()).ok_or_else(conflict)
     }
 

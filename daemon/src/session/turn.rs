@@ -144,6 +144,9 @@ impl Drop for Turn {
         state
             .machine
             .abandon(self.stamp, self.refresher.clock.now());
+        if state.closed.is_some() {
+            state.forget_sessions();
+        }
         drop(state);
         // First the waiting callers of this record, who look again at once; then everybody.
         self.tell.send_replace(Some(Ok(())));

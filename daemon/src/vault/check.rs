@@ -35,11 +35,15 @@ impl Vault {
             let released = name.clone();
             self.administer(move |vault| {
                 let (refresher, entry) = vault.find(released.as_str())?;
-                no_drawn_password(&Arc::clone(&entry.lock().record))?;
-                entry.release(&refresher.store, &refresher.keys)?;
-                let record = Arc::clone(&entry.lock().record);
+                entry.release(&refresher.store, &refresher.keys, no_drawn_password)?;
+                let (record, instance) = {
+                    let state = entry.lock();
+                    (Arc::clone(&state.record), state.machine.instance())
+                };
                 refresher.quota.release(&record);
-                refresher.outages.answered(&record.login_host);
+                for host in [Some(record.login_host.clone()), instance].iter().flatten() {
+                    refresher.outages.answered(host);
+                }
                 vault.changed.send_replace(());
                 info!(record = %released, "released the record");
                 Ok(())

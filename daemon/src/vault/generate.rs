@@ -51,6 +51,14 @@ pub(super) async fn generate(
 
 async fn set_drawn(turn: &Turn, session: &Session) -> Result<Rotated, Error> {
     let record = turn.record();
+    // What this leaves behind would hide the latch.
+    if let Some(latch) = turn.entry.lock().machine.latch() {
+        return Err(Error::Latched {
+            record: record.name.clone(),
+            failure: latch.failure.clone(),
+            since: latch.since,
+        });
+    }
     let stored = turn
         .read(|refresher, record| Ok(refresher.store.credential(&refresher.keys, record)?))
         .await?;

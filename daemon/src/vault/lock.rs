@@ -104,7 +104,7 @@ impl Vault {
         let records = store.load(&keys)?;
         let count = records.len();
         self.install(store, keys, records);
-        self.bring_back();
+        self.save_what_was_aside();
         info!(records = count, "unlocked the vault");
         Ok((count, true))
     }
@@ -125,20 +125,23 @@ impl Vault {
             // Since it was kept, the operator may have withdrawn the host.
             kept.take_if(|kept| self.parts.login.permit(&kept.instance).is_err());
         }
-        let quota = Quota::new(self.parts.login_share_percent);
-        let outages = Outages::default();
-        let now = self.parts.clock.now();
-        for stored in &records {
-            quota.adopt(&stored.record, &stored.ledger, now);
-            for down in &stored.ledger.hosts_down {
-                outages.adopt(down, now);
-            }
-        }
-        self.parts.audit.unlocked(&store, &keys);
         let records: BTreeMap<_, _> = records
             .into_iter()
             .map(|stored| (stored.record.name.clone(), Arc::new(Entry::new(stored))))
             .collect();
+        // Before anybody can ask: a latch that is not known yet would let a login through.
+        self.bring_back(&records);
+        let quota = Quota::new(self.parts.login_share_percent);
+        let outages = Outages::default();
+        let now = self.parts.clock.now();
+        for state in records.values().map(|entry| entry.lock()) {
+            let ledger = state.machine.ledger();
+            quota.adopt(&state.record, ledger, now);
+            for down in &ledger.hosts_down {
+                outages.adopt(down, now);
+            }
+        }
+        self.parts.audit.unlocked(&store, &keys);
         let guests = guests(records.values());
         let refresher = Arc::new(Refresher {
             store,

@@ -18,6 +18,7 @@ use crate::{
     session::{
         decision::{Effect, Passed, Want},
         entry::Rearranged,
+        pin::disagree,
         turn::{Turn, conflict},
     },
 };
@@ -59,8 +60,13 @@ impl Vault {
             expect_org,
         } = migration;
         credential::check_flow(&to.flow)?;
+        credential::check_login_host(&to.flow, &to.login_host)?;
         credential::check(&to.credential)?;
         kind::check(to.environment, &to.login_host, &to.flow)?;
+        self.parts
+            .login
+            .permit(&to.login_host)
+            .map_err(Error::HostNotAllowed)?;
         let (refresher, entry) = self.find(to.name.as_str())?;
         let record = Arc::clone(&entry.lock().record);
         no_drawn_password(&record)?;
@@ -307,10 +313,10 @@ fn leads_to(passed: &Passed, expected: &Expected) -> Result<(), Failure> {
             .as_deref()
             .is_none_or(|expected| same_id(expected, actual))
     };
-    let agree = proof
-        .as_ref()
-        .is_none_or(|proof| grant.org_id == proof.org_id && grant.user_id == proof.user_id);
-    if agree && fits(&expected.org, &grant.org_id) && fits(&expected.user, &grant.user_id) {
+    if let Some(failure) = proof.as_ref().and_then(|proof| disagree(grant, proof)) {
+        return Err(failure);
+    }
+    if fits(&expected.org, &grant.org_id) && fits(&expected.user, &grant.user_id) {
         return Ok(());
     }
     let of = |id: &Option<String>| id.clone().unwrap_or_else(|| "any".to_owned());

@@ -7,7 +7,10 @@ use std::{
 
 use tracing::info;
 
-use super::{NewSecrets, Phase, RecordView, Vault, credential, kind, trial::no_drawn_password};
+use super::{
+    NewSecrets, Phase, RecordView, Vault, credential, kind,
+    trial::{no_drawn_password, no_drawn_password_to_lose},
+};
 use crate::{
     aside::Aside,
     credential::{Credential, Flow},
@@ -81,21 +84,26 @@ impl Vault {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
             let now = vault.parts.clock.now();
-            no_drawn_password(&Arc::clone(&entry.lock().record))?;
             let mut warnings = Vec::new();
             let amendment = Amendment {
                 now,
                 remind_after: new.remind_after,
             };
-            let changed = entry.amend(&refresher.store, &refresher.keys, amendment, |old| {
-                if !new.has_secrets() {
-                    return Ok(old.clone());
-                }
-                let merged = credential::merge(old, new)?;
-                credential::check(&merged)?;
-                warnings = credential::doubts(&merged);
-                Ok(merged)
-            })?;
+            let changed = entry.amend(
+                &refresher.store,
+                &refresher.keys,
+                amendment,
+                |record, old| {
+                    no_drawn_password(record)?;
+                    if !new.has_secrets() {
+                        return Ok(old.clone());
+                    }
+                    let merged = credential::merge(old, new)?;
+                    credential::check(&merged)?;
+                    warnings = credential::doubts(&merged);
+                    Ok(merged)
+                },
+            )?;
             vault.changed.send_replace(());
             info!(record = %name, changed, "set the credential");
             Ok((
@@ -110,15 +118,32 @@ impl Vault {
     /// Removes a record and drops its session here.
     ///
     /// # Errors
-    /// If there is no such record, or it can't be written.
+    /// If there is no such record, it has a drawn password whose fate is open, or it can't be written.
     pub async fn remove(self: &Arc<Self>, name: RecordName) -> Result<(), Error> {
+        self.remove_if(name, no_drawn_password_to_lose).await
+    }
+
+    /// The same for a record whose drawn password nobody needs, for the user is gone, or somebody wrote it down.
+    ///
+    /// # Errors
+    /// If there is no such record, or it can't be written.
+    pub async fn remove_with_drawn(self: &Arc<Self>, name: RecordName) -> Result<(), Error> {
+        self.remove_if(name, |_| Ok(())).await
+    }
+
+    async fn remove_if(
+        self: &Arc<Self>,
+        name: RecordName,
+        permit: impl FnOnce(&Record) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;
-            entry.remove(&refresher.store, &refresher.keys)?;
+            entry.remove(&refresher.store, &refresher.keys, permit)?;
             if let Phase::Unlocked(open) = &mut *vault.write() {
                 open.records.remove(&name);
             }
             entry.close(Error::RecordNotFound(name.clone()));
+            entry.lock().forget_sessions();
             vault.changed.send_replace(());
             vault.forgotten.send_replace(());
             info!(record = %name, "removed the record");

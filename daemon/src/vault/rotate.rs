@@ -18,7 +18,7 @@ use crate::{
     session::{
         decision::{Effect, Passed},
         entry::Rearranged,
-        pin::leads_elsewhere,
+        pin::{disagree, leads_elsewhere},
         turn::{Turn, conflict},
     },
 };
@@ -222,7 +222,8 @@ async fn log_in(
         .into_iter()
         .flatten()
         .find_map(|(org, user)| leads_elsewhere(record.pin.as_ref(), org, user));
-    match elsewhere {
+    let disagree = || disagree(&passed.grant, proof?);
+    match elsewhere.or_else(disagree) {
         Some(failure) => Err(trial_failed(turn, tried, failure)),
         None => Ok(passed),
     }

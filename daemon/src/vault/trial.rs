@@ -55,6 +55,22 @@ pub(super) fn no_drawn_password(record: &Record) -> Result<(), Error> {
     }
 }
 
+/// What Salesforce took would be known to nobody.
+pub(super) fn no_drawn_password_to_lose(record: &Record) -> Result<(), Error> {
+    match record.aside.drawn {
+        None => Ok(()),
+        Some(_) => Err(Error::invalid(
+            "name",
+            format!(
+                "`{0}` has the only copy of a generated password that may be in force: end that first with \
+                 `sfvault rotate {0}`, or see it with `sfvault rotate {0} --reveal-pending`; to remove it too, say \
+                 `--with-generated-password`",
+                record.name
+            ),
+        )),
+    }
+}
+
 pub(super) fn failed(turn: &Turn, tried: String, not: NotPassed) -> Error {
     match not {
         NotPassed::Failed(failure) => trial_failed(turn, tried, failure),

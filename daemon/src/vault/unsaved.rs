@@ -4,17 +4,24 @@
 //! A lock is not refused for a full disk. The keys leave the memory; a token that exists nowhere else stays in it, as does
 //! what forbids a login that would be one too many, and the next unlocking saves both.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
 
 use tokio::task;
 use tracing::{error, warn};
 
 use super::{Open, Phase, Vault};
-use crate::session::{entry::Entry, refresh::Refresher};
+use crate::{
+    record::RecordName,
+    session::{entry::Entry, refresh::Refresher},
+};
 
 impl Vault {
     /// The vault is being locked and its records are closed, so no login begins: what waits is tried once more, and
-    /// what fails is set aside, as is each record whose login is under way and may yet bring a token. Blocks.
+    /// what fails is set aside, as is each record whose login is under way and may yet bring a token, or an answer that
+    /// can't be saved. Blocks.
     pub(super) fn set_aside(&self, open: &Open) {
         let aside = open.records.values().filter(|entry| {
             if waits(entry) {
@@ -24,28 +31,39 @@ impl Vault {
                 save_answer(&open.refresher, entry);
             }
             let mut state = entry.lock();
-            let in_flight = state.machine.is_in_flight();
-            if state.unsaved && !in_flight {
-                state.machine.forget_kept();
+            let in_air = state.is_in_air();
+            // Else the flight may still have to write it, and drops it at its end.
+            if !in_air {
+                state.forget_sessions();
             }
-            state.has_rotation() || state.unsaved || in_flight
+            state.has_rotation() || state.unsaved || in_air
         });
         let aside: Vec<_> = aside.cloned().collect();
         self.aside().extend(aside);
     }
 
-    /// The vault was unlocked, and no login of the time before is under way: their tokens come back. Blocks.
-    pub(super) fn bring_back(&self) {
-        let aside = std::mem::take(&mut *self.aside());
+    /// The vault is being unlocked, and no login of the time before is under way: what was set aside goes on in these
+    /// records, which nobody can ask yet.
+    pub(super) fn bring_back(&self, records: &BTreeMap<RecordName, Arc<Entry>>) {
+        for stray in std::mem::take(&mut *self.aside()) {
+            let record = records.values().find(|entry| entry.id() == stray.id());
+            let Some(entry) = record else { continue };
+            take_over(entry, &stray);
+            if let Some(rotation) = stray.take_rotation() {
+                entry.keep_rotation(rotation);
+            }
+        }
+    }
+
+    /// The vault was unlocked: what was set aside is tried once more. Blocks.
+    pub(super) fn save_what_was_aside(&self) {
         if let Phase::Unlocked(open) = &*self.read() {
-            for stray in aside {
-                let record = open.records.values().find(|entry| entry.id() == stray.id());
-                let Some(entry) = record else { continue };
-                if take_over(entry, &stray) {
+            for entry in open.records.values() {
+                let unsaved = entry.lock().unsaved;
+                if unsaved {
                     save_answer(&open.refresher, entry);
                 }
-                if let Some(rotation) = stray.take_rotation() {
-                    entry.keep_rotation(rotation);
+                if waits(entry) {
                     save(&open.refresher, entry);
                 }
             }
@@ -79,7 +97,7 @@ impl Vault {
         let _ = saved.await;
     }
 
-    fn aside(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Entry>>> {
+    pub(super) fn aside(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Entry>>> {
         self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -93,13 +111,12 @@ fn is_behind(entry: &Entry) -> bool {
     state.unsaved || state.is_store_behind()
 }
 
-/// What `stray` knew and could not save goes on in `entry`; returns whether there was anything. What it knew of another
-/// credential matters no more.
-fn take_over(entry: &Entry, stray: &Entry) -> bool {
+/// What `stray` knew and could not save goes on in `entry`. What it knew of another credential matters no more.
+fn take_over(entry: &Entry, stray: &Entry) {
     let (version, ledger) = {
         let stray = stray.lock();
         if !stray.unsaved {
-            return false;
+            return;
         }
         let ledger = stray.machine.ledger().clone();
         (stray.record.credential_version, ledger)
@@ -107,11 +124,10 @@ fn take_over(entry: &Entry, stray: &Entry) -> bool {
     let mut state = entry.lock();
     let stored = state.machine.ledger().generation;
     if state.record.credential_version != version || stored > ledger.generation {
-        return false;
+        return;
     }
     state.machine.take_over(ledger);
     state.unsaved = true;
-    true
 }
 
 /// What fails goes on being unsaved.

@@ -69,11 +69,11 @@ impl Entry {
             now,
             remind_after: None,
         };
-        self.amend(store, keys, amendment, change)
+        self.amend(store, keys, amendment, |_, old| change(old))
     }
 
-    /// Replaces the credential by what `change` makes of the present one, and the reminder: first in the store, then in
-    /// memory, both at once.
+    /// Replaces the credential by what `change` makes of the record's present one, and the reminder: first in the store,
+    /// then in memory, both at once.
     /// Returns false if the secrets stay the same. Blocks; callers run it on a blocking thread.
     ///
     /// # Errors
@@ -83,14 +83,14 @@ impl Entry {
         store: &Store,
         keys: &Keys,
         amendment: Amendment,
-        change: impl FnOnce(&Credential) -> Result<Credential, Error>,
+        change: impl FnOnce(&Record, &Credential) -> Result<Credential, Error>,
     ) -> Result<bool, Error> {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let mut record = Record::clone(&self.lock().record);
         let stored = store.credential(keys, &record)?;
         // Not the spent token, if the one in its place could not be saved so far: this write saves it.
-        let new = change(&self.present(&stored))?;
+        let new = change(&record, &self.present(&stored))?;
         let reminder = record.remind_after;
         if let Some(remind_after) = amendment.remind_after {
             record.remind_after = remind_after;
@@ -176,6 +176,7 @@ impl Entry {
         {
             let mut state = self.lock();
             state.machine.take_effect(&effect, version, now);
+            state.stored_session = trial.ledger().kept.clone();
             state.record = Arc::new(record);
             if state.closed.is_some() {
                 state.machine.forget_sessions();
@@ -209,31 +210,44 @@ impl Entry {
         Ok(true)
     }
 
-    /// Releases a latch and a spent login budget: first in the store, then in memory. Blocks; callers run it on a
-    /// blocking thread.
+    /// Releases a latch and a spent login budget, if `permit` allows it for the record as it is: first in the store, then
+    /// in memory. Blocks; callers run it on a blocking thread.
     ///
     /// # Errors
-    /// If the store can't write; then nothing changed.
-    pub fn release(&self, store: &Store, keys: &Keys) -> Result<(), StoreError> {
+    /// Those of `permit`, or if the store can't write; then nothing changed.
+    pub fn release(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        permit: impl FnOnce(&Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let record = Record::clone(&self.lock().record);
-        self.commit(store, keys, &mut row, record, None, Machine::release)
+        permit(&record)?;
+        Ok(self.commit(store, keys, &mut row, record, None, Machine::release)?)
     }
 
-    /// Removes the record's row. Blocks; callers run it on a blocking thread.
+    /// Removes the record's row, if `permit` lets the record go as it is. Blocks; callers run it on a blocking thread.
     ///
     /// # Errors
-    /// If the store can't write; then the row is still there.
-    pub fn remove(&self, store: &Store, keys: &Keys) -> Result<(), StoreError> {
+    /// Those of `permit`, or if the store can't write; then the row is still there.
+    pub fn remove(
+        &self,
+        store: &Store,
+        keys: &Keys,
+        permit: impl FnOnce(&Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut row = self.row.blocking_lock();
         match self.settle(store, keys, &mut row) {
             // An earlier attempt, which was said to have failed, had removed it.
             Err(StoreError::Changed { .. }) => return Ok(()),
             settled => settled?,
         }
+        let record = Arc::clone(&self.lock().record);
+        permit(&record)?;
         let removed = store.remove(self.id, row.revision);
         row.in_doubt = is_in_doubt(&removed).then_some(Change::Wanted);
-        removed
+        Ok(removed?)
     }
 }

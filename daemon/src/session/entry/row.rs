@@ -6,7 +6,6 @@ use tokio::task;
 
 use super::Entry;
 use crate::{
-    aside::Aside,
     credential::Credential,
     error::Error,
     ledger::Ledger,
@@ -87,12 +86,11 @@ impl Entry {
         let mut state = self.lock();
         let version = stored.record.credential_version;
         if version == state.record.credential_version {
+            let mut aside = stored.record.aside.clone();
             // A password that a failed write drew was never sent, and memory knows nothing of it.
-            let drawn = state.record.aside.drawn.and(stored.record.aside.drawn);
-            let aside = Aside {
-                drawn,
-                ..stored.record.aside.clone()
-            };
+            if state.record.aside.drawn.is_none() {
+                aside.drop_drawn();
+            }
             if aside != state.record.aside {
                 state.record = Arc::new(Record {
                     aside,

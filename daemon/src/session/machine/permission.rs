@@ -43,7 +43,9 @@ impl Machine {
             .filter(|back_off| back_off.lasts(now))
     }
 
-    fn latch(&self) -> Option<&Latch> {
+    /// What keeps the present credential from being sent, until it changes or an operator releases it.
+    #[must_use]
+    pub fn latch(&self) -> Option<&Latch> {
         self.ledger
             .latch
             .as_ref()

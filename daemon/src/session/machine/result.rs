@@ -16,7 +16,7 @@ impl Machine {
     /// Ends a flight. `jitter` in 0..=255 spreads the pauses of many records.
     ///
     /// Returns whether the result was taken: a flight that is not the current one changes nothing but the count
-    /// of what Salesforce saw.
+    /// of what Salesforce saw, and the pause that it asked the user for.
     pub fn complete(
         &mut self,
         stamp: Stamp,
@@ -33,10 +33,14 @@ impl Machine {
         }
         if flight.superseded {
             self.ledger.pending = None;
-            if let Outcome::LoginFailed(failure) = &outcome
-                && failure.class.next() != Next::BackOff
-            {
-                self.ledger.count_failure(now);
+            if let Outcome::LoginFailed(failure) = outcome {
+                if failure.class.next() != Next::BackOff {
+                    self.ledger.count_failure(now);
+                }
+                // Salesforce counts for the user, whatever he logs in with.
+                if failure.class == Class::RateLimited {
+                    self.back_off_from(failure, now, jitter);
+                }
             }
             return false;
         }

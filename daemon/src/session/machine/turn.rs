@@ -121,7 +121,10 @@ impl Machine {
             Effect::Adopt(passed) => self.adopt(version, passed, now),
             Effect::ChangeOver => self.change_over(version),
             Effect::Hold(failure) => self.set_latch(failure.clone(), now),
-            Effect::Unhold => self.ledger.latch = None,
+            Effect::Unhold => {
+                let latch = &mut self.ledger.latch;
+                latch.take_if(|latch| latch.failure.class == Class::TokenAwaited);
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
         decision::{Outcome, Stamp, Step},
         entry::Entry,
         outages::Asking,
-        pin::leads_elsewhere,
+        pin::{disagree, leads_elsewhere},
     },
     share::Account,
 };
@@ -36,12 +36,16 @@ pub(in crate::session) struct Flight {
 }
 
 impl Drop for Flight {
-    /// After a panic nobody must wait for a result that never comes. After a landing this does nothing.
+    /// After a panic nobody must wait for a result that never comes. After a landing only a closed entry has something
+    /// left: the flight was the last that wrote it.
     fn drop(&mut self) {
-        self.entry
-            .lock()
+        let mut state = self.entry.lock();
+        state
             .machine
             .abandon(self.stamp, self.refresher.clock.now());
+        if state.closed.is_some() {
+            state.forget_sessions();
+        }
     }
 }
 
@@ -117,7 +121,10 @@ impl Flight {
             .prove(&grant.session_id, &grant.instance)
             .await
         {
-            Ok(proof) => match self.led_elsewhere(&proof.org_id, &proof.user_id) {
+            Ok(proof) => match self
+                .led_elsewhere(&proof.org_id, &proof.user_id)
+                .or_else(|| disagree(&grant, &proof))
+            {
                 Some(failure) => Outcome::Unproven {
                     grant,
                     generation,
@@ -139,6 +146,12 @@ impl Flight {
 
     pub(super) fn led_elsewhere(&self, org_id: &str, user_id: &str) -> Option<Failure> {
         leads_elsewhere(self.entry.lock().record.pin.as_ref(), org_id, user_id)
+    }
+
+    /// Whether a login may be sent: its result is still wanted, and nobody was told that the vault is locked.
+    pub(super) fn may_send(&self) -> bool {
+        let state = self.entry.lock();
+        state.closed.is_none() && state.machine.is_current(self.stamp)
     }
 
     pub(super) fn name(&self) -> RecordName {

@@ -86,9 +86,7 @@ impl Flight {
             let mut state = self.entry.lock();
             state.unsaved |= must_last;
             // Who waits for a closed entry hears why it is closed; the next unlocking saves what it set aside.
-            if state.closed.is_some() {
-                state.machine.forget_kept();
-            } else if must_last {
+            if must_last && state.closed.is_none() {
                 return Err(error);
             }
         }

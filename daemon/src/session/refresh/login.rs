@@ -36,12 +36,13 @@ impl Flight {
             (Arc::clone(&state.record), generation, reported)
         };
         self.entry.save(&refresher.store, &refresher.keys).await?;
-        // Twice: saving may find another credential in the store, and reading one takes time.
-        if !self.entry.lock().machine.is_current(self.stamp) {
+        // Twice: saving may find another credential in the store, and reading one takes time, in which the vault may
+        // be locked.
+        if !self.may_send() {
             return Ok(Outcome::NotSent);
         }
         let request = self.request(record).await?;
-        if !self.entry.lock().machine.is_current(self.stamp) {
+        if !self.may_send() {
             return Ok(Outcome::NotSent);
         }
         if let Some(cause) = &self.cause {

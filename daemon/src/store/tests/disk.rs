@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        mpsc::{Receiver, Sender, channel},
+    },
 };
 
 use redb::StorageBackend;
@@ -21,6 +24,8 @@ struct Inner {
     fault: Option<Fault>,
     /// Syncs are acknowledged and not done.
     lying: bool,
+    /// What the next sync waits for.
+    gate: Option<Receiver<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -94,6 +99,13 @@ impl Disk {
     /// From now on syncs do nothing, and say that they did.
     pub(crate) fn lie(&self) {
         self.inner().lying = true;
+    }
+
+    /// The next sync is begun, and waits until what is returned is dropped.
+    pub(crate) fn hold_sync(&self) -> Sender<()> {
+        let (let_go, gate) = channel();
+        self.inner().gate = Some(gate);
+        let_go
     }
 
     /// What a power cut leaves if it keeps the changes whose bits are set.
@@ -191,6 +203,12 @@ impl StorageBackend for Disk {
     fn sync_data(&self) -> io::Result<()> {
         let mut inner = self.inner();
         inner.counts.syncs += 1;
+        if let Some(gate) = inner.gate.take() {
+            drop(inner);
+            // It says nothing, it goes.
+            let _ = gate.recv();
+            inner = self.inner();
+        }
         if let Some(fault) = inner.strike(false) {
             if fault.short {
                 inner.pending.clear();

@@ -4,6 +4,7 @@ mod checks;
 mod deaths;
 mod generated;
 mod limits;
+mod locks;
 mod migration;
 mod secrets;
 
@@ -126,7 +127,9 @@ impl Stage {
     fn stored(&self) -> (StoredRecord, Credential) {
         let store = Store::open_backend(Disk::holding(self.disk.bytes())).unwrap();
         let keys = store.unlock(&passphrase()).unwrap();
-        let stored = store.load(&keys).unwrap().remove(0);
+        let mut records = store.load(&keys).unwrap();
+        records.retain(|stored| stored.record.name == prod());
+        let stored = records.remove(0);
         let credential = store.credential(&keys, &stored.record).unwrap();
         // Whatever the record names can be opened.
         store.kept(&keys, &stored.record).unwrap();

@@ -60,9 +60,13 @@ pub(super) struct State {
     pub(super) is_unbelieved: bool,
     pub(super) accepted: u64,
     pub(super) rejected: u64,
+    /// Sessions prove to be this user's, whatever the login said.
+    pub(super) proves_as: Option<&'static str>,
+    /// No credential may go there.
+    pub(super) foreign: Option<Host>,
     /// Changes of a password that came here.
     pub(super) changes: u64,
-    under_way: usize,
+    pub(super) under_way: usize,
     /// Whether two logins were ever under way at once.
     pub(super) crowded: bool,
     serial: u64,
@@ -83,6 +87,8 @@ impl Salesforce {
                 is_unbelieved: false,
                 accepted: 0,
                 rejected: 0,
+                proves_as: None,
+                foreign: None,
                 changes: 0,
                 under_way: 0,
                 crowded: false,
@@ -155,8 +161,12 @@ impl Salesforce {
 }
 
 impl Login for Salesforce {
-    fn permit(&self, _: &Host) -> Result<(), HostRefused> {
-        Ok(())
+    fn permit(&self, host: &Host) -> Result<(), HostRefused> {
+        let foreign = self.state().foreign.as_ref() == Some(host);
+        (!foreign).then_some(()).ok_or_else(|| HostRefused {
+            host: host.clone(),
+            hint: None,
+        })
     }
 
     fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
@@ -233,7 +243,7 @@ impl Login for Salesforce {
             let (_, user) = found.ok_or_else(|| failure(Class::SessionDead))?;
             Ok(Proof {
                 org_id: ORG.to_owned(),
-                user_id: (*user).to_owned(),
+                user_id: state.proves_as.unwrap_or(user).to_owned(),
                 username: None,
                 timeout: None,
             })

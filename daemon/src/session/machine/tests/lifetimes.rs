@@ -137,3 +137,44 @@ fn what_no_new_session_lasts_for_costs_no_login() {
     ));
     assert_eq!(machine.logins(), 1);
 }
+
+#[test]
+fn a_session_that_is_over_does_not_say_what_min_ttl_is_possible() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), |generation| {
+        let quarter = Duration::from_mins(15);
+        Outcome::LoggedIn {
+            grant: grant("00D!a"),
+            proof: Proof {
+                timeout: Some(quarter),
+                ..proof()
+            },
+            generation,
+        }
+    });
+    let too_long = Refusal::MinTtlTooLong {
+        possible: Duration::from_secs(900 / 8 * 3) + Duration::from_millis(1500),
+    };
+    assert_eq!(refusal(&mut machine, wanting(1800), at(899)), too_long);
+    // An administrator may have raised the timeout since.
+    log_in(&mut machine, wanting(1800), at(900), success("00D!b"));
+    served(&mut machine, wanting(1800), at(901));
+}
+
+/// A token that this host's clock finds to be over when it comes.
+#[test]
+fn a_session_that_came_too_late_is_followed_by_another_a_minute_later_and_no_sooner() {
+    let mut machine = machine();
+    logged_in_until(&mut machine, 100, 100, wanting(0));
+    for mut machine in [machine.clone(), Machine::new(machine.ledger().clone(), 1)] {
+        for now in [100, 101, 159] {
+            let Refusal::BackingOff { failure, until } = refusal(&mut machine, wanting(0), at(now))
+            else {
+                panic!("not backing off at {now}");
+            };
+            assert_eq!((failure.class, until), (Class::ClockSkew, at(160)));
+        }
+        logged_in_until(&mut machine, 160, 7360, wanting(0));
+        served(&mut machine, wanting(0), at(161));
+    }
+}

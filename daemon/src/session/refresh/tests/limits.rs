@@ -1,6 +1,7 @@
 //! What one record's logins mean for the others: of the same user, and at the same host.
 
 use super::*;
+use crate::share::Account;
 
 const USER: &str = "etl@acme.example";
 const LOGIN: &str = "login.salesforce.com";
@@ -195,4 +196,82 @@ async fn a_flight_that_breaks_blocks_no_host() {
     assert!(bench.of(&bench.entry).await.is_err());
     *bench.fake.script.lock().unwrap() = Script::Succeed;
     assert_eq!(bench.of(&other).await.unwrap(), 1);
+}
+
+/// The session that is replaced is good, and so is its instance.
+#[tokio::test]
+async fn a_login_in_place_of_a_good_session_asks_and_blames_the_login_host() {
+    let bench = ready(Script::Succeed);
+    bench.of(&bench.entry).await.unwrap();
+    *bench.fake.script.lock().unwrap() = Script::Fail(Class::Unavailable);
+    let want = Want {
+        fresh_login: true,
+        ..Want::default()
+    };
+    bench.session(want).await.unwrap_err();
+    let asks = |name: &str| {
+        let host = Host::parse(name).unwrap();
+        let asked = bench.refresher.outages.ask(&host, SystemClock.now());
+        asked.is_ok()
+    };
+    assert!(!asks(LOGIN), "it did not answer");
+    assert!(asks("acme.my.salesforce.com"), "nobody asked it");
+}
+
+/// The rate is the user's, whatever his password is.
+#[tokio::test]
+async fn a_refusal_for_the_rate_pauses_the_user_also_when_the_credential_changed_under_way() {
+    let bench = bench(Script::Fail(Class::RateLimited));
+    let second = bench.another(8, USER, "acme.my.salesforce.com");
+    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
+    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
+    while bench.logins() == 0 {
+        task::yield_now().await;
+    }
+    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
+    let set = task::spawn_blocking(move || {
+        entry.set_credential(&refresher.store, &refresher.keys, SystemClock.now(), |_| {
+            Ok(Credential::SoapLogin {
+                password: Password::new("hunter3".to_owned()),
+                security_token: None,
+            })
+        })
+    });
+    assert!(set.await.unwrap().unwrap());
+    bench.fake.may_answer.add_permits(1000);
+    let told = caller.await.unwrap().map(|session| session.generation);
+    for told in [told, bench.of(&second).await] {
+        let Err(Error::LoginFailed { failure, .. }) = told else {
+            panic!("{told:?}")
+        };
+        assert_eq!(failure.class, Class::RateLimited);
+    }
+    assert_eq!(bench.logins(), 1);
+}
+
+#[tokio::test]
+async fn a_unit_that_used_up_its_logins_may_still_have_a_session_proved() {
+    let bench = ready(Script::Succeed);
+    bench.of(&bench.entry).await.unwrap();
+    let (quota, record) = (
+        &bench.refresher.quota,
+        Arc::clone(&bench.entry.lock().record),
+    );
+    let unit = Account::of_unit(1000, "etl.service");
+    let now = SystemClock.now();
+    while quota.spent_by(&record, unit.party(), now).is_none() {
+        quota.charge(&record, unit.party(), now);
+    }
+    let ask = |fresh_proof, fresh_login| {
+        let want = Want {
+            fresh_proof,
+            fresh_login,
+            ..Want::default()
+        };
+        bench.refresher.session_for(&bench.entry, want, Some(&unit))
+    };
+    ask(true, false).await.unwrap();
+    let told = ask(false, true).await.unwrap_err();
+    assert!(matches!(told, Error::Throttled { .. }), "{told:?}");
+    assert_eq!(bench.logins(), 1);
 }

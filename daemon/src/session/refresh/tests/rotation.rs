@@ -583,3 +583,16 @@ async fn callers_who_come_while_a_try_is_under_way_share_it() {
     holder.await.unwrap().unwrap_err();
     assert_eq!(rig.entry.lock().tries_to_save(), Some(1));
 }
+
+/// Before there is a pin, they have only each other.
+#[tokio::test]
+async fn a_first_session_that_belongs_elsewhere_than_its_login_said_pins_nothing() {
+    let rig = rig(false);
+    *rig.org.leads_to.lock().unwrap() = "00Dxx0000009999EAY".to_owned();
+    let told = rig.login().await.unwrap_err();
+    let Error::Latched { failure, .. } = &told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(failure.class, Class::PinnedElsewhere);
+    assert_eq!(rig.entry.lock().record.pin, None);
+}

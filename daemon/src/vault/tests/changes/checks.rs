@@ -20,3 +20,13 @@ async fn a_check_whose_call_failed_does_not_say_yes_and_jobs_keep_the_good_sessi
     assert!(!checked.logged_in);
     assert_eq!(stage.logins(), (1, 0));
 }
+
+/// Also that of the instance, which the proof asks.
+#[tokio::test]
+async fn a_release_lifts_the_pause_of_every_host_that_the_record_needs() {
+    let stage = Stage::ready().await;
+    stage.salesforce.state().deaf_to_proofs = 1;
+    stage.vault.check(prod(), false).await.unwrap_err();
+    stage.vault.check(prod(), true).await.unwrap();
+    assert_eq!(stage.logins(), (1, 0));
+}

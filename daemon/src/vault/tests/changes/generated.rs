@@ -1,6 +1,11 @@
 //! A password that is drawn here and set at Salesforce.
 
 use super::*;
+use crate::{
+    aside::DrawnPassword,
+    failure::Failure,
+    session::{decision::Effect, entry::Rearranged},
+};
 
 #[tokio::test]
 async fn a_generated_password_awaits_its_token_and_survives_a_restart() {
@@ -118,5 +123,137 @@ async fn without_an_answer_both_passwords_are_kept_until_one_is_proved() {
         stage.session().await.unwrap();
         assert_eq!(stage.record().aside.drawn, None);
         assert!(stage.knows_the_password().await);
+    }
+}
+
+/// Its end would lift the latch.
+#[tokio::test]
+async fn no_password_is_generated_for_a_record_that_is_latched() {
+    let stage = Stage::ready().await;
+    let (_, entry) = stage.vault.find("prod").unwrap();
+    let rejected = Failure {
+        class: Class::BadCredentials,
+        code: None,
+        message: "no".to_owned(),
+        pause: None,
+    };
+    let hold = Effect::Hold(rejected);
+    let now = stage.vault.now();
+    entry.lock().machine.take_effect(&hold, 1, now);
+    stage.salesforce.state().setting = Setting::Refused;
+    let told = stage.rotate(Rotation::Generate).await;
+    assert!(matches!(told, Err(Error::Latched { .. })), "{told:?}");
+    assert_eq!(stage.salesforce.state().changes, 0);
+    assert!(entry.lock().machine.ledger().latch.is_some());
+    // Nor is it lifted by the end of another bar.
+    entry.lock().machine.take_effect(&Effect::Unhold, 1, now);
+    assert!(entry.lock().machine.ledger().latch.is_some());
+}
+
+/// What the disk holds and memory does not know of is dropped, and its version is not used again.
+#[tokio::test]
+async fn a_drawn_password_whose_write_seemed_to_fail_uses_up_its_version() {
+    let mut found = false;
+    for after in 1..20 {
+        let stage = Stage::ready().await;
+        stage.vault.check(prod(), true).await.unwrap();
+        stage.disk.arm(Fault {
+            after,
+            kind: io::ErrorKind::Other,
+            once: true,
+            short: false,
+            reads_too: false,
+        });
+        let first = stage.rotate(Rotation::Generate).await;
+        stage.disk.heal();
+        let written = stage.stored().0.record.aside.drawn;
+        if first.is_ok() || stage.record().aside.drawn.is_some() {
+            continue;
+        }
+        if let Some(drawn) = written {
+            found = true;
+            stage.vault.check(prod(), true).await.unwrap();
+            let next = stage.record().next_version();
+            assert!(next > drawn.credential_version, "step {after}");
+        }
+        let again = stage.rotate(Rotation::Generate).await.unwrap();
+        assert_eq!(again, Rotated::TokenAwaited);
+    }
+    assert!(found, "no write was made and reported as failed");
+}
+
+/// Whoever asked before the password was drawn writes after it.
+#[tokio::test]
+async fn what_was_asked_before_a_password_was_drawn_does_not_lift_its_bar() {
+    for release in [false, true] {
+        let stage = Stage::ready().await;
+        let (refresher, entry) = stage.vault.find("prod").unwrap();
+        let (has_row, had) = tokio::sync::oneshot::channel();
+        let (may_go, gate) = std::sync::mpsc::channel();
+        let (now, held) = (stage.vault.now(), Arc::clone(&entry));
+        let drawing = tokio::task::spawn_blocking(move || {
+            held.rearrange(&refresher.store, &refresher.keys, now, |record| {
+                has_row.send(()).unwrap();
+                gate.recv().unwrap();
+                let mut next = record.clone();
+                next.aside.drawn = Some(DrawnPassword {
+                    credential_version: record.next_version(),
+                    since: now,
+                    state: DrawnState::Unknown,
+                });
+                let failure = Failure {
+                    class: Class::TokenAwaited,
+                    code: None,
+                    message: "a token is awaited".to_owned(),
+                    pause: None,
+                };
+                Ok(Rearranged {
+                    drawn: Some(soap("drawn", None)),
+                    ..Rearranged::of(next, Effect::Hold(failure))
+                })
+            })
+        });
+        had.await.unwrap();
+        let vault = Arc::clone(&stage.vault);
+        let asking = tokio::spawn(async move {
+            match release {
+                true => vault.check(prod(), true).await.map(drop),
+                false => vault.set(prod(), secrets("x")).await.map(drop),
+            }
+        });
+        while stage.vault.administration.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        may_go.send(()).unwrap();
+        drawing.await.unwrap().unwrap();
+        let told = asking.await.unwrap();
+        assert!(
+            matches!(told, Err(Error::InvalidArgument { .. })),
+            "{told:?}"
+        );
+        assert!(entry.lock().machine.latch().is_some(), "release: {release}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_not_removed_with_the_only_copy_of_a_password_unless_that_is_said() {
+    for setting in [Setting::Done, Setting::DoneUnanswered] {
+        let stage = Stage::ready().await;
+        stage.salesforce.state().setting = setting;
+        let _ = stage.rotate(Rotation::Generate).await;
+        let told = stage.vault.remove(prod()).await.unwrap_err();
+        let Error::InvalidArgument { problem, .. } = &told else {
+            panic!("{told:?}")
+        };
+        for way_on in [
+            "`sfvault rotate prod`",
+            "--reveal-pending",
+            "--with-generated-password",
+        ] {
+            assert!(problem.contains(way_on), "{problem}");
+        }
+        assert!(stage.knows_the_password().await);
+        stage.vault.remove_with_drawn(prod()).await.unwrap();
+        assert!(stage.vault.record("prod").is_err());
     }
 }

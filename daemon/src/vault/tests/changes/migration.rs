@@ -274,3 +274,32 @@ async fn a_kept_login_whose_token_was_replaced_can_be_forgotten() {
     assert!(stage.record().next_version() > version);
     stage.session_anew().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_migration_that_can_never_be_made_costs_nothing() {
+    let stage = Stage::ready().await;
+    stage.salesforce.end_sessions();
+    let host = |name: &'static str| {
+        stage.migrate(move |migration| migration.to.login_host = Host::parse(name).unwrap())
+    };
+    let told = host("login.salesforce.com").await;
+    let Err(Error::InvalidArgument { field, .. }) = &told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(*field, "login_url");
+    stage.salesforce.state().foreign = Some(Host::parse("acme.my.salesforce.com").unwrap());
+    let told = host("acme.my.salesforce.com").await;
+    assert!(matches!(told, Err(Error::HostNotAllowed(_))), "{told:?}");
+    assert_eq!(stage.logins(), (1, 0));
+    assert_eq!(stage.stored().0.ledger.logins, 1);
+}
+
+#[tokio::test]
+async fn after_a_change_it_is_known_which_session_the_file_holds() {
+    let stage = Stage::ready().await;
+    stage.migrate(|_| {}).await.unwrap();
+    let (_, entry) = stage.vault.find("prod").unwrap();
+    let state = entry.lock();
+    assert_eq!(stage.stored().0.ledger.kept, state.machine.ledger().kept);
+    assert!(!state.is_store_behind());
+}

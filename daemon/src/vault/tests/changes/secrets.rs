@@ -191,3 +191,16 @@ async fn a_token_that_a_trial_spent_is_on_disk_before_the_session_is_proved() {
     stage.session_anew().await.unwrap();
     assert_eq!(stage.logins(), (4, 0));
 }
+
+#[tokio::test]
+async fn a_rotation_pins_nothing_if_the_session_is_another_users_than_the_login_said() {
+    let stage = Stage::new().await;
+    stage.salesforce.state().proves_as = Some(OTHER_USER);
+    stage.salesforce.state().token = Some(NEW_TOKEN.to_owned());
+    let told = stage.rotate(token(NEW_TOKEN)).await;
+    let Err(Error::TrialFailed { failure, .. }) = &told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(failure.class, Class::PinnedElsewhere);
+    assert_eq!(stage.record().pin, None);
+}
