@@ -209,8 +209,8 @@ impl Entry {
         Ok(true)
     }
 
-    /// Releases a latch and a spent login budget: first in the store, then in memory. Blocks; callers run it on a
-    /// blocking thread.
+    /// Releases a latch, a spent login budget and the pause of the login host: first in the store, then in memory. Blocks;
+    /// callers run it on a blocking thread.
     ///
     /// # Errors
     /// If the store can't write; then nothing changed.
@@ -218,7 +218,12 @@ impl Entry {
         let mut row = self.row.blocking_lock();
         self.settle(store, keys, &mut row)?;
         let record = Record::clone(&self.lock().record);
-        self.commit(store, keys, &mut row, record, None, Machine::release)
+        let login_host = record.login_host.clone();
+        self.commit(store, keys, &mut row, record, None, |machine| {
+            machine.release();
+            // Other hosts stay down: a restart must not know less of them than this daemon does.
+            machine.heard(&login_host, None);
+        })
     }
 
     /// Removes the record's row. Blocks; callers run it on a blocking thread.
