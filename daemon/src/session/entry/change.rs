@@ -165,8 +165,15 @@ impl Entry {
             effect,
         } = change(&record)?;
         let version = record.credential_version;
+        let take_effect = |machine: &mut Machine| {
+            let before = machine.ledger().clone();
+            machine.take_effect(&effect, version, now);
+            if record.keeps_password_aside() {
+                machine.keep_failures(&before);
+            }
+        };
         let mut trial = self.lock().machine.clone();
-        trial.take_effect(&effect, version, now);
+        take_effect(&mut trial);
         let credentials = Credentials {
             new: credential.as_ref(),
             drawn: drawn.as_ref(),
@@ -175,7 +182,7 @@ impl Entry {
         row.wrote(Change::Wanted, written)?;
         {
             let mut state = self.lock();
-            state.machine.take_effect(&effect, version, now);
+            take_effect(&mut state.machine);
             state.record = Arc::new(record);
             if state.closed.is_some() {
                 state.machine.forget_sessions();
