@@ -17,12 +17,14 @@ use crate::{
     peers::{self, Agent},
     process,
     stage::{Failed, RECORD, Stage, channel},
+    stopwatch::quantile,
 };
 
 const MIB: usize = 1 << 20;
 const HUGE: usize = 300;
 const FEW_DESCRIPTORS: u64 = 64;
 const CROWD: usize = 100;
+const GOOD: usize = 100;
 /// How long a write may take to an agent that reads no more.
 const STUCK: Duration = Duration::from_secs(2);
 /// Between two attempts to connect.
@@ -34,6 +36,7 @@ pub(crate) async fn run() -> Result<(), Failed> {
         "",
         ["says nothing", "stops midway"],
         "a request of 300 MiB without end",
+        "100 good clients, p99",
         "100 connections, 64 descriptors",
     );
     let stage = Stage::with_records(1).await?;
@@ -41,8 +44,9 @@ pub(crate) async fn run() -> Result<(), Failed> {
     let silence = silences(&ours).await?;
     let flood = huge(&ours).await?;
     let call = call(&ours).await?;
-    line("sfvaultd", silence, &flood, &crowd(&ours).await?);
-    line("  the same in gRPC", [""; 2], &call, "");
+    let good = good(&ours).await?;
+    line("sfvaultd", silence, &flood, &good, &crowd(&ours).await?);
+    line("  the same in gRPC", [""; 2], &call, "", "");
     drop(stage);
     for (name, start) in peers::all() {
         let Some(start) = start else {
@@ -50,7 +54,7 @@ pub(crate) async fn run() -> Result<(), Failed> {
             continue;
         };
         match trials(start).await {
-            Ok((silence, flood, crowd)) => line(name, silence, &flood, &crowd),
+            Ok((silence, flood, good, crowd)) => line(name, silence, &flood, &good, &crowd),
             Err(problem) => println!("  {name:<22} can't be tried: {problem}"),
         }
     }
@@ -58,14 +62,17 @@ pub(crate) async fn run() -> Result<(), Failed> {
 }
 
 /// A new agent each time, so that no trial meets what another left.
-async fn trials(start: peers::Start) -> Result<([&'static str; 2], String, String), Failed> {
+async fn trials(
+    start: peers::Start,
+) -> Result<([&'static str; 2], String, String, String), Failed> {
     let silence = silences(&start()?).await?;
     let flood = huge(&start()?).await?;
-    Ok((silence, flood, crowd(&start()?).await?))
+    let good = good(&start()?).await?;
+    Ok((silence, flood, good, crowd(&start()?).await?))
 }
 
-fn line(name: &str, [nothing, midway]: [&str; 2], flood: &str, crowd: &str) {
-    println!("  {name:<22} {nothing:<13} {midway:<13} {flood:<50} {crowd}");
+fn line(name: &str, [nothing, midway]: [&str; 2], flood: &str, good: &str, crowd: &str) {
+    println!("  {name:<22} {nothing:<13} {midway:<13} {flood:<46} {good:<24} {crowd}");
 }
 
 fn daemon(stage: &Stage) -> Agent {
@@ -96,6 +103,42 @@ async fn silent(agent: &Agent, after: &[u8]) -> Result<&'static str, Failed> {
     let answered = agent.answers().await?;
     drop(silent);
     Ok(if answered { "ok" } else { "hung" })
+}
+
+/// How long its own clients take, each a process: alone, and while one bad client says nothing, one stops midway, and one
+/// sends without end as fast as it is read, again and again.
+async fn good(agent: &Agent) -> Result<String, Failed> {
+    let Some(alone) = agent.waits(GOOD).await? else {
+        return Ok("hung, alone".to_owned());
+    };
+    let _silent = UnixStream::connect(&agent.socket).await?;
+    let mut midway = UnixStream::connect(&agent.socket).await?;
+    midway.write_all(agent.opening).await?;
+    let (socket, opening) = (agent.socket.clone(), agent.opening);
+    let flooding = tokio::spawn(async move {
+        // Small, for this thread times the good clients meanwhile.
+        let chunk = vec![b'x'; MIB / 16];
+        loop {
+            if let Ok(mut flood) = UnixStream::connect(&socket).await {
+                let _ = flood.write_all(opening).await;
+                let mut sent = 0;
+                while sent < HUGE * 16 && flood.write_all(&chunk).await.is_ok() {
+                    sent += 1;
+                }
+            }
+            sleep(STEP).await;
+        }
+    });
+    let beside = agent.waits(GOOD).await?;
+    flooding.abort();
+    let late = |waits: &[Duration]| {
+        let millis = waits.iter().map(|wait| wait.as_secs_f64() * 1e3);
+        quantile(millis.collect(), 0.99)
+    };
+    Ok(match beside {
+        Some(beside) => format!("{:.1} ms; alone {:.1}", late(&beside), late(&alone)),
+        None => format!("hung; alone {:.1} ms", late(&alone)),
+    })
 }
 
 async fn huge(agent: &Agent) -> Result<String, Failed> {

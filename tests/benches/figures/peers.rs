@@ -9,12 +9,18 @@ use std::{
 };
 
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
-use crate::stage::Failed;
+use crate::{
+    stage::Failed,
+    stopwatch::{Elapsed as _, now},
+};
 
 /// How long an answer may take before the agent counts as hung.
 const PATIENCE: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(10);
+/// How many clients run at once where many are timed.
+const AT_A_TIME: usize = 4;
 /// Sets an oidc-agent up, in this package.
 const OIDC_ACCOUNT: &str = "benches/oidc-account";
 
@@ -139,15 +145,51 @@ impl Agent {
 
     /// Whether its client ends, with an answer or a refusal, before patience does.
     pub(crate) async fn answers(&self) -> Result<bool, Failed> {
-        let mut command = tokio::process::Command::from((self.client)());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        let mut child = command.spawn()?;
-        Ok(tokio::time::timeout(PATIENCE, child.wait()).await.is_ok())
+        Ok(wait((self.client)()).await?.is_some())
     }
+
+    /// How long each of so many runs of its client took, some at a time; none if one of them hung.
+    pub(crate) async fn waits(&self, count: usize) -> Result<Option<Vec<Duration>>, Failed> {
+        let (mut running, mut waits) = (JoinSet::new(), Vec::new());
+        for started in 0..count {
+            if started >= AT_A_TIME {
+                let Some(took) = next(&mut running).await? else {
+                    return Ok(None);
+                };
+                waits.push(took);
+            }
+            let client = (self.client)();
+            running.spawn(async { wait(client).await.map_err(|error| error.to_string()) });
+        }
+        while !running.is_empty() {
+            let Some(took) = next(&mut running).await? else {
+                return Ok(None);
+            };
+            waits.push(took);
+        }
+        Ok(Some(waits))
+    }
+}
+
+type Waiting = JoinSet<Result<Option<Duration>, String>>;
+
+async fn next(running: &mut Waiting) -> Result<Option<Duration>, Failed> {
+    let ended = running.join_next().await.ok_or("no client runs")?;
+    Ok(ended??)
+}
+
+/// How long a client takes to end, with an answer or a refusal; none if patience ends before.
+async fn wait(client: Command) -> Result<Option<Duration>, Failed> {
+    let mut command = tokio::process::Command::from(client);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let start = now();
+    let mut child = command.spawn()?;
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+    Ok(ended.is_ok().then(|| start.elapsed_since()))
 }
 
 /// `ssh-agent`'s requests begin with their length: four bytes, big-endian.

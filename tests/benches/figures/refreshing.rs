@@ -26,10 +26,11 @@ use crate::{
 /// The users of the records that log in. Each record does once: a single one could not do so all the time, for that is
 /// what the daemon holds back.
 const REFRESHING: [&str; 2] = ["first@acme.example", "second@acme.example"];
-/// Of each user. Fewer than the logins that an hour allows to one user when they are all due to one process.
+/// Of each user: enough for all rounds, and fewer than the logins that an hour allows to one user when they are all due to
+/// one process.
 const COLD: u32 = 1_000;
 const DOWN: &str = "down";
-/// So often somebody asks for the record whose host is down.
+/// So long after an answer somebody asks for the next record, and for the one whose host is down.
 const PACE: Duration = Duration::from_millis(5);
 
 /// The names of records that have no session yet.
@@ -124,12 +125,13 @@ async fn trouble(socket: &Path, cold: &Cold, stop: &AtomicBool) -> Result<(), Fa
     Ok(())
 }
 
-/// One login after the other.
+/// One login after the other, as fast as the cold records last: 200 a second at most.
 async fn refresh(jobs: &Channel, cold: &Cold, stop: &AtomicBool) -> Result<(), Failed> {
     while !stop.load(Ordering::Relaxed) {
         let next = cold.lock().map_err(|_| failed("trouble broke"))?.pop();
         let name = next.ok_or("there is no cold record left")?;
         get(jobs, &name).await?;
+        sleep(PACE).await;
     }
     Ok(())
 }
