@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 use super::answers::{USER, failure, grant, proof};
 use crate::{
     clock::Clock,
-    credential::Credential,
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
@@ -19,7 +18,7 @@ use crate::{
         CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
         Survey,
     },
-    secret::SessionId,
+    secret::{ConsumerSecret, SessionId},
 };
 
 /// A clock that is turned by hand.
@@ -220,12 +219,11 @@ impl Login for Org {
 
     fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
-            let (secret, by_app) = match &request.credential {
-                Credential::ClientCredentials { consumer_secret } => {
-                    (consumer_secret.expose(), true)
-                }
-                other => (other.password().unwrap().expose(), false),
-            };
+            let app = request.credential.consumer_secret();
+            let password = request.credential.password();
+            let secret = app.map(ConsumerSecret::expose);
+            let secret = secret.unwrap_or_else(|| password.unwrap().expose());
+            let by_app = app.is_some();
             let username = match request.flow.consumer_key() {
                 Some(app) => app.replacen('.', "@", 1),
                 None => request.flow.username().unwrap().to_owned(),

@@ -346,12 +346,12 @@ const TOKEN: &str = "AbCdEfGhIjKlMnOpQrStUvWx";
 
 /// What a credential of this user, or of an app that is this user, comes to.
 fn login(username: &str, credential: &Credential) -> Login {
-    let secret = match credential {
-        Credential::ClientCredentials { consumer_secret } => consumer_secret.expose(),
-        other => {
-            let token = other.security_token();
+    let secret = match credential.consumer_secret() {
+        Some(secret) => secret.expose(),
+        None => {
+            let token = credential.security_token();
             assert!(token.is_some_and(|token| token.expose() == TOKEN));
-            other.password().unwrap().expose()
+            credential.password().unwrap().expose()
         }
     };
     Login {

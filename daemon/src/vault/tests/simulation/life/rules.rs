@@ -1,6 +1,6 @@
 //! Access rules that change under those who call and watch.
 
-use super::{Life, UID, policy};
+use super::{Life, UID, policy, streams::Stream};
 use crate::{
     access::Rule,
     error::Error,
@@ -14,7 +14,11 @@ pub(super) const PEERS: [u32; 3] = [UID, 1001, 1002];
 impl Life {
     pub(super) async fn change_rules(&mut self, job: usize) {
         self.figures.did("access rules changed");
-        let uid = self.dice.pick(&PEERS);
+        let watching: Vec<_> = self.streams.iter().map(Stream::who).collect();
+        let (job, uid) = match watching.is_empty() || self.dice.one_in(2) {
+            true => (job, self.dice.pick(&PEERS)),
+            false => self.dice.pick(&watching),
+        };
         let rule = Rule::of_user(uid);
         let name = self.name(job);
         if self.jobs[job].facts().rules.contains(&uid) {

@@ -1,6 +1,9 @@
 //! Those who watch: each push is true when it is read, and the last one says what there is.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use tokio::{sync::Semaphore, task::JoinHandle};
 
@@ -15,13 +18,13 @@ use crate::{
     clock::Clock as _,
     error::Error,
     policy::Peer,
-    session::{decision::Refusal, hold::Holder},
+    session::{Session, decision::Refusal, hold::Holder},
     vault::watching::{News, Watch, WatchRequest, Watcher},
 };
 
 /// One who watches a record.
 pub(super) struct Stream {
-    pub(super) job: usize,
+    job: usize,
     uid: u32,
     heard: Arc<Mutex<Heard>>,
     /// It reads when there is a permit.
@@ -52,6 +55,11 @@ struct Reader {
 }
 
 impl Stream {
+    /// The record, and who watches it.
+    pub(super) fn who(&self) -> (usize, u32) {
+        (self.job, self.uid)
+    }
+
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap()
     }
@@ -67,10 +75,11 @@ impl Life {
                 .abort();
             return;
         }
-        let uid = self.dice.pick(&PEERS);
+        let allowed = self.jobs[job].facts().rules.first().copied();
+        let uid = allowed.unwrap_or_else(|| self.dice.pick(&PEERS));
         let minutes = self.dice.pick(&[0, 0, 30]);
         let request = WatchRequest {
-            min_ttl: std::time::Duration::from_mins(minutes),
+            min_ttl: Duration::from_mins(minutes),
             ..WatchRequest::default()
         };
         let watcher = Watcher {
@@ -158,7 +167,8 @@ impl Life {
         let told = last.session.as_ref();
         let session = state.machine.session();
         let handed_out = |it: &&Arc<_>| {
-            crate::session::Session::is_guaranteed(it, std::time::Duration::from_mins(31), now)
+            // For whatever anybody asked.
+            Session::is_guaranteed(it, Duration::from_mins(31), now)
         };
         if let Some(session) = session.filter(handed_out)
             && !state.machine.is_doubted()
@@ -178,13 +188,13 @@ impl Life {
     }
 
     /// Jobs whose session is held, needs nothing but a call in time, and has nothing in its way.
-    pub(super) fn well_kept(&self) -> Vec<(usize, Arc<crate::session::Session>)> {
+    pub(super) fn well_kept(&self) -> Vec<(usize, Arc<Session>)> {
         let now = self.time.now();
         let held = self.streams.iter().filter_map(|stream| {
             let (_, entry) = self.vault.find(self.jobs[stream.job].name).unwrap();
             let state = entry.lock();
             let session = Arc::clone(state.machine.session()?);
-            let sound = session.is_guaranteed(std::time::Duration::ZERO, now)
+            let sound = session.is_guaranteed(Duration::ZERO, now)
                 && session.proven_at <= now
                 && !state.machine.is_doubted()
                 && !state.unsaved
@@ -244,7 +254,7 @@ impl Reader {
             return wrong("another user's session");
         }
         let (alive, ended) = self.salesforce.look_at(&session.session_id);
-        let promised = session.is_guaranteed(std::time::Duration::ZERO, self.time.now());
+        let promised = session.is_guaranteed(Duration::ZERO, self.time.now());
         let late = promised && !alive && !ended;
         if late && !self.salesforce.jumped_since_proof(&session.session_id) {
             return wrong("a session past its guarantee");
