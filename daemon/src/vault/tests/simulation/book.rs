@@ -158,11 +158,6 @@ impl Book {
         self.down.contains_key(host)
     }
 
-    /// Whether nothing is wrong here.
-    pub(super) fn is_calm(&self) -> bool {
-        self.down.is_empty() && self.limited.is_empty()
-    }
-
     /// The daemon told that this attempt was rejected.
     pub(super) fn told_rejected(&mut self, way: &Way) {
         self.rejected.insert(way.attempt());

@@ -199,8 +199,7 @@ impl Life {
                 && !state.machine.is_doubted()
                 && !state.unsaved
                 && state.machine.pause(now).is_none();
-            let (alive, _) = self.salesforce.look_at(&session.session_id);
-            (sound && alive && self.salesforce.book().is_calm()).then_some((stream.job, session))
+            (sound && self.is_provable(&session)).then_some((stream.job, session))
         });
         held.collect()
     }

@@ -10,6 +10,9 @@ impl Life {
         let seconds = self
             .dice
             .pick(&[1, 20, 60, 60, 300, 300, 900, 1800, 3600, 10_800]);
+        // Longer than a session lives that nobody keeps.
+        let long = !self.streams.is_empty() && self.dice.one_in(2);
+        let seconds = if long { 10_800 } else { seconds };
         if self.dice.one_in(40) {
             self.figures.fault("suspends");
             self.time.suspend(Duration::from_hours(8));
