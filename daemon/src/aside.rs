@@ -96,6 +96,14 @@ impl Record {
             .saturating_add(1)
     }
 
+    /// Whether it can return to a password while its own logins, which send none, say nothing about it: then what they
+    /// achieve must not renew the budget of failed ones, or a way forth and back would lock the user.
+    #[must_use]
+    pub fn keeps_password_aside(&self) -> bool {
+        let kept = self.aside.kept.as_ref();
+        !self.flow.sends_password() && kept.is_some_and(|kept| kept.flow.sends_password())
+    }
+
     /// The login that it has now, as one that can be returned to.
     #[must_use]
     pub fn to_keep(&self, now: SystemTime) -> KeptLogin {

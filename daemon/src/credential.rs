@@ -76,6 +76,17 @@ impl Flow {
         }
     }
 
+    /// Whether the login sends a password, which alone can lock the user.
+    #[must_use]
+    pub fn sends_password(&self) -> bool {
+        match self {
+            Self::SoapLogin { .. } | Self::UsernamePassword { .. } => true,
+            Self::ClientCredentials { .. } | Self::JwtBearer { .. } | Self::RefreshToken { .. } => {
+                false
+            }
+        }
+    }
+
     /// The user name that the login sends; `None` where the app or the approval decides who the user is.
     #[must_use]
     pub fn username(&self) -> Option<&str> {

@@ -58,6 +58,8 @@ impl Vault {
         rotation: Rotation,
     ) -> Result<(RecordView, Rotated, Vec<String>), Error> {
         let (refresher, entry) = self.find(name.as_str())?;
+        // Whoever repeats a change whose write failed builds on what that write may have left.
+        entry.settled(&refresher.store, &refresher.keys).await?;
         let (rotated, warnings) = match rotation {
             Rotation::To(new) => {
                 refresher

@@ -165,8 +165,15 @@ impl Entry {
             effect,
         } = change(&record)?;
         let version = record.credential_version;
+        let take_effect = |machine: &mut Machine| {
+            let before = machine.ledger().clone();
+            machine.take_effect(&effect, version, now);
+            if record.keeps_password_aside() {
+                machine.keep_failures(&before);
+            }
+        };
         let mut trial = self.lock().machine.clone();
-        trial.take_effect(&effect, version, now);
+        take_effect(&mut trial);
         let credentials = Credentials {
             new: credential.as_ref(),
             drawn: drawn.as_ref(),
@@ -175,7 +182,7 @@ impl Entry {
         row.wrote(Change::Wanted, written)?;
         {
             let mut state = self.lock();
-            state.machine.take_effect(&effect, version, now);
+            take_effect(&mut state.machine);
             state.stored_session = trial.ledger().kept.clone();
             state.record = Arc::new(record);
             if state.closed.is_some() {
@@ -210,8 +217,8 @@ impl Entry {
         Ok(true)
     }
 
-    /// Releases a latch and a spent login budget, if `permit` allows it for the record as it is: first in the store, then
-    /// in memory. Blocks; callers run it on a blocking thread.
+    /// Releases a latch, a spent login budget and the pause of the hosts that the record needs, if `permit` allows it for
+    /// the record as it is: first in the store, then in memory. Blocks; callers run it on a blocking thread.
     ///
     /// # Errors
     /// Those of `permit`, or if the store can't write; then nothing changed.
@@ -225,7 +232,18 @@ impl Entry {
         self.settle(store, keys, &mut row)?;
         let record = Record::clone(&self.lock().record);
         permit(&record)?;
-        Ok(self.commit(store, keys, &mut row, record, None, Machine::release)?)
+        let hosts = [
+            Some(record.login_host.clone()),
+            self.lock().machine.instance(),
+        ];
+        let released = self.commit(store, keys, &mut row, record, None, |machine| {
+            machine.release();
+            // Other hosts stay down: a restart must not know less of them than this daemon does.
+            for host in hosts.iter().flatten() {
+                machine.heard(host, None);
+            }
+        });
+        Ok(released?)
     }
 
     /// Removes the record's row, if `permit` lets the record go as it is. Blocks; callers run it on a blocking thread.

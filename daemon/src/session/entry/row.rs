@@ -53,6 +53,22 @@ impl Entry {
         self.write(store, keys, &mut self.row.blocking_lock())
     }
 
+    /// Finds out what became of a write that may have been made or not: who reads a credential must know which is there.
+    ///
+    /// # Errors
+    /// If the store can't read.
+    pub async fn settled(self: &Arc<Self>, store: &Arc<Store>, keys: &Keys) -> Result<(), Error> {
+        let mut row = Arc::clone(&self.row).lock_owned().await;
+        if row.in_doubt.is_none() {
+            return Ok(());
+        }
+        let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
+        let settled = task::spawn_blocking(move || entry.settle(&store, &keys, &mut row));
+        Ok(settled
+            .await
+            .map_err(|_| Error::Internal("reading the vault broke off"))??)
+    }
+
     fn write(&self, store: &Store, keys: &Keys, row: &mut Row) -> Result<(), StoreError> {
         self.settle(store, keys, row)?;
         let (record, ledger) = {

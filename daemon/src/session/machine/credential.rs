@@ -61,7 +61,6 @@ impl Machine {
         self.ledger.latch = None;
         self.ledger.failed_at.clear();
         self.ledger.hold = None;
-        self.ledger.hosts_down.clear();
         self.ledger.rejected_trials.clear();
         self.back_off = None;
     }

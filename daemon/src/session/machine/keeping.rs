@@ -63,9 +63,10 @@ impl Machine {
 
     /// The host that the flight's next step asks, if that is not the login host.
     pub fn instance(&self) -> Option<Host> {
-        let replaced = self.flight.is_some_and(|flight| flight.fresh_login);
-        let session = self.session.as_ref().filter(|_| !replaced);
-        let proven = session.map(|session| &session.instance);
+        // A flight that is to log in whatever there is leaves the session alone.
+        let fresh_login = self.flight.is_some_and(|flight| flight.fresh_login);
+        let proven = self.session.as_ref().filter(|_| !fresh_login);
+        let proven = proven.map(|session| &session.instance);
         let granted = self.unproven.as_ref().map(|(grant, _)| &grant.instance);
         proven.or(granted).cloned()
     }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::SystemTime};
 use super::{Machine, Refusal, Refusals, Stamp};
 use crate::{
     failure::{Class, Failure, Next},
-    ledger::Pending,
+    ledger::{Ledger, Pending},
     secret::Fingerprint,
     session::{
         Session,
@@ -131,12 +131,24 @@ impl Machine {
     /// The record logs in with another credential, which nobody has tried. The result of a flight that used the old one is
     /// not for us.
     pub fn change_over(&mut self, version: u64) {
+        let (hold, back_off) = (self.ledger.hold.take(), self.back_off.take());
         self.changed_to(version);
+        // Salesforce limits the rate of the user, however he logs in.
+        let limits = |failure: &Failure| failure.class == Class::RateLimited;
+        self.ledger.hold = hold.filter(|hold| limits(&hold.failure));
+        self.back_off = back_off.filter(|back_off| limits(&back_off.failure));
         if let Some(flight) = &mut self.flight {
             flight.superseded = true;
         }
         self.session = None;
         self.gone = None;
+    }
+
+    /// What happened since `before` proves nothing about a password: what failed until then still counts.
+    pub fn keep_failures(&mut self, before: &Ledger) {
+        if self.ledger.failed_at.is_empty() {
+            self.ledger.failed_at.clone_from(&before.failed_at);
+        }
     }
 
     /// No latch, no count and no session of the old credential matters any more; a late report on one lands nowhere,

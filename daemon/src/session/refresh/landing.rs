@@ -55,6 +55,9 @@ impl Flight {
             self.tell_of_host(&mut state.machine, &outcome, now, jitter);
             let throttled = throttled(&outcome);
             let taken = state.machine.complete(self.stamp, outcome, now, jitter);
+            if state.record.keeps_password_aside() {
+                state.machine.keep_failures(&before);
+            }
             let after = state.machine.ledger();
             if after.logins < before.logins {
                 self.refresher.quota.take_back(&state.record);

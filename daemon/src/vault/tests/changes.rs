@@ -12,6 +12,7 @@ use std::{io, path::Path, sync::Arc};
 
 use super::{
     org::Hand,
+    passphrase::{CHEAP, passphrase},
     user::{
         APP_SECRET, NEW_TOKEN, ORG, OTHER_USER, OTHER_USER_15, Salesforce, Setting, USER, app, soap,
     },
@@ -25,10 +26,10 @@ use crate::{
     host::Host,
     ledger::Ledger,
     record::{Record, RecordName},
-    secret::{ConsumerSecret, Passphrase, Password, RefreshToken, SecurityToken},
+    secret::{ConsumerSecret, Password, RefreshToken, SecurityToken},
     session::{Session, decision::Want},
     store::{
-        KdfCost, Store, StoredRecord,
+        Store, StoredRecord,
         tests::disk::{Disk, Fault},
     },
     vault::{
@@ -281,14 +282,4 @@ async fn open_with(
     let vault = Vault::over(Path::new("(disk)"), Some(store), parts);
     vault.unlock(passphrase()).await.unwrap();
     vault
-}
-
-const CHEAP: KdfCost = KdfCost {
-    memory_kib: 8 * 1024,
-    iterations: 1,
-    lanes: 1,
-};
-
-fn passphrase() -> Passphrase {
-    Passphrase::new(b"correct horse".to_vec())
 }

@@ -38,6 +38,11 @@ fn a_vault_keeps_its_promises_whatever_the_disk_does() {
         assert!(total.faults > rounds / 2, "{total:?}");
         assert!(total.kills + total.power_cuts > rounds, "{total:?}");
         assert!(total.cut_mid_login > 0 && total.lies > 0, "{total:?}");
+        assert!(
+            total.migrations > rounds && total.rotations > rounds,
+            "{total:?}"
+        );
+        assert!(total.rules > rounds, "{total:?}");
     }
 }
 
@@ -137,5 +142,8 @@ impl Figures {
         self.lies += other.lies;
         self.lies_found_out += other.lies_found_out;
         self.logins += other.logins;
+        self.migrations += other.migrations;
+        self.rotations += other.rotations;
+        self.rules += other.rules;
     }
 }

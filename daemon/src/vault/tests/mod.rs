@@ -1,5 +1,6 @@
 //! The vault over a disk that fails, lies and loses power, and a Salesforce that counts.
 
+mod answers;
 mod changes;
 mod crash;
 mod dice;
@@ -9,6 +10,7 @@ mod listing;
 mod model;
 mod news;
 mod org;
+mod passphrase;
 mod rotation;
 mod simulation;
 mod user;

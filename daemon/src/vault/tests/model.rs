@@ -7,8 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The names of all records that ever are.
 pub(super) const NAMES: [&str; 3] = ["dev", "prod", "uat"];
 
-/// A record's user and password; `None` where there is no record.
-pub(super) type Known = Option<(String, String)>;
+/// What the vault holds of a record; `None` where there is none.
+pub(super) type Known = Option<Held>;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Held {
+    pub(super) login: Login,
+    /// What it kept aside when it was migrated.
+    pub(super) kept: Option<Login>,
+    /// Users who may use it.
+    pub(super) rules: Vec<u32>,
+}
+
+/// A user's password, or the secret of an app that is this user.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Login {
+    pub(super) username: String,
+    pub(super) secret: String,
+    pub(super) by_app: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Model {
@@ -47,6 +64,29 @@ impl Model {
         self.possible.get_mut(name).unwrap().insert(known);
     }
 
+    /// The record was changed, whatever it was before.
+    pub(super) fn changed(&mut self, name: &'static str, change: impl Fn(Held) -> Held) {
+        let before = self.possible.remove(name).unwrap();
+        let after = before.into_iter().flatten().map(|held| Some(change(held)));
+        let after: BTreeSet<Known> = after.collect();
+        for known in &after {
+            self.history.insert((name, known.clone()));
+        }
+        self.possible.insert(name, after);
+    }
+
+    /// The same, if the change was made.
+    pub(super) fn may_have_changed(&mut self, name: &'static str, change: impl Fn(Held) -> Held) {
+        let before = self.possible[name].clone();
+        self.changed(name, change);
+        self.possible.get_mut(name).unwrap().extend(before);
+    }
+
+    /// Whether an operation may have met another record than whoever began it thought.
+    pub(super) fn is_in_doubt(&self, name: &str) -> bool {
+        self.possible[name].len() > 1
+    }
+
     pub(super) fn may_be_missing(&self, name: &str) -> bool {
         self.possible[name].contains(&None)
     }
@@ -69,8 +109,12 @@ impl Model {
             "`{name}` is {known:?}; possible were {:?}",
             self.possible[name]
         );
-        if let Some((username, _)) = &known {
-            let before = self.handed_out.get(username).copied().unwrap_or(0);
+        if let Some(held) = &known {
+            let before = self
+                .handed_out
+                .get(&held.login.username)
+                .copied()
+                .unwrap_or(0);
             assert!(
                 generation >= before,
                 "`{name}`: generation {generation} after {before}"

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::answers::{USER, failure, grant, proof};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
@@ -17,7 +18,7 @@ use crate::{
         CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
         Survey,
     },
-    secret::SessionId,
+    secret::{ConsumerSecret, SessionId},
 };
 
 /// A clock that is turned by hand.
@@ -79,6 +80,7 @@ struct User {
     /// Passwords whose rejection the vault has acknowledged: no login may follow.
     rejected: BTreeSet<String>,
     last_password: String,
+    last_rejected: String,
     failed_at: Vec<SystemTime>,
 }
 
@@ -107,11 +109,18 @@ impl Org {
         user.void.insert(user.last_password.clone());
     }
 
-    /// The vault said that it is latched: from now on no login with this password.
+    /// The vault said that it is latched: from now on no login with what was rejected last.
     pub(super) fn rejection_acknowledged(&self, username: &str) {
         let mut state = self.state();
         let user = state.users.entry(username.to_owned()).or_default();
-        user.rejected.insert(user.last_password.clone());
+        user.rejected.insert(user.last_rejected.clone());
+    }
+
+    /// An operator goes back to a login that was kept: what was rejected may be tried again, but the count stays.
+    pub(super) fn forgiven(&self, username: &str) {
+        let mut state = self.state();
+        let user = state.users.entry(username.to_owned()).or_default();
+        user.rejected.clear();
     }
 
     /// An operator allows one more login.
@@ -141,7 +150,13 @@ impl Org {
     }
 
     /// Judges a login; `None` if the answer is lost until the daemon is gone.
-    fn judge(&self, username: &str, password: &str) -> Option<Result<String, Failure>> {
+    /// An app's secret is as good as a password, but what becomes of it says nothing about the user's password.
+    fn judge(
+        &self,
+        username: &str,
+        password: &str,
+        by_app: bool,
+    ) -> Option<Result<String, Failure>> {
         let now = self.clock.now();
         let mut state = self.state();
         let state = &mut *state;
@@ -154,31 +169,47 @@ impl Org {
             state.violations.push(text);
         }
         let recent = |at: &&SystemTime| **at + Ledger::WINDOW > now;
-        if user.failed_at.iter().filter(recent).count() >= Ledger::BUDGET {
+        if !by_app && user.failed_at.iter().filter(recent).count() >= Ledger::BUDGET {
             let text = format!("{username}: more failed logins than the budget");
             state.violations.push(text);
         }
         match state.trouble.take() {
             Some(Trouble::Unavailable) => return Some(Err(failure(Class::Unavailable))),
             Some(Trouble::Unanswered) => {
-                user.failed_at.push(now);
+                user.count_failure(now, by_app);
                 return Some(Err(failure(Class::Unanswered)));
             }
             Some(Trouble::Hang) => {
-                user.failed_at.push(now);
+                user.count_failure(now, by_app);
                 return None;
             }
             None => {}
         }
         if password.starts_with("wrong") || user.void.contains(password) {
-            user.failed_at.push(now);
+            user.count_failure(now, by_app);
+            password.clone_into(&mut user.last_rejected);
             return Some(Err(failure(Class::BadCredentials)));
         }
-        user.failed_at.clear();
+        if !by_app {
+            user.failed_at.clear();
+        }
         let session = format!("00Dxx0000001gPL!{}", state.serial);
         state.living.insert(session.clone());
         Some(Ok(session))
     }
+}
+
+impl User {
+    fn count_failure(&mut self, now: SystemTime, by_app: bool) {
+        if !by_app {
+            self.failed_at.push(now);
+        }
+    }
+}
+
+/// The app that is this user.
+pub(super) fn app_of(username: &str) -> String {
+    username.replacen('@', ".", 1)
 }
 
 impl Login for Org {
@@ -188,24 +219,24 @@ impl Login for Org {
 
     fn login<'a>(&'a self, request: &'a LoginRequest) -> LoginExchange<'a> {
         Box::pin(async move {
-            let password = request.credential.password().unwrap();
-            let username = request.flow.username().unwrap();
+            let app = request.credential.consumer_secret();
+            let password = request.credential.password();
+            let secret = app.map(ConsumerSecret::expose);
+            let secret = secret.unwrap_or_else(|| password.unwrap().expose());
+            let by_app = app.is_some();
+            let username = match request.flow.consumer_key() {
+                Some(app) => app.replacen('.', "@", 1),
+                None => request.flow.username().unwrap().to_owned(),
+            };
             let gone = self.gone.notified();
-            let Some(judgement) = self.judge(username, password.expose()) else {
+            let Some(judgement) = self.judge(&username, secret, by_app) else {
                 self.hangs.notify_one();
                 gone.await;
                 return Err(failure(Class::Unanswered).into());
             };
             Ok(Grant {
-                session_id: SessionId::new(judgement?),
-                instance: Host::parse("acme.my.salesforce.com").unwrap(),
-                org_id: ORG.to_owned(),
-                user_id: USER.to_owned(),
-                username: Some(username.to_owned()),
-                sandbox: false,
-                timeout: Some(Duration::from_hours(2)),
-                rotated: None,
-                hard_expiry: None,
+                username: Some(username),
+                ..grant(judgement?, "acme.my.salesforce.com", USER)
             })
         })
     }
@@ -223,12 +254,7 @@ impl Login for Org {
             if state.trouble.take().is_some() {
                 return Err(failure(Class::Unavailable));
             }
-            Ok(Proof {
-                org_id: ORG.to_owned(),
-                user_id: USER.to_owned(),
-                username: None,
-                timeout: None,
-            })
+            Ok(proof(USER))
         })
     }
 
@@ -238,17 +264,5 @@ impl Login for Org {
 
     fn survey<'a>(&'a self, _: &'a Host) -> Exchange<'a, Survey> {
         Box::pin(async { unreachable!("nobody asks") })
-    }
-}
-
-const ORG: &str = "00Dxx0000001gPLEAY";
-const USER: &str = "005xx000001Sv6AAAS";
-
-fn failure(class: Class) -> Failure {
-    Failure {
-        class,
-        code: None,
-        message: "no".to_owned(),
-        pause: None,
     }
 }

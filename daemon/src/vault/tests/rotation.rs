@@ -8,21 +8,26 @@ use std::{
     time::Duration,
 };
 
-use super::{dice::Dice, org::Hand};
+use super::{
+    answers::{USER, failure, grant, proof},
+    dice::Dice,
+    org::Hand,
+    passphrase::{CHEAP, passphrase},
+};
 use crate::{
     credential::{Credential, Flow},
     error::Error,
-    failure::{Class, Failure},
+    failure::Class,
     host::Host,
     record::RecordName,
     salesforce::{
         CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
         Survey,
     },
-    secret::{ConsumerSecret, Passphrase, RefreshToken, SessionId},
+    secret::{ConsumerSecret, RefreshToken, SessionId},
     session::decision::Want,
     store::{
-        KdfCost, Keys, Store,
+        Keys, Store,
         tests::disk::{Disk, Fault},
     },
     vault::{NewRecord, NewSecrets, Parts, SessionRequest, Vault},
@@ -83,16 +88,11 @@ impl Login for Org {
             let next = format!("5Aep{}", state.serial);
             let spent = std::mem::replace(&mut state.current, next.clone());
             state.spent.push(spent);
+            let session = format!("00Dxx0000001gPL!{}", state.serial);
             Ok(Grant {
-                session_id: SessionId::new(format!("00Dxx0000001gPL!{}", state.serial)),
-                instance: Host::parse("acme.my.salesforce.com").unwrap(),
-                org_id: ORG.to_owned(),
-                user_id: USER.to_owned(),
                 username: Some("etl@acme.example".to_owned()),
-                hard_expiry: None,
-                sandbox: false,
-                timeout: Some(Duration::from_hours(2)),
                 rotated: Some(RefreshToken::new(next)),
+                ..grant(session, "acme.my.salesforce.com", USER)
             })
         })
     }
@@ -110,14 +110,7 @@ impl Login for Org {
     }
 
     fn prove<'a>(&'a self, _: &'a SessionId, _: &'a Host) -> Exchange<'a, Proof> {
-        Box::pin(async move {
-            Ok(Proof {
-                org_id: ORG.to_owned(),
-                user_id: USER.to_owned(),
-                username: None,
-                timeout: None,
-            })
-        })
+        Box::pin(async { Ok(proof(USER)) })
     }
 }
 
@@ -331,29 +324,8 @@ async fn no_spent_token_is_sent_whatever_the_disk_does() {
     assert!(total.locked_unsaved > 2 && total.lost > 0, "{total:?}");
 }
 
-const ORG: &str = "00Dxx0000001gPLEAY";
-const USER: &str = "005xx000001Sv6AAAS";
-const CHEAP: KdfCost = KdfCost {
-    memory_kib: 8 * 1024,
-    iterations: 1,
-    lanes: 1,
-};
-
 pub(super) fn name() -> RecordName {
     RecordName::parse("prod").unwrap()
-}
-
-fn passphrase() -> Passphrase {
-    Passphrase::new(b"correct horse".to_vec())
-}
-
-fn failure(class: Class) -> Failure {
-    Failure {
-        class,
-        code: None,
-        message: "no".to_owned(),
-        pause: None,
-    }
 }
 
 fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Arc<Vault> {

@@ -1,22 +1,24 @@
 //! One vault, its disk and its Salesforce, driven by dice and held to the model.
 
+mod operators;
+
 use std::{path::Path, sync::Arc};
 
 use super::{
     dice::Dice,
-    model::{Known, Model, NAMES},
+    model::{Held, Known, Login, Model, NAMES},
     org::{Hand, Org, Trouble},
+    passphrase::{CHEAP, passphrase},
 };
 use crate::{
+    access::Rule,
     audit::Audit,
-    credential::{Credential, Flow},
+    credential::Credential,
     error::Error,
-    host::Host,
-    record::RecordName,
-    secret::{Passphrase, Password, SecurityToken},
+    record::{Record, RecordName},
     session::decision::Want,
-    store::{KdfCost, Store, StoreError, tests::disk::Disk},
-    vault::{NewRecord, NewSecrets, Parts, Phase, SessionRequest, Vault},
+    store::{Store, StoreError, tests::disk::Disk},
+    vault::{Parts, Phase, SessionRequest, Vault},
 };
 
 /// What was done, for people to see that the test did something.
@@ -31,6 +33,9 @@ pub(super) struct Figures {
     pub(super) lies: u64,
     pub(super) lies_found_out: u64,
     pub(super) logins: u64,
+    pub(super) migrations: u64,
+    pub(super) rotations: u64,
+    pub(super) rules: u64,
 }
 
 pub(super) struct World {
@@ -69,7 +74,7 @@ impl World {
     pub(super) async fn operate(&mut self) -> Option<StoreError> {
         self.figures.operations += 1;
         let name = self.dice.pick(&NAMES);
-        let result = match self.dice.below(16) {
+        let result = match self.dice.below(22) {
             0..=2 => self.add(name).await,
             3..=4 => self.set(name).await,
             5 => self.remove(name).await,
@@ -85,8 +90,11 @@ impl World {
                 self.org.end_sessions();
                 Ok(())
             }
+            15 | 16 => self.rotate(name).await,
+            17 | 18 => self.migrate(name).await,
+            19 | 20 => self.change_rules(name).await,
             _ => {
-                if let Some((username, _)) = self.known(name) {
+                if let Some(username) = self.username(name) {
                     self.org.void_password(&username);
                 }
                 Ok(())
@@ -180,44 +188,6 @@ impl World {
         assert!(self.vault.settle(std::time::Duration::from_mins(1)).await);
     }
 
-    pub(super) async fn add(&mut self, name: &'static str) -> Result<(), Error> {
-        let (username, password) = (self.new_username(name), self.new_password());
-        let new = NewRecord {
-            name: RecordName::parse(name).unwrap(),
-            login_host: Host::parse("login.salesforce.com").unwrap(),
-            flow: Flow::SoapLogin {
-                username: username.clone(),
-            },
-            credential: Credential::SoapLogin {
-                password: Password::new(password.clone()),
-                security_token: Some(SecurityToken::new(TOKEN.to_owned())),
-            },
-            environment: None,
-            remind_after: None,
-        };
-        let result = self.vault.add(new).await;
-        self.changed(name, Some((username, password)), result.map(drop))
-    }
-
-    pub(super) async fn set(&mut self, name: &'static str) -> Result<(), Error> {
-        let password = self.new_password();
-        let known = self.known(name).map(|(username, _)| username);
-        let new = NewSecrets {
-            password: Some(Password::new(password.clone())),
-            ..NewSecrets::default()
-        };
-        let result = self.vault.set(RecordName::parse(name).unwrap(), new).await;
-        match known {
-            Some(username) => self.changed(name, Some((username, password)), result.map(drop)),
-            None => result.map(drop),
-        }
-    }
-
-    pub(super) async fn remove(&mut self, name: &'static str) -> Result<(), Error> {
-        let result = self.vault.remove(RecordName::parse(name).unwrap()).await;
-        self.changed(name, None, result)
-    }
-
     async fn session(&mut self, name: &'static str) -> Result<(), Error> {
         let trouble = match self.dice.below(8) {
             0 => Some(Trouble::Unavailable),
@@ -227,18 +197,20 @@ impl World {
         self.org.trouble(trouble);
         let mut want = Want::default();
         let view = self.vault.record(name)?;
-        if let Some(session) = view.session
-            && self.dice.one_in(3)
-        {
-            want.refused = Some(session.generation);
-            self.model.refuse(&session.username, session.generation);
-        }
+        let reported = view.session.filter(|_| self.dice.one_in(3));
+        want.refused = reported.as_ref().map(|session| session.generation);
         let request = SessionRequest {
             want,
             ..SessionRequest::default()
         };
         let result = self.vault.session(name, &request).await;
         self.org.trouble(None);
+        // A report that the disk did not take is one that nobody made.
+        if let Some(session) = reported
+            && !matches!(result, Err(Error::Store(_)))
+        {
+            self.model.refuse(&session.username, session.generation);
+        }
         let session = self.heard(name, result)?;
         self.model.hand_out(&session.username, session.generation);
         Ok(())
@@ -246,7 +218,7 @@ impl World {
 
     async fn check(&mut self, name: &'static str) -> Result<(), Error> {
         let release = self.dice.one_in(2);
-        if let Some((username, _)) = self.known(name)
+        if let Some(username) = self.username(name)
             && release
         {
             self.org.released(&username);
@@ -274,24 +246,8 @@ impl World {
 
     /// What a caller heard about a rejection is final.
     fn heard<T>(&self, name: &str, result: Result<T, Error>) -> Result<T, Error> {
-        if let (Err(Error::Latched { .. }), Some((username, _))) = (&result, self.known(name)) {
+        if let (Err(Error::Latched { .. }), Some(username)) = (&result, self.username(name)) {
             self.org.rejection_acknowledged(&username);
-        }
-        result
-    }
-
-    fn changed(
-        &mut self,
-        name: &'static str,
-        known: Known,
-        result: Result<(), Error>,
-    ) -> Result<(), Error> {
-        match &result {
-            Ok(()) => self.model.done(name, known),
-            Err(Error::Store(StoreError::Io { .. } | StoreError::Full { .. })) => {
-                self.model.in_doubt(name, known);
-            }
-            Err(_) => {}
         }
         result
     }
@@ -312,7 +268,10 @@ impl World {
             | Error::LoginBudgetSpent { .. }
             | Error::LoginFailed { .. }
             | Error::LoginShareSpent { .. }
-            | Error::SessionRefusedAgain { .. } => None,
+            | Error::SessionRefusedAgain { .. }
+            | Error::TrialFailed { .. } => None,
+            // It is said of the record as it turned out to be.
+            Error::InvalidArgument { .. } if self.model.is_in_doubt(name) => None,
             Error::BrowserLogin { .. }
             | Error::CodeRefused { .. }
             | Error::Denied
@@ -323,7 +282,6 @@ impl World {
             | Error::ShuttingDown
             | Error::Store(_)
             | Error::TokenUnsaved { .. }
-            | Error::TrialFailed { .. }
             | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
             | Error::VaultExists(_)
@@ -359,41 +317,53 @@ impl World {
         let Some(stored) = found.pop() else {
             return (None, 0);
         };
-        let credential = store.credential(keys, &stored.record).unwrap();
-        let (password, token) = (credential.password().unwrap(), credential.security_token());
-        assert!(token.is_some_and(|token| token.expose() == TOKEN));
-        let username = stored.record.username().unwrap().to_owned();
-        let known = (username, password.expose().to_owned());
-        (Some(known), stored.ledger.generation)
+        let record = &stored.record;
+        let credential = store.credential(keys, record).unwrap();
+        let username = record.username().unwrap().to_owned();
+        let held = Held {
+            login: login(&username, &credential),
+            kept: store
+                .kept(keys, record)
+                .unwrap()
+                .map(|kept| login(&username, &kept)),
+            rules: uids(record.rules.as_deref()),
+        };
+        assert_eq!(record.aside.kept.is_some(), held.kept.is_some(), "{name}");
+        (Some(held), stored.ledger.generation)
     }
 
-    /// The record's user, as far as the vault's memory knows, and no password.
-    fn known(&self, name: &str) -> Known {
-        let view = self.vault.record(name).ok()?;
-        Some((view.record.username()?.to_owned(), String::new()))
+    /// The record as far as the vault's memory knows it.
+    fn known(&self, name: &str) -> Option<Arc<Record>> {
+        Some(self.vault.record(name).ok()?.record)
     }
 
-    fn new_username(&mut self, name: &str) -> String {
-        self.serial += 1;
-        format!("{name}-{}@acme.example", self.serial)
-    }
-
-    fn new_password(&mut self) -> String {
-        self.serial += 1;
-        let kind = self.dice.pick(&["right", "right", "wrong"]);
-        format!("{kind}-{}", self.serial)
+    fn username(&self, name: &str) -> Option<String> {
+        Some(self.known(name)?.username()?.to_owned())
     }
 }
 
-const CHEAP: KdfCost = KdfCost {
-    memory_kib: 8 * 1024,
-    iterations: 1,
-    lanes: 1,
-};
 const TOKEN: &str = "AbCdEfGhIjKlMnOpQrStUvWx";
 
-fn passphrase() -> Passphrase {
-    Passphrase::new(b"correct horse".to_vec())
+/// What a credential of this user, or of an app that is this user, comes to.
+fn login(username: &str, credential: &Credential) -> Login {
+    let secret = match credential.consumer_secret() {
+        Some(secret) => secret.expose(),
+        None => {
+            let token = credential.security_token();
+            assert!(token.is_some_and(|token| token.expose() == TOKEN));
+            credential.password().unwrap().expose()
+        }
+    };
+    Login {
+        username: username.to_owned(),
+        secret: secret.to_owned(),
+        by_app: credential.password().is_none(),
+    }
+}
+
+fn uids(rules: Option<&[Rule]>) -> Vec<u32> {
+    let rules = rules.unwrap_or_default().iter();
+    rules.map(|rule| rule.uid().unwrap().number).collect()
 }
 
 fn open(disk: &Disk, org: &Arc<Org>, clock: &Arc<Hand>) -> Result<Arc<Vault>, StoreError> {

@@ -213,3 +213,23 @@ fn a_latched_record_keeps_no_session_after_a_failed_login() {
     );
     assert!(restarted(&machine).session().is_none());
 }
+
+/// Its outcome says something about the host that it asked, and nothing about the other.
+#[test]
+fn a_login_that_is_made_beside_a_session_asks_the_login_host() {
+    let mut machine = logged_in();
+    let want = Want {
+        fresh_proof: true,
+        ..Want::default()
+    };
+    let stamp = start(&mut machine, want, at(60));
+    assert!(machine.instance().is_some());
+    machine.complete(stamp, Outcome::NotSent, at(60), 0);
+    let want = Want {
+        fresh_login: true,
+        ..Want::default()
+    };
+    let stamp = start(&mut machine, want, at(60));
+    assert_eq!(machine.instance(), None);
+    assert!(matches!(machine.step(stamp, at(60)), Some(Step::LogIn)));
+}

@@ -303,3 +303,62 @@ async fn after_a_change_it_is_known_which_session_the_file_holds() {
     assert_eq!(stage.stored().0.ledger.kept, state.machine.ledger().kept);
     assert!(!state.is_store_behind());
 }
+
+#[tokio::test]
+async fn a_way_forth_and_back_does_not_renew_the_budget_of_a_password() {
+    let mut stage = Stage::ready().await;
+    for wrong in ["one", "two"] {
+        stage.vault.set(prod(), secrets(wrong)).await.unwrap();
+        let latched = stage.session_anew().await;
+        assert!(matches!(latched, Err(Error::Latched { .. })), "{latched:?}");
+    }
+    stage.migrate(|_| {}).await.unwrap();
+    stage.restart().await;
+    // The app logs in once more, of which Salesforce's count of wrong passwords knows nothing.
+    stage.clock.advance(std::time::Duration::from_mins(14));
+    stage.session().await.unwrap();
+    stage.vault.migrate_back(prod(), false).await.unwrap();
+    let refused = stage.session().await;
+    assert!(
+        matches!(refused, Err(Error::LoginBudgetSpent { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(stage.logins().1, 2);
+}
+
+#[tokio::test]
+async fn a_login_without_password_does_not_renew_the_budget_of_one_that_is_kept() {
+    let stage = Stage::ready().await;
+    stage.vault.set(prod(), secrets("one")).await.unwrap();
+    stage.session_anew().await.unwrap_err();
+    stage.migrate(|_| {}).await.unwrap();
+    stage.session_anew().await.unwrap();
+    stage.vault.migrate_back(prod(), false).await.unwrap();
+    for spent in [false, true] {
+        let refused = stage.session().await;
+        let budget = matches!(refused, Err(Error::LoginBudgetSpent { .. }));
+        assert_eq!(budget, spent, "{refused:?}");
+        stage.vault.set(prod(), secrets("two")).await.unwrap();
+    }
+    assert_eq!(stage.logins().1, 2);
+}
+
+/// The limit is the user's, not the credential's.
+#[tokio::test]
+async fn the_way_back_does_not_end_the_pause_after_a_refusal_for_the_rate() {
+    let mut stage = Stage::ready().await;
+    stage.migrate(|_| {}).await.unwrap();
+    stage.salesforce.state().trouble = Some(Class::RateLimited);
+    stage.session_anew().await.unwrap_err();
+    stage.vault.migrate_back(prod(), false).await.unwrap();
+    let logins = stage.logins();
+    for _ in 0..2 {
+        let refused = stage.session().await;
+        assert!(
+            matches!(&refused, Err(Error::LoginFailed { failure, .. }) if failure.class == Class::RateLimited),
+            "{refused:?}"
+        );
+        stage.restart().await;
+    }
+    assert_eq!(stage.logins(), logins);
+}

@@ -1,9 +1,17 @@
 //! One daemon after another over one disk, the jobs and operators that call it, and what happens around it.
 
+mod changes;
 mod deaths;
+mod disks;
 mod figures;
+mod job;
 mod jobs;
+mod locks;
 mod operators;
+mod passwords;
+mod rules;
+mod streams;
+mod tokens;
 mod trouble;
 
 use std::{
@@ -12,30 +20,57 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::task::JoinHandle;
+
 pub(super) use figures::Figures;
 
+use self::{job::Job, streams::Stream};
 use super::{
-    super::dice::Dice,
-    salesforce::{INSTANCE, Salesforce, Time},
+    super::{
+        dice::Dice,
+        passphrase::{CHEAP, passphrase},
+    },
+    door::Door,
+    salesforce::{INSTANCE, Salesforce},
+    time::Time,
+    way::Way,
 };
 use crate::{
-    credential::{Credential, Flow},
+    credential::FlowKind,
     host::Host,
+    policy::{Mode, Policy},
     record::RecordName,
-    secret::{Passphrase, Password},
-    session::{Session, decision::Want},
-    store::{KdfCost, Keys, Store, tests::disk::Disk},
+    session::decision::Want,
+    store::{Keys, Store, tests::disk::Disk},
+    token_upkeep::TokenUpkeep,
     vault::{NewRecord, Parts, Vault},
 };
 
-/// Each with its user and its login host: two share a user, three a host.
-const RECORDS: [(&str, &str, &str); 5] = [
-    ("a", "one@acme.example", "login.salesforce.com"),
-    ("b", "one@acme.example", "acme.my.salesforce.com"),
-    ("c", "two@acme.example", "login.salesforce.com"),
-    ("d", "three@acme.example", "login.salesforce.com"),
-    ("e", "four@acme.example", "acme.my.salesforce.com"),
+/// Each with its user, the login host of his passwords, and how it logs in at first: two share a user, six a host.
+const RECORDS: [(&str, &str, &str, FlowKind); 8] = [
+    ("a", "one", "login.salesforce.com", FlowKind::SoapLogin),
+    ("b", "one", MY_DOMAIN, FlowKind::SoapLogin),
+    ("c", "two", "login.salesforce.com", FlowKind::SoapLogin),
+    ("d", "three", "login.salesforce.com", FlowKind::SoapLogin),
+    ("e", "four", MY_DOMAIN, FlowKind::SoapLogin),
+    ("f", "five", MY_DOMAIN, FlowKind::ClientCredentials),
+    ("g", "six", MY_DOMAIN, FlowKind::JwtBearer),
+    ("h", "seven", MY_DOMAIN, FlowKind::RefreshToken),
 ];
+/// Where apps log in.
+const MY_DOMAIN: &str = "acme.my.salesforce.com";
+const FLOWS: [FlowKind; 4] = [
+    FlowKind::SoapLogin,
+    FlowKind::ClientCredentials,
+    FlowKind::JwtBearer,
+    FlowKind::RefreshToken,
+];
+/// The daemon's user, who may use a record of which no operator said anything.
+const UID: u32 = 1000;
+/// Who takes a session holds it for so long: a call is due once.
+const HOLD: Duration = Duration::from_mins(90);
+/// Tokens that nobody uses for so long are used by the daemon.
+const UPKEEP: Duration = Duration::from_hours(48);
 
 pub(super) struct Life {
     dice: Dice,
@@ -45,26 +80,11 @@ pub(super) struct Life {
     keys: Keys,
     vault: Arc<Vault>,
     jobs: Vec<Job>,
+    streams: Vec<Stream>,
+    token_keeper: JoinHandle<()>,
     figures: Figures,
     began: SystemTime,
     serial: u64,
-}
-
-/// What callers know of one record.
-struct Job {
-    name: &'static str,
-    username: &'static str,
-    host: Host,
-    /// What the vault holds.
-    password: String,
-    /// What was last handed out and not called refused.
-    held: Option<Arc<Session>>,
-    /// When its last login was.
-    issued: Option<SystemTime>,
-    newest: u64,
-    refused: u64,
-    /// The session need not outlive the daemon: it was got with another credential, or could not be saved.
-    lost: bool,
 }
 
 impl Life {
@@ -72,48 +92,39 @@ impl Life {
         let time = Arc::new(Time::new());
         let salesforce = Arc::new(Salesforce::new(Arc::clone(&time)));
         let disk = Disk::default();
-        let passphrase = Passphrase::new(b"correct horse".to_vec());
-        let (store, keys) = Store::create_backend(disk.clone(), &passphrase, CHEAP).unwrap();
+        let (store, keys) = Store::create_backend(disk.clone(), &passphrase(), CHEAP).unwrap();
         let vault = over(store, &keys, &salesforce, &time);
         let mut jobs = Vec::new();
-        for (name, username, host) in RECORDS {
-            salesforce.set_password(username, "right-0");
-            let host = Host::parse(host).unwrap();
-            let new = NewRecord {
-                name: RecordName::parse(name).unwrap(),
-                login_host: host.clone(),
-                flow: Flow::SoapLogin {
-                    username: username.to_owned(),
-                },
-                credential: Credential::SoapLogin {
-                    password: Password::new("right-0".to_owned()),
-                    security_token: None,
-                },
-                environment: None,
-                remind_after: None,
+        for (name, user, home, kind) in RECORDS {
+            for kind in FLOWS {
+                let secret = format!("right-{user}");
+                // One user has a security token.
+                let token = kind == FlowKind::SoapLogin && matches!(user, "one" | "two");
+                let secret = secret + if token { " Mailed0" } else { "" };
+                let way = Way::new(kind, name, user, home, &secret);
+                let door = Door::new(user, &secret);
+                salesforce.book().doors.insert(way.door().to_owned(), door);
+            }
+            let secret = {
+                let book = salesforce.book();
+                let way = Way::new(kind, name, user, home, "");
+                book.doors[way.door()].secret.clone()
             };
-            vault.add(new).await.unwrap();
-            jobs.push(Job {
-                name,
-                username,
-                host,
-                password: "right-0".to_owned(),
-                held: None,
-                issued: None,
-                newest: 0,
-                refused: 0,
-                lost: false,
-            });
+            let way = Way::new(kind, name, user, home, &secret);
+            vault.add(new_record(name, &way)).await.unwrap();
+            jobs.push(Job::new(name, user, home, way));
         }
         Self {
             dice: Dice::new(seed),
             began: time.truly(),
+            token_keeper: keep_tokens(&vault),
             time,
             salesforce,
             disk,
             keys,
             vault,
             jobs,
+            streams: Vec::new(),
             figures: Figures::default(),
             serial: 0,
         }
@@ -126,82 +137,119 @@ impl Life {
     }
 
     pub(super) async fn step(&mut self) {
-        self.figures.steps += 1;
+        self.figures.did("steps");
         let job = usize::try_from(self.dice.below(self.jobs.len() as u64)).unwrap();
-        let username = self.jobs[job].username;
         match self.dice.below(100) {
-            0..=39 => self.call(job, false).await,
-            40..=44 => self.call(job, true).await,
-            45..=74 => self.let_time_pass(),
-            75..=78 => {
-                self.salesforce.end_sessions(username);
-                self.figures.sessions_ended += 1;
-            }
-            79..=80 => {
-                self.serial += 1;
-                let password = format!("right-{}", self.serial);
-                self.salesforce.set_password(username, &password);
-                self.figures.passwords_changed += 1;
-            }
-            81..=84 => self.mend(job).await,
-            85..=87 => self.toggle_host(),
-            88 => {
-                self.salesforce.limit(username, true);
-                self.figures.rate_limits += 1;
-            }
-            89..=90 => self.salesforce.limit(username, false),
-            91..=93 => self.die(job).await,
-            94 => self.die_in_login(job).await,
-            95 => self.jump(),
-            96 => self.live_a_day_twice(job).await,
-            97..=98 => self.call_on_a_bad_disk(job).await,
+            0..=29 => self.call(job, false).await,
+            30..=32 => self.call(job, true).await,
+            33..=52 => self.let_time_pass().await,
+            53..=55 => self.end_sessions(job),
+            56 => self.change_elsewhere(job),
+            57..=65 => self.mend(job).await,
+            66..=69 => self.toggle_host(),
+            70 => self.limit(job),
+            71..=74 => self.stop_limiting(job),
+            75..=76 => self.die(job).await,
+            77 => self.die_in_login(job).await,
+            78 => self.die_in_migration(job).await,
+            79 => self.jump(),
+            80 => self.live_a_day_twice(job).await,
+            81 => self.call_on_a_bad_disk(job).await,
+            82..=83 => self.change_on_a_bad_disk(job).await,
+            84 => self.lock_for_a_while(job).await,
+            85..=86 => self.rotate(job).await,
+            87 => self.generate(job).await,
+            88..=91 => self.migrate(job).await,
+            92..=93 => self.undo_migration(job).await,
+            94..=95 => self.watch_or_leave(job),
+            96 => self.change_rules(job).await,
+            97 => self.intrude(job).await,
+            98 => self.fiddle(job).await,
             _ if self.dice.one_in(4) => self.be_reported_for_an_hour().await,
             _ => self.be_reported_in_a_loop(job).await,
         }
-        assert_eq!(self.salesforce.violations(), Vec::<String>::new());
+        self.time.settle().await;
+        self.check_streams().await;
+        self.check_tokens();
+        assert_eq!(self.salesforce.book().violations, Vec::<String>::new());
     }
 
     pub(super) async fn end(mut self) -> Figures {
         for host in hosts() {
-            self.salesforce.take_down(&host, false);
+            self.salesforce.book().take_down(&host, false);
         }
+        self.salesforce.book().limited.clear();
         // Whatever was done to it: mended, every record gives a session again.
-        self.time.pass(Duration::from_hours(30));
+        self.time.pass(Duration::from_hours(30)).await;
         for job in 0..self.jobs.len() {
-            self.salesforce.limit(self.jobs[job].username, false);
-            self.set(job).await;
+            self.give_the_right_secret(job).await;
+            self.release(job).await;
             let session = self.ask(job, Want::default()).await;
             assert!(session.is_ok(), "{}: {session:?}", self.jobs[job].name);
         }
-        (self.figures.logins, self.figures.proofs) = self.salesforce.sent();
+        let (logins, proofs) = self.sent();
+        self.figures.add_to("logins", logins);
+        self.figures.add_to("proofs", proofs);
         self.figures.hours = self.hours();
         self.figures
+    }
+
+    /// Logins that came to Salesforce, and other calls.
+    fn sent(&self) -> (u64, u64) {
+        let book = self.salesforce.book();
+        (book.logins, book.proofs)
+    }
+
+    /// Something that was never there before.
+    fn fresh(&mut self, what: &str) -> String {
+        self.serial += 1;
+        format!("{what}-{}", self.serial)
+    }
+
+    fn name(&self, job: usize) -> RecordName {
+        RecordName::parse(self.jobs[job].name).unwrap()
     }
 }
 
 fn hosts() -> Vec<Host> {
-    ["login.salesforce.com", "acme.my.salesforce.com", INSTANCE]
+    ["login.salesforce.com", MY_DOMAIN, INSTANCE]
         .into_iter()
         .map(|host| Host::parse(host).unwrap())
         .collect()
 }
 
+fn policy() -> Policy {
+    Policy::new(Mode::User, UID)
+}
+
+fn new_record(name: &str, way: &Way) -> NewRecord {
+    NewRecord {
+        name: RecordName::parse(name).unwrap(),
+        login_host: way.host.clone(),
+        flow: way.flow.clone(),
+        credential: way.credential(),
+        environment: None,
+        remind_after: None,
+    }
+}
+
+fn keep_tokens(vault: &Arc<Vault>) -> JoinHandle<()> {
+    let vault = Arc::clone(vault);
+    tokio::spawn(async move { match vault.keep_tokens_alive().await {} })
+}
+
 fn over(store: Store, keys: &Keys, salesforce: &Arc<Salesforce>, time: &Arc<Time>) -> Arc<Vault> {
     let parts = Parts {
         audit: crate::audit::Audit::nowhere(),
-        hold_after_get: Duration::ZERO,
+        hold_after_get: HOLD,
         clock: Arc::clone(time) as _,
         login: Arc::clone(salesforce) as _,
         kdf: CHEAP,
         retirements: Arc::default(),
         login_share_percent: 1,
-        token_upkeep: Default::default(),
+        token_upkeep: TokenUpkeep {
+            after: Some(UPKEEP),
+        },
     };
     Vault::unlocked(Path::new("(disk)"), store, keys.clone(), parts).unwrap()
 }
-
-const CHEAP: KdfCost = KdfCost {
-    memory_kib: 8 * 1024,
-    iterations: 1,
-    lanes: 1,
-};

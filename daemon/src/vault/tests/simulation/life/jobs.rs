@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Job, Life};
+use super::{super::way::user_id, Life, policy};
 use crate::{
     clock::Clock as _,
     error::Error,
     failure::Class,
-    session::{Session, decision::Want},
+    policy::{Asker, Peer},
+    session::{Session, decision::Want, hold::Holder},
     share::Account,
     vault::SessionRequest,
 };
@@ -20,11 +21,7 @@ impl Life {
             fresh_proof: demanding && self.dice.one_in(4),
             ..Want::default()
         };
-        let now = self.time.now();
-        let good = self.jobs[job]
-            .held
-            .clone()
-            .filter(|held| held.is_guaranteed(want.min_ttl, now));
+        let good = self.held(job, want.min_ttl);
         let result = self.ask(job, want).await;
         let session = match result {
             Ok(session) => session,
@@ -39,15 +36,30 @@ impl Life {
                 return;
             }
         };
+        if self.dice.one_in(3) {
+            let holder = Holder {
+                uid: 1,
+                pid: Some(1),
+            };
+            self.vault.got(self.jobs[job].name, holder);
+            self.jobs[job].taken = Some(self.time.now());
+        }
         let (alive, _) = self.salesforce.look_at(&session.session_id);
         if !alive {
             self.report(job, &session).await;
         }
     }
 
+    /// What the job was last given, if it must be given again to whoever wants it for so long.
+    pub(super) fn held(&self, job: usize, min_ttl: Duration) -> Option<Arc<Session>> {
+        let now = self.time.now();
+        let held = self.jobs[job].held.clone();
+        held.filter(|held| held.is_guaranteed(min_ttl, now))
+    }
+
     /// Reports a session as refused. Nobody gets the same again.
     async fn report(&mut self, job: usize, session: &Arc<Session>) {
-        self.figures.reports += 1;
+        self.figures.did("reports");
         let want = Want {
             refused: Some(session.generation),
             ..Want::default()
@@ -60,8 +72,8 @@ impl Life {
             Err(Error::Store(_) | Error::SessionRefusedAgain { .. } | Error::Throttled { .. })
         );
         if heard {
-            let refused = &mut self.jobs[job].refused;
-            *refused = session.generation.max(*refused);
+            let mut facts = self.jobs[job].facts();
+            facts.refused = session.generation.max(facts.refused);
         }
         if let Ok(next) = result {
             assert!(
@@ -75,20 +87,20 @@ impl Life {
 
     /// A confused job that calls whatever it gets refused.
     pub(super) async fn be_reported_in_a_loop(&mut self, job: usize) {
-        let (before, _) = self.salesforce.sent();
+        let (before, _) = self.sent();
         let dies_after = self.dice.below(8);
         for turn in 0..20 {
             if turn == dies_after {
                 // What spaces the logins out must not be forgotten with the daemon.
                 self.be_killed().await;
             }
-            self.salesforce.end_sessions(self.jobs[job].username);
+            self.salesforce.book().end_sessions(self.jobs[job].user);
             let Ok(session) = self.ask(job, Want::default()).await else {
                 break;
             };
             self.report(job, &session).await;
         }
-        let (after, _) = self.salesforce.sent();
+        let (after, _) = self.sent();
         assert!(after - before <= 5, "{} logins in a moment", after - before);
     }
 
@@ -97,7 +109,7 @@ impl Life {
         for _ in 0..40 {
             self.be_reported_in_a_loop(0).await;
             self.be_reported_in_a_loop(1).await;
-            self.time.pass(Duration::from_secs(100));
+            self.time.pass(Duration::from_secs(100)).await;
         }
     }
 
@@ -108,54 +120,74 @@ impl Life {
             cause: Some(Account::of_unit(1000, "etl.service")),
             ..SessionRequest::default()
         };
-        let result = self.vault.session(self.jobs[job].name, &request).await;
-        let Job {
-            name,
-            username,
-            host,
-            password,
-            ..
-        } = &self.jobs[job];
-        match &result {
-            Ok(session) => {
-                self.figures.sessions += 1;
-                let known = &self.jobs[job];
-                assert!(session.generation >= known.newest, "{name}: an old one");
-                assert!(session.generation > known.refused, "{name}: a refused one");
-                assert!(
-                    session.is_guaranteed(want.min_ttl, self.time.now()),
-                    "{name}"
-                );
-                let (alive, ended) = self.salesforce.look_at(&session.session_id);
-                if !alive && !ended {
-                    let jumped = self.salesforce.jumped_since_proof(&session.session_id);
-                    assert!(jumped, "{name}: served past its guarantee");
-                    self.figures.served_late += 1;
-                }
-                let job = &mut self.jobs[job];
-                job.lost &= job.issued == Some(session.issued_at);
-                job.issued = Some(session.issued_at);
-                job.newest = session.generation;
-                job.held = Some(Arc::clone(session));
+        let name = self.jobs[job].name;
+        let uid = self.jobs[job].facts().rules.first().copied();
+        let result = match uid {
+            Some(uid) => {
+                let (policy, peer) = (policy(), Peer::of_ids(uid, uid));
+                let mut asker = Asker::new(&policy, &peer);
+                self.vault.session_for(&mut asker, name, &request).await
             }
+            // Nobody may: then the operator asks.
+            None => self.vault.session(name, &request).await,
+        };
+        match &result {
+            Ok(session) => self.check_session(job, session, want),
             Err(Error::Latched { failure, .. }) => {
-                self.figures.refused_to_callers += 1;
-                if matches!(failure.class, Class::BadCredentials | Class::LockedOut) {
-                    self.salesforce.told_rejected(username, host, password);
-                    self.figures.rejections_told += 1;
-                }
+                self.figures.did("calls refused");
+                self.told_of_latch(job, failure.class);
             }
             Err(Error::LoginShareSpent { .. } | Error::Throttled { .. }) => {
-                self.figures.throttled += 1
+                self.figures.did("calls throttled");
             }
             Err(
                 Error::LoginBudgetSpent { .. }
                 | Error::LoginFailed { .. }
                 | Error::SessionRefusedAgain { .. }
-                | Error::Store(_),
-            ) => self.figures.refused_to_callers += 1,
+                | Error::Store(_)
+                | Error::TokenUnsaved { .. },
+            ) => self.figures.did("calls refused"),
             Err(error) => panic!("{name}: {error:?}"),
         }
         result
+    }
+
+    fn check_session(&mut self, job: usize, session: &Arc<Session>, want: Want) {
+        self.figures.did("sessions");
+        let known = &self.jobs[job];
+        let name = known.name;
+        assert!(session.generation >= known.newest, "{name}: an old one");
+        let refused = known.facts().refused;
+        assert!(session.generation > refused, "{name}: a refused one");
+        assert_eq!(session.user_id, user_id(known.user), "{name}: another's");
+        let now = self.time.now();
+        assert!(session.is_guaranteed(want.min_ttl, now), "{name}");
+        let (alive, ended) = self.salesforce.look_at(&session.session_id);
+        if !alive && !ended {
+            let jumped = self.salesforce.jumped_since_proof(&session.session_id);
+            assert!(jumped, "{name}: served past its guarantee");
+            self.figures.did("graces after a clock jump");
+        }
+        let job = &mut self.jobs[job];
+        job.lost &= job.issued == Some(session.issued_at);
+        job.issued = Some(session.issued_at);
+        job.newest = session.generation;
+        job.held = Some(Arc::clone(session));
+    }
+
+    /// What a caller heard about a rejection is final.
+    pub(super) fn told_of_latch(&mut self, job: usize, class: Class) {
+        if matches!(
+            class,
+            Class::BadCredentials
+                | Class::LockedOut
+                | Class::PinnedElsewhere
+                | Class::RefreshDead
+                | Class::TokenAwaited
+        ) {
+            let (way, _) = self.stored(job);
+            self.salesforce.book().told_rejected(&way);
+            self.figures.did("rejections told");
+        }
     }
 }

@@ -1,0 +1,371 @@
+//! What this Salesforce knows, and what it accuses the daemon of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    super::answers::{TIMEOUT, failure},
+    door::Door,
+    salesforce::INSTANCE,
+    way::{Way, username},
+};
+use crate::{
+    credential::FlowKind,
+    failure::{Class, Failure},
+    host::Host,
+    ledger::Ledger,
+};
+
+/// What a user may log in in an hour: one percent of what Salesforce takes, and one before it is known whose app it is.
+const SHARE: usize = 36 + 1;
+/// How long a refusal for the rate asks to wait.
+const RATE_PAUSE: Duration = Duration::from_mins(20);
+/// Two attempts at a host that is down are so far apart at least.
+const SPACING: Duration = Duration::from_secs(10);
+
+/// What becomes of the next login's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hang {
+    No,
+    /// It is judged, and the answer comes late.
+    Late,
+    /// It is counted, and there is no answer.
+    Lost,
+}
+
+/// What becomes of the next change of a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Setting {
+    Done,
+    Refused,
+    DoneUnanswered,
+    Lost,
+}
+
+#[derive(Debug)]
+pub(super) struct Judgement {
+    pub(super) hang: Hang,
+    pub(super) answer: Result<Granted, Failure>,
+}
+
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) session: String,
+    pub(super) user: String,
+    pub(super) username: String,
+    /// The refresh token from now on.
+    pub(super) token: Option<String>,
+}
+
+/// A host that is down.
+#[derive(Debug, Default)]
+struct Outage {
+    asked: Option<SystemTime>,
+    /// When the present daemon found out: several of its records may at once.
+    found: Option<SystemTime>,
+}
+
+#[derive(Debug)]
+pub(super) struct Living {
+    pub(super) user: String,
+    stamped: SystemTime,
+    /// When a call with it last succeeded.
+    pub(super) proven: SystemTime,
+    pub(super) ended: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Book {
+    /// By what [`Way::door`] tells.
+    pub(super) doors: BTreeMap<String, Door>,
+    pub(super) sessions: BTreeMap<String, Living>,
+    /// Users whose logins are refused for the rate.
+    pub(super) limited: BTreeSet<String>,
+    pub(super) hang: Hang,
+    /// Who waits for an answer is dead, and hears none.
+    pub(super) silent: bool,
+    pub(super) setting: Setting,
+    /// Logins that came, and other calls.
+    pub(super) logins: u64,
+    pub(super) proofs: u64,
+    /// Until then, what hangs on memory or on the daemon's clock may be forgotten.
+    pub(super) excused: SystemTime,
+    pub(super) violations: Vec<String>,
+    down: BTreeMap<Host, Outage>,
+    /// When a login of the user was last refused for the rate.
+    refused_at: BTreeMap<String, SystemTime>,
+    /// Attempts whose rejection the daemon has told.
+    rejected: BTreeSet<(String, String, String)>,
+    failed: BTreeMap<(String, String), Vec<SystemTime>>,
+    lately: BTreeMap<String, Vec<SystemTime>>,
+    serial: u64,
+}
+
+impl Living {
+    pub(super) fn is_alive(&self, now: SystemTime) -> bool {
+        !self.ended && now < self.idles_out_at()
+    }
+
+    pub(super) fn idles_out_at(&self) -> SystemTime {
+        self.stamped + TIMEOUT
+    }
+}
+
+impl Book {
+    pub(super) fn new(excused: SystemTime) -> Self {
+        Self {
+            doors: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            limited: BTreeSet::new(),
+            hang: Hang::No,
+            silent: false,
+            setting: Setting::Done,
+            logins: 0,
+            proofs: 0,
+            excused,
+            violations: Vec::new(),
+            down: BTreeMap::new(),
+            refused_at: BTreeMap::new(),
+            rejected: BTreeSet::new(),
+            failed: BTreeMap::new(),
+            lately: BTreeMap::new(),
+            serial: 0,
+        }
+    }
+
+    pub(super) fn door(&mut self, way: &Way) -> &mut Door {
+        self.doors.get_mut(way.door()).unwrap()
+    }
+
+    /// Somebody logs out, or an administrator ends the user's sessions.
+    pub(super) fn end_sessions(&mut self, user: &str) {
+        let of_user = |living: &&mut Living| living.user == user;
+        for living in self.sessions.values_mut().filter(of_user) {
+            living.ended = true;
+        }
+    }
+
+    pub(super) fn take_down(&mut self, host: &Host, down: bool) {
+        if down {
+            self.down.entry(host.clone()).or_default();
+        } else {
+            self.down.remove(host);
+        }
+    }
+
+    pub(super) fn is_down(&self, host: &Host) -> bool {
+        self.down.contains_key(host)
+    }
+
+    /// The daemon told that this attempt was rejected.
+    pub(super) fn told_rejected(&mut self, way: &Way) {
+        self.rejected.insert(way.attempt());
+    }
+
+    /// An operator says that what was rejected may be tried again, or has replaced it.
+    pub(super) fn forgive(&mut self, way: &Way) {
+        let host = way.host.to_string();
+        let other =
+            |(door, at, _): &(String, String, String)| (door.as_str(), at) != (way.door(), &host);
+        self.rejected.retain(other);
+    }
+
+    /// An operator allows one more login, whatever happened before.
+    pub(super) fn release(&mut self, way: &Way) {
+        self.forgive(way);
+        let door = way.door();
+        self.refused_at.remove(&self.doors[door].user);
+        self.begin_count(way);
+        // The instance, too: a proof asks it.
+        for host in [way.host.clone(), Host::parse(INSTANCE).unwrap()] {
+            if let Some(outage) = self.down.get_mut(&host) {
+                *outage = Outage::default();
+            }
+        }
+    }
+
+    /// What failed before does not count.
+    pub(super) fn begin_count(&mut self, way: &Way) {
+        let (door, host, _) = way.attempt();
+        self.failed.remove(&(door, host));
+    }
+
+    /// The daemon's memory is gone. A pause that still lasts it finds in its file.
+    pub(super) fn begin_anew(&mut self, now: SystemTime) {
+        for outage in self.down.values_mut() {
+            if outage.asked.is_some_and(|at| at + SPACING <= now) {
+                outage.found = None;
+            }
+        }
+    }
+
+    pub(super) fn judge(&mut self, way: &Way, now: SystemTime) -> Judgement {
+        let mut hang = Hang::No;
+        let answer = self.admit(way, now).and_then(|()| {
+            hang = std::mem::replace(&mut self.hang, Hang::No);
+            let (door, host, _) = way.attempt();
+            if hang == Hang::Lost {
+                self.failed.entry((door, host)).or_default().push(now);
+                return Err(failure(Class::Unanswered));
+            }
+            self.let_in(way, now)
+        });
+        Judgement { hang, answer }
+    }
+
+    /// Whether the login is judged at all; and whether it should have been sent.
+    fn admit(&mut self, way: &Way, now: SystemTime) -> Result<(), Failure> {
+        self.logins += 1;
+        self.ask(&way.host, now)?;
+        let (door, host, _) = way.attempt();
+        if self.rejected.contains(&way.attempt()) {
+            self.accuse(format!("{door}: a login after its rejection was told"));
+        }
+        let failures = self.failed.entry((door.clone(), host)).or_default();
+        failures.retain(|at| *at + Ledger::WINDOW > now);
+        let spent = failures.len() >= Ledger::BUDGET && way.sends_password();
+        if spent && self.excused + Ledger::WINDOW <= now {
+            self.accuse(format!("{door}: more failed logins than the budget"));
+        }
+        let user = self.doors[&door].user.clone();
+        let lately = self.lately.entry(user.clone()).or_default();
+        lately.retain(|at| *at + Duration::from_hours(1) > now);
+        lately.push(now);
+        let made = lately.len();
+        if made > SHARE && self.excused + Duration::from_mins(65) <= now {
+            self.accuse(format!("{user}: {made} logins in an hour"));
+        }
+        if !self.limited.contains(&user) {
+            return Ok(());
+        }
+        let before = self.refused_at.insert(user.clone(), now);
+        if before.is_some_and(|at| at + RATE_PAUSE > now && self.excused < at) {
+            self.accuse(format!("{user}: no pause after a refusal for the rate"));
+        }
+        Err(Failure {
+            pause: Some(RATE_PAUSE),
+            ..failure(Class::RateLimited)
+        })
+    }
+
+    fn let_in(&mut self, way: &Way, now: SystemTime) -> Result<Granted, Failure> {
+        let (name, host, _) = way.attempt();
+        let by_token = way.kind() == FlowKind::RefreshToken;
+        self.serial += 1;
+        let serial = self.serial;
+        let door = self.doors.get_mut(&name).unwrap();
+        let user = door.user.clone();
+        if door.secret != way.secret {
+            self.failed
+                .entry((name.clone(), host))
+                .or_default()
+                .push(now);
+            if !by_token {
+                return Err(failure(Class::BadCredentials));
+            }
+            if door.is_reused(&way.secret) {
+                let orphaned = door.orphaned;
+                self.end_sessions(&user);
+                if !orphaned {
+                    self.accuse(format!("{name}: a spent refresh token was sent"));
+                }
+            }
+            return Err(failure(Class::RefreshDead));
+        }
+        let token = by_token.then(|| format!("5Aep{serial}"));
+        if let Some(next) = &token {
+            door.replace(next);
+        }
+        self.failed.remove(&(name, host));
+        Ok(Granted {
+            session: self.session_of(&user, now),
+            username: username(&user),
+            user,
+            token,
+        })
+    }
+
+    /// The session that runs already is given again, as near its end as it is.
+    fn session_of(&mut self, user: &str, now: SystemTime) -> String {
+        let runs = |it: &Living| it.user == user && it.is_alive(now);
+        if let Some((id, _)) = self.sessions.iter().find(|(_, it)| runs(it)) {
+            return id.clone();
+        }
+        let id = format!("00Dxx0000001gPL!{}", self.serial);
+        let living = Living {
+            user: user.to_owned(),
+            stamped: now,
+            proven: now,
+            ended: false,
+        };
+        self.sessions.insert(id.clone(), living);
+        id
+    }
+
+    /// A call with a session. Returns whose it is.
+    pub(super) fn use_session(
+        &mut self,
+        id: &str,
+        host: &Host,
+        now: SystemTime,
+    ) -> Result<String, Failure> {
+        self.proofs += 1;
+        self.ask(host, now)?;
+        let living = self.sessions.get_mut(id).unwrap();
+        if !living.is_alive(now) {
+            return Err(failure(Class::SessionDead));
+        }
+        living.proven = now;
+        // A call in the first half of the window is not written down.
+        if now >= living.stamped + TIMEOUT / 2 {
+            living.stamped = now;
+        }
+        Ok(living.user.clone())
+    }
+
+    /// Gives the session's user another password, and another token if he has one. If not, returns why, and whether it is
+    /// known that nothing changed.
+    pub(super) fn change_password(
+        &mut self,
+        session: &str,
+        password: &str,
+        now: SystemTime,
+    ) -> Result<(), (Class, bool)> {
+        let living = &self.sessions[session];
+        if !living.is_alive(now) {
+            return Err((Class::SessionDead, true));
+        }
+        let door = self.doors.get_mut(&username(&living.user)).unwrap();
+        if let Setting::Done | Setting::DoneUnanswered = self.setting {
+            self.serial += 1;
+            let token = door.secret.contains(' ');
+            let token = token.then(|| format!(" Mailed{}", self.serial));
+            door.change(&format!("{password}{}", token.unwrap_or_default()));
+        }
+        match self.setting {
+            Setting::Done => Ok(()),
+            Setting::Refused => Err((Class::AccessPolicy, true)),
+            Setting::DoneUnanswered | Setting::Lost => Err((Class::Unanswered, false)),
+        }
+    }
+
+    /// A host that is down is asked seldom, whatever for.
+    fn ask(&mut self, host: &Host, now: SystemTime) -> Result<(), Failure> {
+        let Some(outage) = self.down.get_mut(host) else {
+            return Ok(());
+        };
+        let before = outage.asked.replace(now);
+        let found = *outage.found.get_or_insert(now);
+        let too_soon = before.is_some_and(|at| at + SPACING > now && self.excused < at);
+        if too_soon && found != now {
+            self.accuse(format!("{host}: asked again too soon while it is down"));
+        }
+        Err(failure(Class::Unavailable))
+    }
+
+    fn accuse(&mut self, what: String) {
+        self.violations.push(what);
+    }
+}
