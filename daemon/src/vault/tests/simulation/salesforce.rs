@@ -193,8 +193,12 @@ impl Salesforce {
             .failed
             .remove(&(username.to_owned(), host.to_string()));
         state.refused_at.remove(username);
-        if let Some(last) = state.down.get_mut(host) {
-            *last = None;
+        // The record needs both: the one for its login, the other for the proof.
+        for host in [host.as_str(), INSTANCE] {
+            let host = Host::parse(host).unwrap();
+            if let Some(last) = state.down.get_mut(&host) {
+                *last = None;
+            }
         }
     }
 
