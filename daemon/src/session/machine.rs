@@ -22,7 +22,6 @@ use super::{
     refusals::Refusals,
 };
 use crate::{
-    failure::{Class, Failure},
     kept::KeptSession,
     ledger::{Ledger, Pending},
     salesforce::Grant,
@@ -102,8 +101,8 @@ impl Machine {
                 .is_some_and(|generation| session.is_refused_by(generation));
             // What is over promises nothing: the next session may last longer.
             let over = !refused && now >= session.expires_at();
-            if over && let Some(until) = session.came_too_late(now) {
-                return Decision::Refuse(late(until));
+            if over && let Some(refusal) = session.came_too_late(now) {
+                return Decision::Refuse(refusal);
             }
             if !refused && !over && want.min_ttl > possible {
                 return Decision::Refuse(Refusal::MinTtlTooLong { possible });
@@ -241,21 +240,6 @@ impl Machine {
             self.refusals.session_gone();
             self.keep_refusals();
         }
-    }
-}
-
-/// Another login would give the like.
-fn late(until: SystemTime) -> Refusal {
-    Refusal::BackingOff {
-        failure: Failure {
-            class: Class::ClockSkew,
-            code: None,
-            message:
-                "the login succeeded, but by this host's clock its session was over when it came"
-                    .to_owned(),
-            pause: None,
-        },
-        until,
     }
 }
 

@@ -26,7 +26,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use decision::Refusal;
+
 use crate::{
+    failure::{Class, Failure},
     host::Host,
     salesforce::{Grant, Proof},
     secret::SessionId,
@@ -123,13 +126,22 @@ impl Session {
         whole.map_or(half, |whole| whole.min(half))
     }
 
-    /// Until when no other is got, if this one was over when it came: a login for each call would not help.
+    /// Why no other is got for a while, if this one was over when it came: a login for each call would give the like.
     #[must_use]
-    pub fn came_too_late(&self, now: SystemTime) -> Option<SystemTime> {
+    pub fn came_too_late(&self, now: SystemTime) -> Option<Refusal> {
         let until = self.issued_at + LEAST_PAUSE;
         // One of the future is left from before the clock went back.
         let lasts = now < until && until <= now + LEAST_PAUSE;
-        (self.longest_guarantee().is_zero() && lasts).then_some(until)
+        let failure = Failure {
+            class: Class::ClockSkew,
+            code: None,
+            message:
+                "the login succeeded, but by this host's clock its session was over when it came"
+                    .to_owned(),
+            pause: None,
+        };
+        (self.longest_guarantee().is_zero() && lasts)
+            .then_some(Refusal::BackingOff { failure, until })
     }
 
     /// Whether it ends before `min_ttl` is over, even if a call proves it now.
