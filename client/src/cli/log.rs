@@ -77,7 +77,7 @@ impl Log {
         let session = match &self.session_file {
             None => None,
             Some(path) => {
-                let text = input::text(input::file(path, output)?, "the session id")?;
+                let text = input::text(input::file(path, output).await?, "the session id")?;
                 Some(SessionId::new(text))
             }
         };

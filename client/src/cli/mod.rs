@@ -6,6 +6,7 @@
 mod access;
 mod add;
 mod allow;
+mod aside;
 mod autostart;
 mod browser;
 mod callback;

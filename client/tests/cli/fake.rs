@@ -86,6 +86,18 @@ impl Fake {
         command(self.dir(), arguments)
     }
 
+    /// A shell with this script, whose `"$0"` is `zero` and whose `"$@"` is `sfvault` with these arguments.
+    pub(crate) fn shell(&self, script: &str, zero: &str, arguments: &[&str]) -> Command {
+        let model = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", script, zero]).arg(model.get_program());
+        command.args(arguments).env_clear().stdin(Stdio::null());
+        for (key, value) in model.get_envs() {
+            command.env(key, value.unwrap());
+        }
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments).output().unwrap())
     }

@@ -14,5 +14,7 @@ mod exec;
 mod fake;
 mod flows;
 mod get;
+mod input;
+mod patience;
 mod prompt;
 mod skipped;

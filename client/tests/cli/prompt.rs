@@ -16,15 +16,15 @@ use rustix::{
 use crate::fake::Fake;
 
 /// `sfvault` with a terminal of its own.
-struct Typist {
+pub(crate) struct Typist {
     screen: File,
     terminal: File,
-    child: Child,
+    pub(crate) child: Child,
     shown: String,
 }
 
 impl Typist {
-    fn run(fake: &Fake, arguments: &[&str]) -> Self {
+    pub(crate) fn run(fake: &Fake, arguments: &[&str]) -> Self {
         let screen =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&screen).unwrap();
@@ -58,10 +58,14 @@ impl Typist {
         }
     }
 
+    pub(crate) fn write(&mut self, text: &str) {
+        self.screen.write_all(text.as_bytes()).unwrap();
+    }
+
     /// Reads what is shown until this appears, then types.
     fn answer(&mut self, question: &str, answer: &str) {
         self.wait_for(question);
-        self.screen.write_all(answer.as_bytes()).unwrap();
+        self.write(answer);
     }
 
     fn wait_for(&mut self, text: &str) {
@@ -73,7 +77,7 @@ impl Typist {
     }
 
     /// The exit status, and all that was shown. The terminal must show again what is typed.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap().code();
         let modes = tcgetattr(&self.terminal).unwrap().local_modes;
         assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
