@@ -84,11 +84,14 @@ async fn keep(
     context: &Context,
 ) -> Result<(), Failure> {
     let mut follower = Follower::new(context, want.watch());
+    let deadline = want.deadline();
     // The daemon says in this call what it is asked for in vain; the other would wait.
     let session = want.session(context).await?;
     file.write(&session)?;
     // Before the job runs: what can't be kept for it must not be found out in the middle of the night.
-    file.write(&follower.next().await?)?;
+    if let Some(session) = follower.begin(deadline).await? {
+        file.write(&session)?;
+    }
     command.envs(variables(&session));
     command.env("SF_SESSION_FILE", file.path());
     drop(session);

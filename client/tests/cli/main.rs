@@ -13,6 +13,7 @@ mod connect;
 mod exec;
 mod fake;
 mod flows;
+mod follow;
 mod get;
 mod input;
 mod patience;
