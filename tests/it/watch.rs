@@ -451,10 +451,12 @@ async fn a_refresh_file_is_put_only_where_nobody_else_can_put_one() {
 async fn follow_writes_a_line_for_each_session_and_ends_well() {
     let mut scene = Scene::with_record().await;
     let mut follower = scene
-        .command(&["get", "prod", "--follow"])
+        .command(&["get", "prod", "--follow", "--no-autostart"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut told = BufReader::new(follower.stderr.take().unwrap()).lines();
     let mut said = BufReader::new(follower.stdout.take().unwrap()).lines();
     let mut line = async || -> Value {
         serde_json::from_str(&said.next_line().await.unwrap().unwrap()).unwrap()
@@ -465,7 +467,19 @@ async fn follow_writes_a_line_for_each_session_and_ends_well() {
     assert_eq!(line().await, second);
     // A new daemon, which has to be unlocked first: the follower waits for both.
     scene.sfvault.kill().unwrap();
+    let waits = told.next_line().await.unwrap().unwrap();
+    assert!(waits.contains("sfvaultd is not running"), "{waits}");
     scene.sfvault.start().unwrap();
+    for (what, hint) in [
+        ("tells of `prod` again", ""),
+        (
+            "can't be had now",
+            "; unlock the vault with `sfvault unlock`",
+        ),
+    ] {
+        let line = told.next_line().await.unwrap().unwrap();
+        assert!(line.contains(what) && line.ends_with(hint), "{line}");
+    }
     scene.unlock().await;
     // It goes on with the session that the vault had kept, until that ends too.
     scene.simulator.expire_sessions(USERNAME);

@@ -2,14 +2,16 @@
 
 use std::{
     fs::{self, Permissions},
+    io::{BufRead as _, BufReader},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
 
 use crate::{
     fake::{Fake, Ran, SESSION, command},
+    follow::{complaints, next},
     skipped::only_root_can,
 };
 
@@ -47,7 +49,7 @@ impl Installed {
         }
         command
             .env_remove("SFVAULT_NO_AUTOSTART")
-            .stdin(std::process::Stdio::null());
+            .stdin(Stdio::null());
         command
     }
 
@@ -126,6 +128,28 @@ fn a_daemon_that_ends_tells_why_in_its_log() {
     );
     assert_eq!(ran.stderr.lines().count(), 2, "{ran:?}");
     assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
+}
+
+/// Whoever stopped it meant it, and the job has its session.
+#[test]
+fn a_job_that_follows_a_session_does_not_start_the_daemon_anew() {
+    let mut fake = Fake::start();
+    let installed = Installed::with("touch started; exit 1");
+    let mut follower = installed
+        .command(fake.dir(), &["get", "prod", "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut said = BufReader::new(follower.stdout.take().unwrap());
+    said.read_line(&mut first).unwrap();
+    fake.stop();
+    let waits = next(&complaints(&mut follower));
+    assert!(waits.contains("sfvaultd is not running"), "{waits}");
+    let _ = follower.kill();
+    follower.wait().unwrap();
+    assert!(!fake.dir().join("started").exists());
 }
 
 #[test]
