@@ -69,12 +69,17 @@ impl Exec {
             return keep(self.want, SessionFile::at(path)?, command, context).await;
         }
         let session = self.want.session(context).await?;
+        // That of an `exec` around this one has another session.
+        command.env_remove(SESSION_FILE);
         // Every descriptor of ours closes by itself here, and the standard library gives the command
         // the default reaction to a broken pipe, which it took from us at the start.
         let error = command.envs(variables(&session)).exec();
         Err(not_run(&command, &error))
     }
 }
+
+/// Where the job finds the path of its file.
+const SESSION_FILE: &str = "SF_SESSION_FILE";
 
 /// Runs the command beside a file in which there is always the record's session.
 async fn keep(
@@ -93,7 +98,7 @@ async fn keep(
         file.write(&session)?;
     }
     command.envs(variables(&session));
-    command.env("SF_SESSION_FILE", file.path());
+    command.env(SESSION_FILE, file.path());
     drop(session);
     let mut job = Relay::start(&mut command).map_err(|error| not_run(&command, &error))?;
     let mut followed = true;

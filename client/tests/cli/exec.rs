@@ -69,6 +69,14 @@ fn the_session_is_in_the_environment_and_nowhere_else() {
     assert_eq!(lines.get(6), Some(&"1"));
 }
 
+#[test]
+fn a_job_within_a_job_has_no_session_file_of_the_outer_one() {
+    let fake = Fake::start();
+    let mut command = fake.command(&["exec", "prod", "--", "sh", "-c", "echo \"${SF_SESSION_FILE-none}\""]);
+    let ran = command.env("SF_SESSION_FILE", "/of/another/org").output();
+    assert_eq!(ran.unwrap().stdout, b"none\n");
+}
+
 /// T26.
 #[test]
 fn no_descriptor_is_left_to_the_command() {
