@@ -20,7 +20,8 @@ use super::{
     exit::Exit,
     failure::Failure,
     follow::Follower,
-    relay::Relay,
+    listen,
+    relay::{PASSED_ON, Relay},
     session_env::variables,
     session_file::SessionFile,
     want::Want,
@@ -100,7 +101,8 @@ async fn keep(
     command.envs(variables(&session));
     command.env(SESSION_FILE, file.path());
     drop(session);
-    let mut job = Relay::start(&mut command).map_err(|error| not_run(&command, &error))?;
+    let signals = listen(&PASSED_ON)?;
+    let mut job = Relay::start(&mut command, signals).map_err(|error| not_run(&command, &error))?;
     let mut followed = true;
     loop {
         tokio::select! {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
 use sfvault::Error;
 
 use super::{exit::Exit, hint::hint, span};
@@ -31,7 +32,7 @@ pub(crate) enum Failure {
     ProblemsFound(Exit),
     /// The command that `exec` ran beside itself ended so; what there was to say, it said.
     JobEnded(Exit),
-    /// A signal ended the waiting for a person.
+    /// A signal ended the waiting, for a person or for what a job needs.
     Signalled(u8),
     /// Whoever reads stdout went away. There is nobody to tell.
     ReaderGone,
@@ -57,6 +58,10 @@ impl Failure {
             message: message.into(),
             hint: None,
         }
+    }
+
+    pub(crate) fn signalled(signal: Signal) -> Self {
+        Self::Signalled(u8::try_from(signal.as_raw()).unwrap_or(u8::MAX))
     }
 
     pub(crate) fn exit(&self) -> Exit {

@@ -5,7 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::fake::{Fake, INSTANCE, SESSION};
+use crate::{
+    fake::{Fake, INSTANCE, SESSION},
+    patience::until_it_listens,
+};
 
 #[test]
 fn the_exit_status_is_the_command_s_own() {
@@ -46,6 +49,55 @@ fn a_signal_to_sfvault_is_a_signal_to_the_command() {
     assert_eq!(child.wait().unwrap().code(), Some(9));
 }
 
+/// As `nohup` starts it, and a shell in the background.
+#[test]
+fn a_signal_that_is_ignored_stays_so_and_is_not_passed_on() {
+    let fake = Fake::start();
+    let file = fake.dir().join("session.json");
+    let job = "grep SigIgn: /proc/$$/status; read line; echo \"$line\"";
+    let arguments = [
+        &["exec", "prod", "--refresh-file", file.to_str().unwrap()][..],
+        &["--", "sh", "-c", job],
+    ]
+    .concat();
+    let mut child = fake
+        .shell("trap '' HUP; exec \"$@\"", "sh", &arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let hang_up = rustix::process::Signal::HUP;
+    assert!(ignores(&lines.next().unwrap().unwrap(), hang_up));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), hang_up).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, b"went on\n").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "went on");
+    assert!(child.wait().unwrap().success());
+
+    let mut child = fake
+        .shell(
+            "trap '' HUP; exec \"$@\"",
+            "sh",
+            &["get", "prod", "--follow"],
+        )
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until_it_listens(&mut child, rustix::process::Signal::QUIT);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    assert!(ignores(&status, hang_up), "{status}");
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+/// What a `/proc/PID/status` says of a signal.
+fn ignores(status: &str, signal: rustix::process::Signal) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
+    ignored >> (signal.as_raw() - 1) & 1 == 1
+}
+
 /// T26.
 #[test]
 fn the_session_is_in_the_environment_and_nowhere_else() {
@@ -72,7 +124,14 @@ fn the_session_is_in_the_environment_and_nowhere_else() {
 #[test]
 fn a_job_within_a_job_has_no_session_file_of_the_outer_one() {
     let fake = Fake::start();
-    let mut command = fake.command(&["exec", "prod", "--", "sh", "-c", "echo \"${SF_SESSION_FILE-none}\""]);
+    let mut command = fake.command(&[
+        "exec",
+        "prod",
+        "--",
+        "sh",
+        "-c",
+        "echo \"${SF_SESSION_FILE-none}\"",
+    ]);
     let ran = command.env("SF_SESSION_FILE", "/of/another/org").output();
     assert_eq!(ran.unwrap().stdout, b"none\n");
 }
