@@ -92,16 +92,23 @@ async fn keep(
     let mut follower = Follower::new(context, want.watch());
     let deadline = want.deadline();
     // The daemon says in this call what it is asked for in vain; the other would wait.
-    let session = want.session(context).await?;
+    let mut session = want.session(context).await?;
+    // From here on there is a file that must go, whatever ends this.
+    let mut signals = listen(&PASSED_ON)?;
     file.write(&session)?;
     // Before the job runs: what can't be kept for it must not be found out in the middle of the night.
-    if let Some(session) = follower.begin(deadline).await? {
-        file.write(&session)?;
+    let newest = tokio::select! {
+        biased;
+        signal = signals.next() => return Err(Failure::signalled(signal)),
+        newest = follower.begin(deadline) => newest?,
+    };
+    if let Some(newest) = newest {
+        file.write(&newest)?;
+        session = newest;
     }
     command.envs(variables(&session));
     command.env(SESSION_FILE, file.path());
     drop(session);
-    let signals = listen(&PASSED_ON)?;
     let mut job = Relay::start(&mut command, signals).map_err(|error| not_run(&command, &error))?;
     let mut followed = true;
     loop {

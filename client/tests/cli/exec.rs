@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     fake::{Fake, INSTANCE, SESSION},
-    patience::until_it_listens,
+    patience::{end_of, until, until_it_listens},
 };
 
 #[test]
@@ -96,6 +96,46 @@ fn ignores(status: &str, signal: rustix::process::Signal) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
     ignored >> (signal.as_raw() - 1) & 1 == 1
+}
+
+#[test]
+fn a_job_begins_with_the_same_session_in_its_environment_and_its_file() {
+    let fake = Fake::start();
+    let file = fake.dir().join("session.json");
+    let arguments = ["exec", "newer", "--refresh-file", file.to_str().unwrap()];
+    let job = [
+        "--",
+        "sh",
+        "-c",
+        "cat \"$SF_SESSION_FILE\"; echo \"$SF_SESSION_ID\"",
+    ];
+    let ran = fake.run(&[&arguments[..], &job].concat());
+    let (kept, given) = ran.stdout.split_once('\n').unwrap();
+    let kept: serde_json::Value = serde_json::from_str(kept).unwrap();
+    assert_eq!(kept["generation"], 8);
+    assert_eq!(kept["session_id"], given.trim());
+}
+
+#[test]
+fn a_signal_before_the_job_has_begun_leaves_no_session_behind() {
+    let fake = Fake::start();
+    let file = fake.dir().join("session.json");
+    let mut child = fake
+        .command(&[
+            "exec",
+            "silent",
+            "--refresh-file",
+            file.to_str().unwrap(),
+            "--",
+            "true",
+        ])
+        .spawn()
+        .unwrap();
+    until("there is no file", || file.exists().then_some(()));
+    let terminate = rustix::process::Signal::TERM;
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), terminate).unwrap();
+    assert_eq!(end_of(&mut child).code(), Some(143));
+    assert!(!file.exists());
 }
 
 /// T26.
