@@ -6,8 +6,8 @@ use std::{
 };
 
 use rustix::{
+    fs::{Mode, OFlags},
     process::{Pid, Signal, getpgrp, kill_process},
-    stdio,
     termios::tcgetpgrp,
 };
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
@@ -69,8 +69,12 @@ impl Relay {
     }
 }
 
-/// A terminal sends its signals to all of the foreground: the child has had it already.
+/// A terminal sends its signals to all of the foreground, wherever its stdin is: the child has had it already.
 fn is_the_terminals(signal: Signal) -> bool {
-    [Signal::INT, Signal::QUIT].contains(&signal)
-        && tcgetpgrp(stdio::stdin()).is_ok_and(|foreground| foreground == getpgrp())
+    let is_foreground = || {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?;
+        Some(tcgetpgrp(terminal).ok()? == getpgrp())
+    };
+    [Signal::INT, Signal::QUIT].contains(&signal) && is_foreground() == Some(true)
 }

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     fake::{Fake, INSTANCE, SESSION},
     patience::{end_of, until, until_it_listens},
+    prompt::Typist,
 };
 
 #[test]
@@ -136,6 +137,35 @@ fn a_signal_before_the_job_has_begun_leaves_no_session_behind() {
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), terminate).unwrap();
     assert_eq!(end_of(&mut child).code(), Some(143));
     assert!(!file.exists());
+}
+
+/// The terminal has sent it to the job too.
+#[test]
+fn a_ctrl_c_reaches_the_job_once_though_its_stdin_is_elsewhere() {
+    let fake = Fake::start();
+    let file = fake.dir().join("session.json");
+    let job = "sleep 60 & n=0; trap 'n=$((n + 1)); echo interrupted' INT
+        trap 'echo counted $n; kill $!; exit 0' TERM; echo ready; while :; do wait; done";
+    let shell = ["sh", "-c", "exec \"$@\" < /dev/null", "sh"];
+    let file = file.to_str().unwrap();
+    let arguments = [
+        "exec",
+        "prod",
+        "--refresh-file",
+        file,
+        "--",
+        "sh",
+        "-c",
+        job,
+    ];
+    let mut typist = Typist::within(&fake, &shell, &arguments);
+    typist.answer("ready", "\u{3}");
+    typist.wait_for("interrupted");
+    let terminate = rustix::process::Signal::TERM;
+    rustix::process::kill_process(rustix::process::Pid::from_child(&typist.child), terminate)
+        .unwrap();
+    typist.wait_for("counted 1");
+    assert_eq!(typist.end().0, Some(0));
 }
 
 /// T26.

@@ -25,6 +25,11 @@ pub(crate) struct Typist {
 
 impl Typist {
     pub(crate) fn run(fake: &Fake, arguments: &[&str]) -> Self {
+        Self::within(fake, &[], arguments)
+    }
+
+    /// `sfvault` as these words run it, such as a shell's.
+    pub(crate) fn within(fake: &Fake, words: &[&str], arguments: &[&str]) -> Self {
         let screen =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&screen).unwrap();
@@ -37,6 +42,7 @@ impl Typist {
         let mut command = Command::new("setsid");
         command
             .arg("--ctty")
+            .args(words)
             .arg(model.get_program())
             .args(arguments)
             .env_clear();
@@ -63,12 +69,12 @@ impl Typist {
     }
 
     /// Reads what is shown until this appears, then types.
-    fn answer(&mut self, question: &str, answer: &str) {
+    pub(crate) fn answer(&mut self, question: &str, answer: &str) {
         self.wait_for(question);
         self.write(answer);
     }
 
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let mut byte = [0];
         while !self.shown.contains(text) {
             self.screen.read_exact(&mut byte).unwrap();
