@@ -39,9 +39,10 @@ impl SessionFile {
             return Err(bad("it is no path of a file".to_owned()));
         };
         let directory = fs::metadata(directory).map_err(|error| bad(error.to_string()))?;
-        // Where everybody may replace a file, the job could be given a stranger's session.
-        if directory.permissions().mode() & (STICKY | OTHERS_WRITE) == OTHERS_WRITE {
-            return Err(bad("everybody may replace files there".to_owned()));
+        // Where others may replace a file, the job could be given a stranger's session.
+        let mode = directory.permissions().mode();
+        if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+            return Err(bad("others may replace files there".to_owned()));
         }
         Ok(Self { path, inode: None })
     }
@@ -85,7 +86,8 @@ impl SessionFile {
 }
 
 const STICKY: u32 = 0o1000;
-const OTHERS_WRITE: u32 = 0o002;
+/// A group's members, and everybody.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// A umask only takes away, but a default ACL of the directory may have given.
 fn only_for_us(file: &File) -> io::Result<()> {

@@ -100,6 +100,21 @@ fn ignores(status: &str, signal: rustix::process::Signal) -> bool {
 }
 
 #[test]
+fn a_session_file_is_put_only_where_nobody_else_can_replace_it() {
+    let fake = Fake::start();
+    let directory = fake.dir().join("shared");
+    std::fs::create_dir(&directory).unwrap();
+    let file = directory.join("session.json");
+    for (mode, status) in [(0o777, 2), (0o770, 2), (0o757, 2), (0o1777, 0), (0o755, 0)] {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&directory, permissions).unwrap();
+        let of = ["exec", "prod", "--refresh-file", file.to_str().unwrap()];
+        let ran = fake.run(&[&of[..], &["--", "true"]].concat());
+        assert_eq!(ran.status, status, "{mode:o}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_job_begins_with_the_same_session_in_its_environment_and_its_file() {
     let fake = Fake::start();
     let file = fake.dir().join("session.json");
