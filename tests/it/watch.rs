@@ -353,7 +353,8 @@ fn read(path: &std::path::Path) -> Value {
 async fn a_refresh_file_has_the_session_of_the_moment_and_goes_with_the_job() {
     let scene = Scene::with_record().await;
     let path = scene.sfvault.path("session.json");
-    fs::write(&path, "left behind").unwrap();
+    // As a job that was killed leaves it.
+    fs::write(&path, r#"{"session_id":"old","generation":1}"#).unwrap();
     let script = "echo \"$SF_SESSION_FILE\"; trap 'exit 7' TERM; read go; echo again; while :; do read more; done";
     let file = path.to_str().unwrap().to_owned();
     let mut command = scene.command(&[

@@ -24,6 +24,8 @@ pub(crate) enum Failure {
         message: String,
         hint: Option<String>,
     },
+    /// Another run has what this one needs.
+    Taken { message: String, hint: String },
     /// `exec` found no such command.
     CommandNotFound { message: String },
     /// `exec` could not run the command.
@@ -69,6 +71,7 @@ impl Failure {
             Self::Call { error, .. } => Exit::of(error.reason()),
             Self::NotStarted { .. } => Exit::NO_DAEMON,
             Self::Usage { .. } => Exit::USAGE,
+            Self::Taken { .. } => Exit::TRY_LATER,
             Self::Local { .. } | Self::ReaderGone => Exit::ELSE,
             Self::CommandNotFound { .. } => Exit::NOT_FOUND,
             Self::JobEnded(exit) | Self::ProblemsFound(exit) => *exit,
@@ -83,6 +86,7 @@ impl Failure {
             Self::Call { error, .. } => error.reason().name(),
             Self::NotStarted { .. } => "DAEMON_NOT_STARTED",
             Self::Usage { .. } => "USAGE",
+            Self::Taken { .. } => "TAKEN",
             Self::Local { .. } | Self::ReaderGone => "LOCAL",
             Self::CommandNotFound { .. } => "COMMAND_NOT_FOUND",
             Self::JobEnded(_) => "JOB_ENDED",
@@ -98,6 +102,7 @@ impl Failure {
             Self::Call { error, .. } => Some(error.message()),
             Self::NotStarted { message, .. }
             | Self::Usage { message, .. }
+            | Self::Taken { message, .. }
             | Self::Local { message, .. }
             | Self::CommandNotFound { message }
             | Self::CommandNotExecutable { message } => Some(message),
@@ -117,7 +122,9 @@ impl Failure {
                     None => hint,
                 })
             }
-            Self::NotStarted { hint, .. } | Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::NotStarted { hint, .. } | Self::Usage { hint, .. } | Self::Taken { hint, .. } => {
+                Some(hint.clone())
+            }
             Self::Local { hint, .. } => hint.clone(),
             Self::CommandNotFound { .. } | Self::CommandNotExecutable { .. } => Some(
                 "no shell reads the command: give the program and its arguments as separate words"
@@ -134,6 +141,7 @@ impl Failure {
             Self::Call { error, .. } => error.retry_after(),
             Self::NotStarted { .. }
             | Self::Usage { .. }
+            | Self::Taken { .. }
             | Self::Local { .. }
             | Self::CommandNotFound { .. }
             | Self::CommandNotExecutable { .. }

@@ -350,7 +350,8 @@ Examples:
   With --refresh-file, `sfvault` stays: it keeps the session alive and the file, whose path is in
   SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode 0600, replaced at once. Read it
   again when Salesforce refuses the session. Signals go on to the command, its exit status is passed
-  on (128 and the signal if one killed it), and the file goes with it.
+  on (128 and the signal if one killed it), and the file goes with it. What a killed run left there
+  is replaced, any other file refused; if another job keeps its session there, the status is 75.
 ";
 
 pub(crate) const LOG: &str = "\

@@ -115,6 +115,51 @@ fn a_session_file_is_put_only_where_nobody_else_can_replace_it() {
 }
 
 #[test]
+fn a_session_file_belongs_to_one_job_and_takes_the_place_of_nothing_else() {
+    let fake = Fake::start();
+    let file = fake.dir().join("session.json");
+    let of = [
+        "exec",
+        "prod",
+        "--refresh-file",
+        file.to_str().unwrap(),
+        "--",
+        "sh",
+        "-c",
+    ];
+    let exec = |job| [&of[..], &[job]].concat();
+    for other in ["precious", "{}", "{\"generation\":1}", "[\"session_id\"]"] {
+        std::fs::write(&file, other).unwrap();
+        let ran = fake.run(&exec("echo ran"));
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran:?}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), other);
+    }
+    std::fs::remove_file(&file).unwrap();
+    // The second finds what the first, which is killed, left behind.
+    for killed in [true, false] {
+        let mut job = fake
+            .command(&exec("echo begun; read line"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = std::io::BufReader::new(job.stdout.take().unwrap());
+        let begun = std::io::BufRead::lines(stdout).next();
+        assert_eq!(begun.unwrap().unwrap(), "begun");
+        let kept = std::fs::read(&file).unwrap();
+        let ran = fake.run(&exec("echo ran"));
+        assert_eq!((ran.status, ran.stdout.as_str()), (75, ""), "{ran:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), kept);
+        if killed {
+            job.kill().unwrap();
+        }
+        drop(job.stdin.take());
+        job.wait().unwrap();
+        assert_eq!(file.exists(), killed);
+    }
+}
+
+#[test]
 fn a_job_begins_with_the_same_session_in_its_environment_and_its_file() {
     let fake = Fake::start();
     let file = fake.dir().join("session.json");
