@@ -110,17 +110,25 @@ fn the_loser_of_two_daemons_is_no_error() {
 }
 
 #[test]
+fn the_winner_of_two_daemons_may_take_its_time() {
+    let fake = about_to_listen();
+    let installed = Installed::with(&format!("{{ sleep 2; {LISTEN}; }} & exit 4"));
+    let ran = installed.run(fake.dir(), &["get", "prod"]);
+    assert_eq!((ran.status, ran.stdout), (0, format!("{SESSION}\n")));
+}
+
+#[test]
 fn a_daemon_that_ends_tells_why_in_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = dir.path().join("a/run");
     fs::create_dir(dir.path().join("a")).unwrap();
     let installed =
-        Installed::with("echo 'config.toml: line 3'; printf 'unknown \\033[31mkey\\n' >&2; exit 4");
+        Installed::with("echo 'config.toml: line 3'; printf 'unknown \\033[31mkey\\n' >&2; exit 5");
     let ran = installed.run(&runtime, &["unlock", "--passphrase-fd", "0"]);
     assert_eq!(ran.status, 2, "an empty passphrase comes first: {ran:?}");
     let ran = installed.run(&runtime, &["list"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (3, ""));
-    assert!(ran.stderr.contains("ended with exit status: 4"), "{ran:?}");
+    assert!(ran.stderr.contains("ended with exit status: 5"), "{ran:?}");
     assert!(
         ran.stderr
             .contains("config.toml: line 3 | unknown \\u{1b}[31mkey"),
