@@ -142,6 +142,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::ForeignDaemon => "nothing was sent; find out who made the socket; a system-wide daemon's user must own \
             its runtime directory, below directories of root"
             .to_owned(),
+        Reason::DaemonBusy => "try again; `sfvault status --peers` tells who is connected, the daemon's log what it does".to_owned(),
         Reason::ConnectFailed => "see whether sfvaultd runs and how busy it is".to_owned(),
         Reason::Disconnected => "try again; the daemon's log tells why it went away".to_owned(),
         Reason::NoAnswer => "try again; a login that was begun goes on, and its session is kept".to_owned(),
