@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::fake::Fake;
+use crate::{fake::Fake, patience::end_of};
 
 /// The lines of a process's stderr.
 pub(crate) fn complaints(child: &mut Child) -> Receiver<String> {
@@ -40,6 +40,26 @@ fn a_job_whose_session_can_not_be_followed_does_not_run_and_says_why() {
             assert!(!file.exists());
         }
     }
+}
+
+#[test]
+fn a_follower_ends_when_nobody_reads_it_any_more() {
+    let fake = Fake::start();
+    let mut follower = fake
+        .command(&["get", "prod", "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut said = BufReader::new(follower.stdout.take().unwrap());
+    said.read_line(&mut first).unwrap();
+    drop(said);
+    assert_eq!(end_of(&mut follower).code(), Some(1));
+    assert!(
+        complaints(&mut follower).recv().is_err(),
+        "there is nobody to tell"
+    );
 }
 
 #[test]
