@@ -6,11 +6,16 @@
 
 use std::{
     fs::{File, Metadata},
+    io,
     os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::Path,
 };
 
-use rustix::{fd::AsFd, io::Errno};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    io::Errno,
+    process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
+};
 use serde::Deserialize;
 use sfvault::CredentialChange;
 use zeroize::Zeroizing;
@@ -76,9 +81,7 @@ fn read_file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Failure>
 }
 
 fn read_descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    // To open it anew is the safe way to a descriptor that is only a number. A pipe is the same pipe then.
-    let path = format!("/proc/self/fd/{number}");
-    let file = File::open(path).map_err(|error| {
+    let file = inherited(number).map_err(|error| {
         Failure::usage(
             format!("can't read from descriptor {number}: {error}"),
             "pass an open pipe or file, such as `--passphrase-fd 3 3</path/to/file`",
@@ -86,6 +89,22 @@ fn read_descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
     })?;
     let secret = read(&file, &format!("descriptor {number}"))?;
     Ok(without_line_end(secret))
+}
+
+/// A descriptor that is only a number can't be used without unsafe code. A copy of it can: the same open file, at the same
+/// place. Where a sandbox forbids that, opening it anew serves for a pipe of this user's.
+fn inherited(number: u32) -> io::Result<OwnedFd> {
+    if number == 0 {
+        return rustix::stdio::stdin().try_clone_to_owned();
+    }
+    let copy = |number| {
+        let own = pidfd_open(getpid(), PidfdFlags::empty())?;
+        pidfd_getfd(own, number, PidfdGetfdFlags::empty())
+    };
+    match i32::try_from(number).map(copy) {
+        Ok(Ok(descriptor)) => Ok(descriptor),
+        Ok(Err(_)) | Err(_) => Ok(File::open(format!("/proc/self/fd/{number}"))?.into()),
+    }
 }
 
 fn read(source: impl AsFd, name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {

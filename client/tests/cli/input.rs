@@ -36,6 +36,31 @@ fn whoever_waits_for_a_secret_from_elsewhere_can_be_interrupted() {
     assert!(asked.passphrase.is_none() && asked.set.is_none());
 }
 
+/// As after `sudo -u`, whose user can't open it, and as a socket, which nobody can.
+#[test]
+fn a_descriptor_is_read_and_not_opened_anew() {
+    let fake = Fake::start();
+    let file = fake.file("lines", "first line\ncorrect horse\n");
+    let script = "exec 3<\"$0\"; read first <&3; chmod 0 \"$0\"; \"$@\" 3";
+    let unlock = ["unlock", "--passphrase-fd"];
+    let ran = fake.shell(script, file.to_str().unwrap(), &unlock).output();
+    let ran = ran.unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(fake.asked().passphrase.unwrap(), b"correct horse");
+
+    for number in ["0", "7"] {
+        let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        std::io::Write::write_all(&mut ours, b"correct horse\n").unwrap();
+        drop(ours);
+        let script = "exec 7<&0; \"$@\" \"$0\"";
+        let mut shell = fake.shell(script, number, &unlock);
+        let ran = shell.stdin(std::os::fd::OwnedFd::from(theirs)).output();
+        let ran = ran.unwrap();
+        assert!(ran.status.success(), "{number}: {ran:?}");
+        assert_eq!(fake.asked().passphrase.unwrap(), b"correct horse");
+    }
+}
+
 #[test]
 fn a_passphrase_may_come_in_parts_by_a_terminal_a_pipe_or_a_fifo() {
     let fake = Fake::start();
