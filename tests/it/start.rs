@@ -36,6 +36,12 @@ async fn refused_with(command: Command, expected: i32) -> String {
     stderr
 }
 
+/// What this comes to, which must be soon.
+pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(ENDS_WITHIN, work).await;
+    done.unwrap_or_else(|_| panic!("never {what}"))
+}
+
 /// Waits for what another process does, without a pause that could be too short or too long.
 #[track_caller]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {

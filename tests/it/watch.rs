@@ -23,6 +23,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use crate::{
     inside::{Inside, way_to},
     scene::Scene,
+    start::soon,
 };
 
 fn prod() -> WatchRequest {
@@ -80,12 +81,15 @@ impl Night {
 
 /// The next news in that state, whatever comes before it.
 async fn until(watch: &mut Watch, state: WatchState) -> News {
-    loop {
-        let news = watch.next().await.unwrap();
-        if news.state == state {
-            return news;
+    let news = async {
+        loop {
+            let news = watch.next().await.unwrap();
+            if news.state == state {
+                return news;
+            }
         }
-    }
+    };
+    soon("in that state", news).await
 }
 
 #[tokio::test]
@@ -167,17 +171,13 @@ async fn who_took_a_session_holds_it_for_half_an_hour_and_no_longer() {
         // Half the timeout, and a sixtieth of it at most.
         night.clock.advance(quarter / 2 + quarter / 60);
         let sure = night.clock.now() + quarter / 2;
-        while night
-            .inside
-            .admin
-            .describe(&name)
-            .await
-            .unwrap()
-            .guaranteed_until
-            != Some(sure)
-        {
-            tokio::task::yield_now().await;
-        }
+        let kept = async {
+            let admin = &night.inside.admin;
+            while admin.describe(&name).await.unwrap().guaranteed_until != Some(sure) {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("kept alive", kept).await;
         assert_eq!(night.simulator.requests().len(), sent + calls);
     }
     night.clock.advance(quarter);
@@ -378,9 +378,12 @@ async fn a_refresh_file_has_the_session_of_the_moment_and_goes_with_the_job() {
     assert_eq!(first, scene.session(&[]).await);
     scene.simulator.expire_sessions(USERNAME);
     let second = scene.session(&["--refused-generation", "1"]).await;
-    while read(&path) != second {
-        tokio::task::yield_now().await;
-    }
+    let written = async {
+        while read(&path) != second {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("written", written).await;
     let mut stdin = job.stdin.take().unwrap();
     stdin.write_all(b"go\n").await.unwrap();
     assert_eq!(said.next_line().await.unwrap().as_deref(), Some("again"));
