@@ -118,7 +118,7 @@ impl Failure {
             Self::Call { error, record } => {
                 let hint = hint(error.reason(), record.as_deref());
                 Some(match error.retry_after() {
-                    Some(pause) => format!("{hint}; try again in {}", span::words(pause)),
+                    Some(pause) => format!("{hint}; try again in {}", span::words_up(pause)),
                     None => hint,
                 })
             }
