@@ -179,6 +179,16 @@ fn secrets_of_records_are_asked_for() {
     assert_eq!(fake.asked().removed.as_deref(), Some("prod"));
 }
 
+/// It would be asked about a list that it was not shown.
+#[test]
+fn nobody_is_asked_to_end_a_session_in_json() {
+    let fake = Fake::start();
+    let typist = Typist::run(&fake, &["logout", "prod", "--json"]);
+    let (status, shown) = typist.end();
+    assert!(status == Some(2) && !shown.contains("[y/N]"), "{shown}");
+    assert!(fake.asked().ended.is_none());
+}
+
 #[test]
 fn every_flow_asks_for_its_own_secrets() {
     use sfvault_proto::v1::add_record_request::Credential;
