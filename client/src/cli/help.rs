@@ -20,6 +20,7 @@ Environment:
   SFVAULT_CONFIG_DIR    directory of config.toml, for a daemon that is started
   SFVAULT_NO_AUTOSTART  if not empty, as --no-autostart
   NO_COLOR              if not empty, as --no-color
+  BROWSER               programs to open a page with, separated by colons; `%s` stands for the page
 
 Output:
   stdout takes data only. What is said to people goes to stderr: `error: …`, then `hint: …`.
