@@ -223,6 +223,7 @@ JSON:
   stdout: {\"record\",\"changed\",\"before\",\"after\",\"warnings\"}; before and after are
           {\"flow\",\"login_url\",\"consumer_key\",\"org_id\",\"user_id\",\"username\",
           \"instance_url\",\"timeout_seconds\",\"proven\"}
+          with --back and --forget-old: {\"record\",\"changed\"}
 ";
 
 pub(crate) const REMOVE: &str = "\

@@ -142,7 +142,7 @@ impl Migrate {
             record_view::flow(record.flow)
         ));
         if output.is_json() {
-            output.json(&json!({ "record": RecordJson::from(&record) }))?;
+            output.json(&json!({ "record": RecordJson::from(&record), "changed": true }))?;
         }
         Ok(())
     }
