@@ -240,7 +240,8 @@ pub(crate) const LOGOUT: &str = "\
 Example:
   sfvault logout acme-prod --yes
 
-  With --json it needs --yes. Calls Salesforce's logout once. Salesforce often gives all logins of a user the same session:
+  With --json it needs --yes, for nobody is shown who would be cut off.
+  Calls Salesforce's logout once. Salesforce often gives all logins of a user the same session:
   other tools that log in as this user may lose theirs too. Who asks sfvaultd next gets a new
   session, and who follows one is given it. Nothing else ends a session: not sfvaultd by itself,
   nor `lock`, nor `remove`.

@@ -51,7 +51,7 @@ fn failure(error: &clap::Error, own: &[&str]) -> Failure {
     Failure::usage(words.join(" "), hint)
 }
 
-/// What of the advice names a word that was perhaps meant, such as `a similar subcommand exists: 'log'`.
+/// What of the advice names a word that was perhaps meant, such as `a similar subcommand exists: 'login'`.
 fn suggestion(text: &str) -> Option<&str> {
     let tips = text
         .lines()
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_word_that_was_perhaps_meant_is_named() {
         for (words, meant) in [
-            (&["sfvault", "lgo"][..], "'log'"),
+            (&["sfvault", "lgo"][..], "'login'"),
             (&["sfvault", "get", "x", "--min-tl", "1h"], "'--min-ttl'"),
             (&["sfvault", "get", "x", "--format", "jsn"], "'json'"),
         ] {
