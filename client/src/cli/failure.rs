@@ -5,7 +5,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 use sfvault::Error;
 
-use super::{exit::Exit, hint::hint, span};
+use super::{
+    exit::Exit,
+    hint::{hint, hint_of_trial},
+    span,
+};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -14,6 +18,12 @@ pub(crate) enum Failure {
     Call {
         error: Error,
         record: Option<String>,
+    },
+    /// A login that this command tried for the record did not succeed, or was not made.
+    Trial {
+        error: Error,
+        record: String,
+        again: String,
     },
     /// The daemon could not be started.
     NotStarted { message: String, hint: String },
@@ -48,6 +58,15 @@ impl Failure {
         }
     }
 
+    /// After a call in which the daemon tries a login; `again` says how to try again.
+    pub(crate) fn trial(error: Error, record: &sfvault::RecordName, again: String) -> Self {
+        Self::Trial {
+            error,
+            record: record.to_string(),
+            again,
+        }
+    }
+
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Usage {
             message: message.into(),
@@ -68,7 +87,7 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Call { error, .. } => Exit::of(error.reason()),
+            Self::Call { error, .. } | Self::Trial { error, .. } => Exit::of(error.reason()),
             Self::NotStarted { .. } => Exit::NO_DAEMON,
             Self::Usage { .. } => Exit::USAGE,
             Self::Taken { .. } => Exit::TRY_LATER,
@@ -83,7 +102,7 @@ impl Failure {
     /// The name for scripts.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
-            Self::Call { error, .. } => error.reason().name(),
+            Self::Call { error, .. } | Self::Trial { error, .. } => error.reason().name(),
             Self::NotStarted { .. } => "DAEMON_NOT_STARTED",
             Self::Usage { .. } => "USAGE",
             Self::Taken { .. } => "TAKEN",
@@ -99,7 +118,7 @@ impl Failure {
     /// What happened; nothing where there is nobody to tell, or where the person knows.
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
-            Self::Call { error, .. } => Some(error.message()),
+            Self::Call { error, .. } | Self::Trial { error, .. } => Some(error.message()),
             Self::NotStarted { message, .. }
             | Self::Usage { message, .. }
             | Self::Taken { message, .. }
@@ -116,12 +135,16 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Call { error, record } => {
-                let hint = hint(error.reason(), record.as_deref());
-                Some(match error.retry_after() {
-                    Some(pause) => format!("{hint}; try again in {}", span::words_up(pause)),
-                    None => hint,
-                })
+                Some(with_pause(hint(error.reason(), record.as_deref()), error))
             }
+            Self::Trial {
+                error,
+                record,
+                again,
+            } => Some(with_pause(
+                hint_of_trial(error.reason(), record, again),
+                error,
+            )),
             Self::NotStarted { hint, .. } | Self::Usage { hint, .. } | Self::Taken { hint, .. } => {
                 Some(hint.clone())
             }
@@ -138,7 +161,7 @@ impl Failure {
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Call { error, .. } => error.retry_after(),
+            Self::Call { error, .. } | Self::Trial { error, .. } => error.retry_after(),
             Self::NotStarted { .. }
             | Self::Usage { .. }
             | Self::Taken { .. }
@@ -150,6 +173,13 @@ impl Failure {
             | Self::Signalled(_)
             | Self::ReaderGone => None,
         }
+    }
+}
+
+fn with_pause(hint: String, error: &Error) -> String {
+    match error.retry_after() {
+        Some(pause) => format!("{hint}; try again in {}", span::words_up(pause)),
+        None => hint,
     }
 }
 

@@ -5,7 +5,32 @@ use sfvault::Reason;
 /// What to do, in one line. `record` is the record's name as far as it is known.
 pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
     let name = record.unwrap_or("NAME");
-    let release = format!("then `sfvault check {name} --release`");
+    of(
+        reason,
+        name,
+        &format!("then `sfvault check {name} --release`"),
+    )
+}
+
+/// The same after a command tried a login and failed: the record is as it was, and only that command, which `again`
+/// names, goes on.
+pub(crate) fn hint_of_trial(reason: Reason, name: &str, again: &str) -> String {
+    let rejected = [
+        Reason::CredentialRejected,
+        Reason::UserLockedOut,
+        Reason::PasswordExpired,
+        Reason::RefreshTokenDead,
+    ];
+    if rejected.contains(&reason) {
+        return format!(
+            "Setup > Identity > Login History tells the cause: wrong secret, security token reset, user locked or frozen, \
+             wrong login URL; {again}"
+        );
+    }
+    of(reason, name, again)
+}
+
+fn of(reason: Reason, name: &str, release: &str) -> String {
     match reason {
         Reason::InvalidArgument => "the command's `--help` says what it takes".to_owned(),
         Reason::HostNotAllowed => "take the org's My Domain host, `https://MYDOMAIN.my.salesforce.com`, from \
@@ -188,6 +213,23 @@ mod tests {
                 "{hint}"
             );
         }
+    }
+
+    #[test]
+    fn after_a_trial_only_the_command_that_tried_is_advised() {
+        for reason in [
+            Reason::CredentialRejected,
+            Reason::UserLockedOut,
+            Reason::PasswordExpired,
+            Reason::AccessPolicy,
+            Reason::AppConfig,
+        ] {
+            let hint = hint_of_trial(reason, "prod", "then `sfvault rotate prod`");
+            assert!(hint.contains("then `sfvault rotate prod`"), "{hint}");
+            assert!(!hint.contains("sfvault check"), "{hint}");
+        }
+        let hint = hint_of_trial(Reason::CredentialRejected, "prod", "then");
+        assert!(!hint.contains("sfvault set"), "{hint}");
     }
 
     #[test]

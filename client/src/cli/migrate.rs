@@ -126,7 +126,9 @@ impl Migrate {
         };
         let migrated = spinner::watch(output, "trying the new login", client.migrate(migration))
             .await
-            .map_err(|error| Failure::call(error, &name))?;
+            .map_err(|error| {
+                Failure::trial(error, &name, "then `sfvault migrate` again".to_owned())
+            })?;
         tell(&migrated, self.dry_run, &name, output)
     }
 
@@ -136,7 +138,9 @@ impl Migrate {
         let work = client.restore_login(&name, !self.no_check);
         let record = spinner::watch(output, "trying the kept login", work)
             .await
-            .map_err(|error| Failure::call(error, &name))?;
+            .map_err(|error| {
+                Failure::trial(error, &name, "then `sfvault migrate` again".to_owned())
+            })?;
         output.done(&format!(
             "`{name}` logs in by `{}` again; the login that it left is kept",
             record_view::flow(record.flow)

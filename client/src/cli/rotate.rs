@@ -99,7 +99,7 @@ async fn rotate(
 ) -> Result<Rotated, Failure> {
     spinner::watch(output, "asking Salesforce", client.rotate(name, rotation))
         .await
-        .map_err(|error| Failure::call(error, name))
+        .map_err(|error| Failure::trial(error, name, format!("then `sfvault rotate {name}`")))
 }
 
 /// The one thing that a generated password lacks.

@@ -322,6 +322,7 @@ impl World {
             | Error::MinTtlTooLong { .. }
             | Error::ShuttingDown
             | Error::Store(_)
+            | Error::TokenAwaited(_)
             | Error::TokenUnsaved { .. }
             | Error::TrialFailed { .. }
             | Error::UnexpectedEnvironment { .. }
