@@ -124,11 +124,14 @@ impl Migrate {
             expect_user: self.expect_user,
             expect_org: self.expect_org,
         };
-        let migrated = spinner::watch(output, "trying the new login", client.migrate(migration))
-            .await
-            .map_err(|error| {
-                Failure::trial(error, &name, "then `sfvault migrate` again".to_owned())
-            })?;
+        let migrated = spinner::watch_change(
+            output,
+            "trying the new login",
+            &name,
+            client.migrate(migration),
+        )
+        .await
+        .map_err(|error| Failure::trial(error, &name, "then `sfvault migrate` again".to_owned()))?;
         tell(&migrated, self.dry_run, &name, output)
     }
 
@@ -136,7 +139,7 @@ impl Migrate {
         let (output, name) = (context.output, self.name);
         let client = context.admin().await?;
         let work = client.restore_login(&name, !self.no_check);
-        let record = spinner::watch(output, "trying the kept login", work)
+        let record = spinner::watch_change(output, "trying the kept login", &name, work)
             .await
             .map_err(|error| {
                 Failure::trial(error, &name, "then `sfvault migrate` again".to_owned())

@@ -258,7 +258,13 @@ fn whoever_interrupts_gets_a_terminal_that_shows_what_is_typed() {
     let fake = Fake::start();
     let mut typist = Typist::run(&fake, &["unlock"]);
     typist.answer("passphrase of the vault: ", "half\u{3}");
-    assert_eq!(typist.end().0, Some(130));
+    let (status, shown) = typist.end();
+    // The shell's prompt begins a line.
+    assert!(status == Some(130) && shown.ends_with("\nEND"), "{shown:?}");
+    let mut typist = Typist::run(&fake, &["remove", "prod"]);
+    typist.answer("[y/N] ", "\u{3}");
+    let (status, shown) = typist.end();
+    assert!(status == Some(130) && shown.ends_with("\nEND"), "{shown:?}");
     for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
         let mut typist = Typist::run(&fake, &["unlock"]);
         typist.wait_for("passphrase of the vault: ");
