@@ -34,6 +34,7 @@ enum Problem {
     NobodyListens,
     Forbidden,
     Foreign { uid: u32 },
+    Busy,
     Io(io::Error),
 }
 
@@ -45,6 +46,8 @@ impl From<io::Error> for Problem {
             Self::NobodyListens
         } else if error.kind() == io::ErrorKind::PermissionDenied {
             Self::Forbidden
+        } else if error.kind() == io::ErrorKind::WouldBlock {
+            Self::Busy
         } else {
             Self::Io(error)
         }
@@ -59,6 +62,7 @@ impl ConnectError {
             Problem::NobodyListens => Reason::NobodyListens,
             Problem::Forbidden => Reason::SocketForbidden,
             Problem::Foreign { .. } => Reason::ForeignDaemon,
+            Problem::Busy => Reason::DaemonBusy,
             Problem::Io(_) => Reason::ConnectFailed,
         }
     }
@@ -81,6 +85,10 @@ impl fmt::Display for ConnectError {
             Problem::Foreign { uid } => write!(
                 f,
                 "the process that listens on `{socket}` belongs to user {uid}, who could be anybody"
+            ),
+            Problem::Busy => write!(
+                f,
+                "sfvaultd is busy: too many connections wait at `{socket}`"
             ),
             Problem::Io(error) => write!(f, "can't connect to `{socket}`: {error}"),
         }

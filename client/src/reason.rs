@@ -142,6 +142,8 @@ reasons! {
         SocketPathTooLong = "SOCKET_PATH_TOO_LONG",
         /// The process that listens on the socket belongs to a user whom the client does not trust.
         ForeignDaemon = "FOREIGN_DAEMON",
+        /// The daemon takes no new connection: its queue of them stays full.
+        DaemonBusy = "DAEMON_BUSY",
         /// Connecting failed in another way.
         ConnectFailed = "CONNECT_FAILED",
         /// The connection broke during the call.
@@ -187,12 +189,13 @@ mod tests {
         }
     }
 
-    const CLIENTS_OWN: [Reason; 11] = [
+    const CLIENTS_OWN: [Reason; 12] = [
         Reason::NoSocket,
         Reason::NobodyListens,
         Reason::SocketForbidden,
         Reason::SocketPathTooLong,
         Reason::ForeignDaemon,
+        Reason::DaemonBusy,
         Reason::ConnectFailed,
         Reason::Disconnected,
         Reason::NoAnswer,

@@ -91,6 +91,12 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl StartError {
+    /// Whether another daemon has the runtime directory.
+    #[must_use]
+    pub fn is_another(&self) -> bool {
+        matches!(self, Self::Listen(ListenError::Running { .. }))
+    }
+
     /// What to do, in one line, where the message does not say it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

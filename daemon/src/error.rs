@@ -83,6 +83,8 @@ pub enum Error {
         excess: Excess,
         retry_after: Duration,
     },
+    /// A generated password of the record may be in force; until that has ended, nothing else of the record is changed.
+    TokenAwaited(RecordName),
     /// Too many calls are open that wait or watch.
     TooManyStreams,
     /// A login brought another refresh token, which could not be saved; until it is, no login is made.
@@ -165,6 +167,7 @@ impl Error {
             | Self::RecordExists(_)
             | Self::RecordNotFound(_)
             | Self::Store(_)
+            | Self::TokenAwaited(_)
             | Self::TokenUnsaved { .. }
             | Self::UnexpectedEnvironment { .. }
             | Self::UnexpectedOrg { .. }
@@ -226,6 +229,10 @@ impl fmt::Display for Error {
             }
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
+            Self::TokenAwaited(record) => write!(
+                f,
+                "a new password of `{record}` awaits its security token: end that first with `sfvault rotate {record}`"
+            ),
             Self::Throttled { party, excess, .. } => match excess {
                 Excess::Bytes => write!(
                     f,

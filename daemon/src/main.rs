@@ -46,7 +46,7 @@ Environment:
   RUST_LOG             what is logged           (default: info)
 
 Exit status: 0 ended by a signal, 1 could not start, 2 wrong usage, 3 serves no more
-though nobody ended it.
+though nobody ended it, 4 could not start because another sfvaultd runs.
 ";
 
 /// Slow name servers may hold half of these for seconds; the disk needs one, a key derivation another.
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
             Ok(true) => ExitCode::SUCCESS,
             // A service manager must see that this was no orderly end, and that another start may mend it.
             Ok(false) => complain("the services ended by themselves", 3),
-            Err(problem) => complain(&problem, 1),
+            Err(NotStarted { problem, status }) => complain(&problem, status),
         },
         (Some(argument), None) if argument == "--help" || argument == "-h" => print(HELP),
         (Some(argument), None) if argument == "--version" || argument == "-V" => {
@@ -75,8 +75,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// Why nothing was served.
+struct NotStarted {
+    problem: String,
+    status: u8,
+}
+
+impl From<String> for NotStarted {
+    fn from(problem: String) -> Self {
+        Self { problem, status: 1 }
+    }
+}
+
+/// Where several clients start a daemon at once, all but one of them end so; the clients wait for the one that is left.
+const ANOTHER_RUNS: u8 = 4;
+
 /// Whether it ended because it was told to.
-fn run() -> Result<bool, String> {
+fn run() -> Result<bool, NotStarted> {
     let descriptors = descriptors::close_inherited();
     let text = |error: &dyn std::error::Error| error.to_string();
     let paths = Paths::from_environment().map_err(|error| text(&error))?;
@@ -142,9 +157,12 @@ fn run() -> Result<bool, String> {
         .map_err(|error| text(&error))?;
     runtime.block_on(async {
         let shutdown = shutdown_signal().map_err(|error| text(&error))?;
-        let daemon = Daemon::start(setup).map_err(|error| match error.hint() {
-            Some(hint) => format!("{error}\nhint: {hint}"),
-            None => error.to_string(),
+        let daemon = Daemon::start(setup).map_err(|error| NotStarted {
+            problem: match error.hint() {
+                Some(hint) => format!("{error}\nhint: {hint}"),
+                None => error.to_string(),
+            },
+            status: if error.is_another() { ANOTHER_RUNS } else { 1 },
         })?;
         info!(version = env!("CARGO_PKG_VERSION"), "ready");
         systemd::notify_ready()

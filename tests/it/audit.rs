@@ -10,7 +10,7 @@ use tokio::{
 };
 use tonic::transport::Endpoint;
 
-use crate::{dice::Dice, scene::Scene, storage::limit_files};
+use crate::{dice::Dice, scene::Scene, start::soon, storage::limit_files};
 
 fn log(scene: &Scene) -> Vec<Value> {
     let text = fs::read_to_string(scene.sfvault.path("data/audit.jsonl")).unwrap();
@@ -340,17 +340,20 @@ async fn a_guess_that_is_held_back_is_told() {
     scene.ok(&["lock"]).await;
     let guess = ["unlock", "--passphrase-file", "@password"];
     // Side by side, so that a busy machine does not itself take longer than the pause.
-    let held = loop {
-        tokio::join!(
-            scene.fails(&guess),
-            scene.fails(&guess),
-            scene.fails(&guess)
-        );
-        let told = lines(&scene, &["--action", "unlock"]).await;
-        if let Some(held) = of(&told, "unlock noted -").first() {
-            break (*held).clone();
+    let guessing = async {
+        loop {
+            tokio::join!(
+                scene.fails(&guess),
+                scene.fails(&guess),
+                scene.fails(&guess)
+            );
+            let told = lines(&scene, &["--action", "unlock"]).await;
+            if let Some(held) = of(&told, "unlock noted -").first() {
+                return (*held).clone();
+            }
         }
     };
+    let held = soon("held back", guessing).await;
     let note = held["note"].as_str().unwrap();
     assert!(note.starts_with("held back for 1 s after "), "{note}");
     assert_eq!(held["uid"], rustix::process::geteuid().as_raw());

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use serde_json::Value;
 use sfvault_tests::{
     installation::Installation,
-    simulator::{Options, Simulator},
+    simulator::{Options, Org, Simulator},
 };
 use sfvaultd::{credential::FlowKind, retirement::Event};
 
@@ -13,7 +13,16 @@ use crate::scene::{Ended, Scene, ended};
 
 /// An installation whose table of retirements says this.
 async fn scene(retirement: &str) -> Scene {
-    let simulator = Simulator::start(Options::default()).await;
+    scene_of(Org::default(), retirement).await
+}
+
+/// The same with this org.
+async fn scene_of(org: Org, retirement: &str) -> Scene {
+    let options = Options {
+        org,
+        ..Options::default()
+    };
+    let simulator = Simulator::start(options).await;
     let (login, instance) = (simulator.login_url(), simulator.instance_url());
     let ca_file = simulator.ca_file().display().to_string();
     let salesforce = format!(
@@ -86,6 +95,25 @@ async fn a_healthy_vault_is_examined_without_a_login() {
     assert!(text.contains("works, with a new login"), "{text}");
     scene.assert_logins(1, 0);
     scene.finish().await;
+}
+
+#[tokio::test]
+async fn a_version_that_the_host_offers_no_more_is_a_problem() {
+    for (min_version, status, grade) in [(31, 0, "good"), (68, 6, "problem")] {
+        let org = Org {
+            min_version,
+            ..Org::default()
+        };
+        let scene = scene_of(org, FAR).await;
+        let report = scene.run(&["doctor", "--json"]).await;
+        assert_eq!(report.status, status, "{}", report.stderr);
+        let report: Value = serde_json::from_str(&report.stdout).unwrap();
+        let of = |finding: &&Value| finding["check"] == "api-version";
+        let found = report["findings"].as_array().unwrap().iter().find(of);
+        assert_eq!(found.unwrap()["grade"], grade, "{report}");
+        scene.assert_logins(0, 0);
+        scene.finish().await;
+    }
 }
 
 #[tokio::test]

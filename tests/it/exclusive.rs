@@ -7,7 +7,7 @@ use sfvault_tests::{installation::Installation, simulator::USERNAME};
 
 use crate::{
     scene::{Ended, Scene, ended},
-    start::refused,
+    start::{refused, refused_for_another},
 };
 
 /// T32
@@ -15,7 +15,7 @@ use crate::{
 async fn a_second_daemon_in_the_same_runtime_directory_ends_and_the_first_goes_on() {
     let scene = Scene::with_record().await;
     let session = scene.session(&[]).await;
-    let said = refused(scene.sfvault.sfvaultd()).await;
+    let said = refused_for_another(scene.sfvault.sfvaultd()).await;
     let lock = scene.sfvault.path("run/sfvaultd.lock");
     assert!(
         said.contains(&format!("another sfvaultd holds `{}`", lock.display())),
@@ -116,7 +116,7 @@ async fn a_lock_that_another_program_holds_is_named() {
         .unwrap();
     let mut said = [0; 5];
     std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut said).unwrap();
-    let refused = refused(sfvault.sfvaultd()).await;
+    let refused = refused_for_another(sfvault.sfvaultd()).await;
     assert!(refused.contains(lock.to_str().unwrap()), "{refused}");
     drop(holder.stdin.take());
     holder.wait().unwrap();

@@ -27,6 +27,7 @@ use tonic_health::pb::{
 use crate::{
     neighbours::wire::{GOAWAY, HEADERS, SETTINGS, frame},
     scene::Scene,
+    start::soon,
 };
 
 const ROUNDS: u32 = 40;
@@ -127,9 +128,12 @@ async fn a_channel_that_was_idle_serves_the_next_call() {
     for _ in 0..3 {
         scene.ok(&["lock"]).await;
         scene.unlock().await;
-        while connections(&scene) >= connected {
-            scene.ok(&["status"]).await;
-        }
+        let ended = async {
+            while connections(&scene) >= connected {
+                scene.ok(&["status"]).await;
+            }
+        };
+        soon("without the old connection", ended).await;
         sessions.get_session(asked(false)).await.unwrap();
         assert_eq!(connections(&scene), connected);
     }

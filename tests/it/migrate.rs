@@ -72,7 +72,12 @@ async fn a_record_moves_to_an_app_and_back_under_one_name() {
     scene.assert_logins(3, 0);
     assert!(scene.ok(&["list"]).await.contains("old kept"));
 
-    scene.ok(&["migrate", "prod", "--back"]).await;
+    let back = scene.ok(&["migrate", "prod", "--back", "--json"]).await;
+    let back: Value = serde_json::from_str(&back).unwrap();
+    assert_eq!(
+        (&back["changed"], &back["record"]["name"]),
+        (&true.into(), &"prod".into())
+    );
     assert_eq!(scene.shown().await["flow"], "soap-login");
     scene.ok(&["migrate", "prod", "--forget-old"]).await;
     assert_eq!(scene.shown().await["kept_flow"], Value::Null);

@@ -25,7 +25,7 @@ use crate::{
     raw,
     scene::Scene,
     skipped::skip,
-    start::{refused, until},
+    start::{refused, refused_for_another, until},
 };
 
 const SOCKETS: [&str; 2] = ["sfvault.sock", "admin.sock"];
@@ -189,7 +189,7 @@ async fn clients_get_in_again_after_a_cleaner_was_there() {
         assert_eq!(fs::metadata(&run).unwrap().mode() & 0o777, 0o700);
     }
     // The lock went along: there still is only one daemon.
-    let second = refused(scene.sfvault.sfvaultd()).await;
+    let second = refused_for_another(scene.sfvault.sfvaultd()).await;
     assert!(second.contains("another sfvaultd holds"), "{second}");
     scene.assert_logins(1, 0);
     scene.finish().await;

@@ -23,6 +23,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use crate::{
     inside::{Inside, way_to},
     scene::Scene,
+    start::soon,
 };
 
 fn prod() -> WatchRequest {
@@ -80,12 +81,15 @@ impl Night {
 
 /// The next news in that state, whatever comes before it.
 async fn until(watch: &mut Watch, state: WatchState) -> News {
-    loop {
-        let news = watch.next().await.unwrap();
-        if news.state == state {
-            return news;
+    let news = async {
+        loop {
+            let news = watch.next().await.unwrap();
+            if news.state == state {
+                return news;
+            }
         }
-    }
+    };
+    soon("in that state", news).await
 }
 
 #[tokio::test]
@@ -167,17 +171,13 @@ async fn who_took_a_session_holds_it_for_half_an_hour_and_no_longer() {
         // Half the timeout, and a sixtieth of it at most.
         night.clock.advance(quarter / 2 + quarter / 60);
         let sure = night.clock.now() + quarter / 2;
-        while night
-            .inside
-            .admin
-            .describe(&name)
-            .await
-            .unwrap()
-            .guaranteed_until
-            != Some(sure)
-        {
-            tokio::task::yield_now().await;
-        }
+        let kept = async {
+            let admin = &night.inside.admin;
+            while admin.describe(&name).await.unwrap().guaranteed_until != Some(sure) {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("kept alive", kept).await;
         assert_eq!(night.simulator.requests().len(), sent + calls);
     }
     night.clock.advance(quarter);
@@ -353,7 +353,8 @@ fn read(path: &std::path::Path) -> Value {
 async fn a_refresh_file_has_the_session_of_the_moment_and_goes_with_the_job() {
     let scene = Scene::with_record().await;
     let path = scene.sfvault.path("session.json");
-    fs::write(&path, "left behind").unwrap();
+    // As a job that was killed leaves it.
+    fs::write(&path, r#"{"session_id":"old","generation":1}"#).unwrap();
     let script = "echo \"$SF_SESSION_FILE\"; trap 'exit 7' TERM; read go; echo again; while :; do read more; done";
     let file = path.to_str().unwrap().to_owned();
     let mut command = scene.command(&[
@@ -377,9 +378,12 @@ async fn a_refresh_file_has_the_session_of_the_moment_and_goes_with_the_job() {
     assert_eq!(first, scene.session(&[]).await);
     scene.simulator.expire_sessions(USERNAME);
     let second = scene.session(&["--refused-generation", "1"]).await;
-    while read(&path) != second {
-        tokio::task::yield_now().await;
-    }
+    let written = async {
+        while read(&path) != second {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("written", written).await;
     let mut stdin = job.stdin.take().unwrap();
     stdin.write_all(b"go\n").await.unwrap();
     assert_eq!(said.next_line().await.unwrap().as_deref(), Some("again"));
@@ -451,10 +455,12 @@ async fn a_refresh_file_is_put_only_where_nobody_else_can_put_one() {
 async fn follow_writes_a_line_for_each_session_and_ends_well() {
     let mut scene = Scene::with_record().await;
     let mut follower = scene
-        .command(&["get", "prod", "--follow"])
+        .command(&["get", "prod", "--follow", "--no-autostart"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut told = BufReader::new(follower.stderr.take().unwrap()).lines();
     let mut said = BufReader::new(follower.stdout.take().unwrap()).lines();
     let mut line = async || -> Value {
         serde_json::from_str(&said.next_line().await.unwrap().unwrap()).unwrap()
@@ -465,7 +471,19 @@ async fn follow_writes_a_line_for_each_session_and_ends_well() {
     assert_eq!(line().await, second);
     // A new daemon, which has to be unlocked first: the follower waits for both.
     scene.sfvault.kill().unwrap();
+    let waits = told.next_line().await.unwrap().unwrap();
+    assert!(waits.contains("sfvaultd is not running"), "{waits}");
     scene.sfvault.start().unwrap();
+    for (what, hint) in [
+        ("tells of `prod` again", ""),
+        (
+            "can't be had now",
+            "; unlock the vault with `sfvault unlock`",
+        ),
+    ] {
+        let line = told.next_line().await.unwrap().unwrap();
+        assert!(line.contains(what) && line.ends_with(hint), "{line}");
+    }
     scene.unlock().await;
     // It goes on with the session that the vault had kept, until that ends too.
     scene.simulator.expire_sessions(USERNAME);

@@ -95,6 +95,8 @@ const STEP: Duration = Duration::from_millis(20);
 const STEPS: u32 = 500;
 /// 1 s. A daemon that ends may have met another one, started at the same time, which answers soon.
 const STEPS_AFTER_ITS_END: u32 = 50;
+/// With what status a daemon says that it has met another: that one is given all the time.
+const ANOTHER_RUNS: i32 = 4;
 
 async fn wait_until_it_answers(daemon: &mut Child, places: &Places) -> bool {
     let mut left = STEPS;
@@ -102,7 +104,7 @@ async fn wait_until_it_answers(daemon: &mut Child, places: &Places) -> bool {
         if SessionsClient::connect(places).await.is_ok() {
             return true;
         }
-        if matches!(daemon.try_wait(), Ok(Some(_))) {
+        if matches!(daemon.try_wait(), Ok(Some(end)) if end.code() != Some(ANOTHER_RUNS)) {
             left = left.min(STEPS_AFTER_ITS_END);
         }
         left -= 1;

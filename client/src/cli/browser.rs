@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    os::unix::process::CommandExt as _,
     process::{Command, Stdio},
 };
 
@@ -41,8 +42,9 @@ fn ask(words: &[String]) -> bool {
     let Some((program, arguments)) = words.split_first() else {
         return false;
     };
-    // It ends on its own time; what it says would stand amid a prompt.
+    // It ends on its own time, not by a Ctrl-C at our prompt; what it says would stand amid that.
     Command::new(program)
+        .process_group(0)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -95,7 +95,7 @@ impl SecretSource {
         output: Output,
     ) -> Result<Credential, Failure> {
         self.check(flow)?;
-        let mut given = self.given(flow, output)?;
+        let mut given = self.given(flow, output).await?;
         for &kind in flow.secrets() {
             let ask = match need(flow, kind) {
                 Need::Always | Need::Usually => true,
@@ -133,7 +133,7 @@ impl SecretSource {
         output: Output,
     ) -> Result<CredentialChange, Failure> {
         self.check(flow)?;
-        let mut change = self.given(flow, output)?;
+        let mut change = self.given(flow, output).await?;
         if !self.is_given() {
             if let Some(kind) = flow.secrets().iter().find(|kind| !kind.can_be_typed()) {
                 return Err(untypable(*kind));
@@ -184,14 +184,14 @@ impl SecretSource {
     }
 
     /// What needs no person.
-    fn given(&self, flow: FlowName, output: Output) -> Result<CredentialChange, Failure> {
+    async fn given(&self, flow: FlowName, output: Output) -> Result<CredentialChange, Failure> {
         if self.stdin {
-            return from_stdin(flow);
+            return from_stdin(flow).await;
         }
         let mut given = CredentialChange::default();
         for &kind in flow.secrets() {
             if let Some(path) = self.path(kind) {
-                let text = input::text(input::file(path, output)?, kind.noun())?;
+                let text = input::text(input::file(path, output).await?, kind.noun())?;
                 if text.is_empty() {
                     return Err(match kind.none_option() {
                         Some(none) => empty(kind, &format!("if none is needed, say `{none}`")),
@@ -229,8 +229,8 @@ fn need(flow: FlowName, kind: SecretKind) -> Need {
     }
 }
 
-fn from_stdin(flow: FlowName) -> Result<CredentialChange, Failure> {
-    let secrets = input::stdin()?;
+async fn from_stdin(flow: FlowName) -> Result<CredentialChange, Failure> {
+    let secrets = input::stdin().await?;
     for kind in SecretKind::ALL {
         if holds(&secrets, kind) && !flow.secrets().contains(&kind) {
             return Err(Failure::usage(

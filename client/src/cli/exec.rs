@@ -20,7 +20,8 @@ use super::{
     exit::Exit,
     failure::Failure,
     follow::Follower,
-    relay::Relay,
+    listen,
+    relay::{PASSED_ON, Relay},
     session_env::variables,
     session_file::SessionFile,
     want::Want,
@@ -69,12 +70,17 @@ impl Exec {
             return keep(self.want, SessionFile::at(path)?, command, context).await;
         }
         let session = self.want.session(context).await?;
+        // That of an `exec` around this one has another session.
+        command.env_remove(SESSION_FILE);
         // Every descriptor of ours closes by itself here, and the standard library gives the command
         // the default reaction to a broken pipe, which it took from us at the start.
         let error = command.envs(variables(&session)).exec();
         Err(not_run(&command, &error))
     }
 }
+
+/// Where the job finds the path of its file.
+const SESSION_FILE: &str = "SF_SESSION_FILE";
 
 /// Runs the command beside a file in which there is always the record's session.
 async fn keep(
@@ -84,15 +90,26 @@ async fn keep(
     context: &Context,
 ) -> Result<(), Failure> {
     let mut follower = Follower::new(context, want.watch());
+    let deadline = want.deadline();
     // The daemon says in this call what it is asked for in vain; the other would wait.
-    let session = want.session(context).await?;
+    let mut session = want.session(context).await?;
+    // From here on there is a file that must go, whatever ends this.
+    let mut signals = listen(&PASSED_ON)?;
     file.write(&session)?;
     // Before the job runs: what can't be kept for it must not be found out in the middle of the night.
-    file.write(&follower.next().await?)?;
+    let newest = tokio::select! {
+        biased;
+        signal = signals.next() => return Err(Failure::signalled(signal)),
+        newest = follower.begin(deadline) => newest?,
+    };
+    if let Some(newest) = newest {
+        file.write(&newest)?;
+        session = newest;
+    }
     command.envs(variables(&session));
-    command.env("SF_SESSION_FILE", file.path());
+    command.env(SESSION_FILE, file.path());
     drop(session);
-    let mut job = Relay::start(&mut command).map_err(|error| not_run(&command, &error))?;
+    let mut job = Relay::start(&mut command, signals).map_err(|error| not_run(&command, &error))?;
     let mut followed = true;
     loop {
         tokio::select! {

@@ -90,6 +90,7 @@ impl Exit {
             | Reason::Throttled
             | Reason::TooManyStreams
             | Reason::ShuttingDown
+            | Reason::DaemonBusy
             | Reason::Disconnected
             | Reason::NoAnswer => Self::TRY_LATER,
 

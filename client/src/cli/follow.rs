@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sfvault::{Reason, Session, Watch, WatchRequest};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::{context::Context, exit::Exit, failure::Failure};
+use super::{context::Context, exit::Exit, failure::Failure, hint::hint};
 
 /// The first pause before the daemon is looked for again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -13,23 +13,46 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Hears of every session of a record, and holds it.
-pub(crate) struct Follower<'a> {
-    context: &'a Context,
+pub(crate) struct Follower {
+    context: Context,
     request: WatchRequest,
     watch: Option<Watch>,
     pause: Duration,
+    /// How often in a row the daemon was looked for in vain.
+    failures: u32,
     /// What people were told last.
     warned: Option<Reason>,
 }
 
-impl<'a> Follower<'a> {
-    pub(crate) fn new(context: &'a Context, request: WatchRequest) -> Self {
+impl Follower {
+    /// It starts no daemon: that is for whoever takes the first session. A daemon that ends later was ended by somebody.
+    pub(crate) fn new(context: &Context, request: WatchRequest) -> Self {
         Self {
-            context,
+            context: Context {
+                autostart: false,
+                ..*context
+            },
             request,
             watch: None,
             pause: FIRST_PAUSE,
+            failures: 0,
             warned: None,
+        }
+    }
+
+    /// What is to be known before anything relies on this follower: that it is let in, and the session if there is
+    /// one now.
+    ///
+    /// # Errors
+    /// What will not pass by itself, or does not until the deadline.
+    pub(crate) async fn begin(&mut self, deadline: Instant) -> Result<Option<Session>, Failure> {
+        loop {
+            match self.look().await {
+                Err(failure) if may_pass(&failure) && Instant::now() + self.pause <= deadline => {
+                    self.rest(&failure).await;
+                }
+                result => return result,
+            }
         }
     }
 
@@ -43,11 +66,7 @@ impl<'a> Follower<'a> {
             match self.look().await {
                 Ok(Some(session)) => return Ok(session),
                 Ok(None) => {}
-                Err(failure) if may_pass(&failure) => {
-                    self.watch = None;
-                    sleep(self.pause).await;
-                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(failure) if may_pass(&failure) => self.rest(&failure).await,
                 Err(failure) => return Err(failure),
             }
         }
@@ -66,6 +85,10 @@ impl<'a> Follower<'a> {
         let news = watch.next().await;
         let news = news.map_err(|error| Failure::call(error, record))?;
         self.pause = FIRST_PAUSE;
+        if std::mem::take(&mut self.failures) > QUIET_FAILURES {
+            let output = self.context.output;
+            output.warning(&format!("sfvaultd tells of `{record}` again"));
+        }
         if news.reason != self.warned {
             self.warned = news.reason;
             if let Some(reason) = news.reason {
@@ -74,13 +97,31 @@ impl<'a> Follower<'a> {
                     None => "can't be had now",
                 };
                 let why = news.problem.unwrap_or_else(|| reason.name().to_owned());
-                let warning = format!("a session of `{record}` {what}: {why}");
+                let hint = hint(reason, Some(record.as_str()));
+                let warning = format!("a session of `{record}` {what}: {why}; {hint}");
                 self.context.output.warning(&warning);
             }
         }
         Ok(news.session)
     }
+
+    async fn rest(&mut self, failure: &Failure) {
+        self.watch = None;
+        if self.failures == QUIET_FAILURES {
+            let message = failure.message().unwrap_or_default();
+            let hint = failure.hint().unwrap_or_default();
+            let record = &self.request.record;
+            let warning = format!("waiting for news of `{record}`: {message}; {hint}");
+            self.context.output.warning(&warning);
+        }
+        self.failures += 1;
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
 }
+
+/// A daemon that is only restarted is back when it is looked for again: nobody needs to hear of it.
+const QUIET_FAILURES: u32 = 1;
 
 /// Whether the daemon is only away, or too busy.
 fn may_pass(failure: &Failure) -> bool {

@@ -99,6 +99,7 @@ async fn follow(want: Want, context: &Context) -> Result<(), Failure> {
     tokio::select! {
         biased;
         signal = interruption() => signal.map(drop),
+        gone = context.output.reader_gone() => Err(gone),
         result = follow_on(want, context) => result,
     }
 }

@@ -28,6 +28,7 @@ Environment:
   SFVAULT_CONFIG_DIR    directory of config.toml, for a daemon that is started
   SFVAULT_NO_AUTOSTART  if not empty, as --no-autostart
   NO_COLOR              if not empty, as --no-color
+  BROWSER               programs to open a page with, separated by colons; `%s` stands for the page
 
 Output:
   stdout takes data only. What is said to people goes to stderr: `error: …`, then `hint: …`.
@@ -235,6 +236,7 @@ JSON:
   stdout: {\"record\",\"changed\",\"before\",\"after\",\"warnings\"}; before and after are
           {\"flow\",\"login_url\",\"consumer_key\",\"org_id\",\"user_id\",\"username\",
           \"instance_url\",\"timeout_seconds\",\"proven\"}
+          with --back and --forget-old: {\"record\",\"changed\"}
 ";
 
 pub(crate) const REMOVE: &str = "\
@@ -251,6 +253,7 @@ pub(crate) const LOGOUT: &str = "\
 Example:
   sfvault logout acme-prod --yes
 
+  With --json it needs --yes, for nobody is shown who would be cut off.
   Calls Salesforce's logout once. Salesforce often gives all logins of a user the same session:
   other tools that log in as this user may lose theirs too. Who asks sfvaultd next gets a new
   session, and who follows one is given it. Nothing else ends a session: not sfvaultd by itself,
@@ -308,7 +311,8 @@ Examples:
   With --refresh-file, `sfvault` stays: it keeps the session alive and the file, whose path is in
   SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode 0600, replaced at once. Read it
   again when Salesforce refuses the session. Signals go on to the command, its exit status is passed
-  on (128 and the signal if one killed it), and the file goes with it.
+  on (128 and the signal if one killed it), and the file goes with it. What a killed run left there
+  is replaced, any other file refused; if another job keeps its session there, the status is 75.
 ";
 
 pub(crate) const DOCTOR: &str = "\

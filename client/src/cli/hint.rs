@@ -5,7 +5,32 @@ use sfvault::Reason;
 /// What to do, in one line. `record` is the record's name as far as it is known.
 pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
     let name = record.unwrap_or("NAME");
-    let release = format!("then `sfvault check {name} --release`");
+    of(
+        reason,
+        name,
+        &format!("then `sfvault check {name} --release`"),
+    )
+}
+
+/// The same after a command tried a login and failed: the record is as it was, and only that command, which `again`
+/// names, goes on.
+pub(crate) fn hint_of_trial(reason: Reason, name: &str, again: &str) -> String {
+    let rejected = [
+        Reason::CredentialRejected,
+        Reason::UserLockedOut,
+        Reason::PasswordExpired,
+        Reason::RefreshTokenDead,
+    ];
+    if rejected.contains(&reason) {
+        return format!(
+            "Setup > Identity > Login History tells the cause: wrong secret, security token reset, user locked or frozen, \
+             wrong login URL; {again}"
+        );
+    }
+    of(reason, name, again)
+}
+
+fn of(reason: Reason, name: &str, release: &str) -> String {
     match reason {
         Reason::InvalidArgument => "the command's `--help` says what it takes".to_owned(),
         Reason::HostNotAllowed => "take the org's My Domain host, `https://MYDOMAIN.my.salesforce.com`, from \
@@ -145,6 +170,7 @@ pub(crate) fn hint(reason: Reason, record: Option<&str>) -> String {
         Reason::ForeignDaemon => "nothing was sent; find out who made the socket; a system-wide daemon's user must own \
             its runtime directory, below directories of root"
             .to_owned(),
+        Reason::DaemonBusy => "try again; `sfvault status --peers` tells who is connected, the daemon's log what it does".to_owned(),
         Reason::ConnectFailed => "see whether sfvaultd runs and how busy it is".to_owned(),
         Reason::Disconnected => "try again; the daemon's log tells why it went away".to_owned(),
         Reason::NoAnswer => "try again; a login that was begun goes on, and its session is kept".to_owned(),
@@ -190,6 +216,23 @@ mod tests {
                 "{hint}"
             );
         }
+    }
+
+    #[test]
+    fn after_a_trial_only_the_command_that_tried_is_advised() {
+        for reason in [
+            Reason::CredentialRejected,
+            Reason::UserLockedOut,
+            Reason::PasswordExpired,
+            Reason::AccessPolicy,
+            Reason::AppConfig,
+        ] {
+            let hint = hint_of_trial(reason, "prod", "then `sfvault rotate prod`");
+            assert!(hint.contains("then `sfvault rotate prod`"), "{hint}");
+            assert!(!hint.contains("sfvault check"), "{hint}");
+        }
+        let hint = hint_of_trial(Reason::CredentialRejected, "prod", "then");
+        assert!(!hint.contains("sfvault set"), "{hint}");
     }
 
     #[test]

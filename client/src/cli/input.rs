@@ -1,26 +1,65 @@
 //! Secrets from files, descriptors and stdin. Never from the arguments, which every user of the host can
 //! read, and never from this process's environment.
+//!
+//! To open a pipe waits for its writer, to read one for what is written: all of that happens aside, so that whoever
+//! waits can be interrupted.
 
 use std::{
     env,
     fs::{File, Metadata},
+    io,
     os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::Path,
 };
 
-use rustix::{fd::AsFd, io::Errno};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    io::Errno,
+    process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
+};
 use serde::Deserialize;
 use sfvault::CredentialChange;
 use zeroize::Zeroizing;
 
 use super::{
+    aside::aside,
     failure::Failure,
     output::Output,
     secret_kind::{SecretKind, put},
 };
 
 /// Reads a secret from a file, a pipe or a symbolic link to either; takes one line end off its end.
-pub(crate) fn file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(crate) async fn file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let path = path.to_owned();
+    aside(move || read_file(&path, output)).await?
+}
+
+/// Reads a secret from a descriptor that this process inherited; takes one line end off its end.
+pub(crate) async fn descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    aside(move || read_descriptor(number)).await?
+}
+
+/// Reads one JSON object from stdin, whose keys are of [`SecretKind`]; others are refused.
+pub(crate) async fn stdin() -> Result<CredentialChange, Failure> {
+    let text = aside(|| read(rustix::stdio::stdin(), "stdin")).await??;
+    parse(&text)
+}
+
+/// A secret as text.
+pub(crate) fn text(mut secret: Zeroizing<Vec<u8>>, what: &str) -> Result<String, Failure> {
+    String::from_utf8(std::mem::take(&mut secret)).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        Failure::usage(
+            format!("the {what} is not UTF-8 text"),
+            "Salesforce takes text only",
+        )
+    })
+}
+
+/// Far above any password, token or key, and far below what would do harm.
+const MAX: usize = 64 << 10;
+
+fn read_file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let name = path.display();
     let fail = |error: &dyn std::fmt::Display| {
         Failure::usage(
@@ -42,11 +81,8 @@ pub(crate) fn file(path: &Path, output: Output) -> Result<Zeroizing<Vec<u8>>, Fa
     Ok(without_line_end(secret))
 }
 
-/// Reads a secret from a descriptor that this process inherited; takes one line end off its end.
-pub(crate) fn descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    // To open it anew is the safe way to a descriptor that is only a number. A pipe is the same pipe then.
-    let path = format!("/proc/self/fd/{number}");
-    let file = File::open(path).map_err(|error| {
+fn read_descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let file = inherited(number).map_err(|error| {
         Failure::usage(
             format!("can't read from descriptor {number}: {error}"),
             "pass an open pipe or file, such as `--passphrase-fd 3 3</path/to/file`",
@@ -56,25 +92,21 @@ pub(crate) fn descriptor(number: u32) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(without_line_end(secret))
 }
 
-/// Reads one JSON object from stdin, whose keys are of [`SecretKind`]; others are refused.
-pub(crate) fn stdin() -> Result<CredentialChange, Failure> {
-    let text = read(rustix::stdio::stdin(), "stdin")?;
-    parse(&text)
+/// A descriptor that is only a number can't be used without unsafe code. A copy of it can: the same open file, at the same
+/// place. Where a sandbox forbids that, opening it anew serves for a pipe of this user's.
+fn inherited(number: u32) -> io::Result<OwnedFd> {
+    if number == 0 {
+        return rustix::stdio::stdin().try_clone_to_owned();
+    }
+    let copy = |number| {
+        let own = pidfd_open(getpid(), PidfdFlags::empty())?;
+        pidfd_getfd(own, number, PidfdGetfdFlags::empty())
+    };
+    match i32::try_from(number).map(copy) {
+        Ok(Ok(descriptor)) => Ok(descriptor),
+        Ok(Err(_)) | Err(_) => Ok(File::open(format!("/proc/self/fd/{number}"))?.into()),
+    }
 }
-
-/// A secret as text.
-pub(crate) fn text(mut secret: Zeroizing<Vec<u8>>, what: &str) -> Result<String, Failure> {
-    String::from_utf8(std::mem::take(&mut secret)).map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        Failure::usage(
-            format!("the {what} is not UTF-8 text"),
-            "Salesforce takes text only",
-        )
-    })
-}
-
-/// Far above any password, token or key, and far below what would do harm.
-const MAX: usize = 64 << 10;
 
 fn read(source: impl AsFd, name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // One byte more than allowed tells "just fits" from "too long". It never grows: growing leaves copies.
@@ -187,8 +219,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn one_line_end_is_taken_off_and_nothing_else() {
+    #[tokio::test]
+    async fn one_line_end_is_taken_off_and_nothing_else() {
         for (content, secret) in [
             (&b"pw"[..], &b"pw"[..]),
             (b"pw\n", b"pw"),
@@ -200,18 +232,18 @@ mod tests {
             (b"", b""),
         ] {
             let file = written(content);
-            assert_eq!(&*super::file(file.path(), output()).unwrap(), secret);
+            assert_eq!(&*super::file(file.path(), output()).await.unwrap(), secret);
         }
     }
 
-    #[test]
-    fn a_file_that_is_too_long_missing_or_no_file_is_refused() {
+    #[tokio::test]
+    async fn a_file_that_is_too_long_missing_or_no_file_is_refused() {
         let fits = written(&vec![b'x'; MAX]);
-        assert_eq!(file(fits.path(), output()).unwrap().len(), MAX);
+        assert_eq!(file(fits.path(), output()).await.unwrap().len(), MAX);
         let long = written(&vec![b'x'; MAX + 1]);
-        assert!(complaint(file(long.path(), output())).contains("64 KiB"));
+        assert!(complaint(file(long.path(), output()).await).contains("64 KiB"));
         for path in ["/nowhere/at/all", "/tmp", "/dev/null", "/dev/zero"] {
-            assert!(complaint(file(Path::new(path), output())).contains(path));
+            assert!(complaint(file(Path::new(path), output()).await).contains(path));
         }
     }
 
@@ -234,9 +266,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_descriptor_that_is_not_open_is_refused() {
-        assert!(complaint(descriptor(u32::MAX)).contains("4294967295"));
+    #[tokio::test]
+    async fn a_descriptor_that_is_not_open_is_refused() {
+        assert!(complaint(descriptor(u32::MAX).await).contains("4294967295"));
     }
 
     #[test]

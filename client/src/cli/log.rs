@@ -77,7 +77,7 @@ impl Log {
         let session = match &self.session_file {
             None => None,
             Some(path) => {
-                let text = input::text(input::file(path, output)?, "the session id")?;
+                let text = input::text(input::file(path, output).await?, "the session id")?;
                 Some(SessionId::new(text))
             }
         };
@@ -92,15 +92,25 @@ impl Log {
             follow: self.follow,
             last: self.last,
         };
+        let follow = filter.follow;
         let mut entries = client.audit(filter).await?;
-        while let Some(entry) = entries.next().await? {
-            if output.is_json() {
-                output.json(&entry_json(&entry))?;
-            } else {
-                output.data(format!("{}\n", printable(&sentence(&entry))).as_bytes())?;
+        let writing = async {
+            while let Some(entry) = entries.next().await? {
+                if output.is_json() {
+                    output.json(&entry_json(&entry))?;
+                } else {
+                    output.data(format!("{}\n", printable(&sentence(&entry))).as_bytes())?;
+                }
             }
+            Ok(())
+        };
+        if !follow {
+            return writing.await;
         }
-        Ok(())
+        tokio::select! {
+            gone = output.reader_gone() => Err(gone),
+            result = writing => result,
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Login {
         let output = context.output;
         let consumer_secret = match &self.consumer_secret_file {
             Some(path) => {
-                let text = input::text(input::file(path, output)?, "consumer secret")?;
+                let text = input::text(input::file(path, output).await?, "consumer secret")?;
                 Some(ConsumerSecret::new(text))
             }
             None => self

@@ -20,6 +20,12 @@ pub(crate) struct Logout {
 impl Logout {
     pub(crate) async fn run(self, context: &Context) -> Result<(), Failure> {
         let (name, output) = (&self.name, context.output);
+        if output.is_json() && !self.yes {
+            return Err(Failure::usage(
+                "with `--json` nobody is shown who would be cut off, so nobody can be asked",
+                "say `--yes`",
+            ));
+        }
         let failed = |error| Failure::call(error, name);
         let client = context.admin().await?;
         let holders = client.holders(name).await.map_err(failed)?;

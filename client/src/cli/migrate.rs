@@ -124,9 +124,14 @@ impl Migrate {
             expect_user: self.expect_user,
             expect_org: self.expect_org,
         };
-        let migrated = spinner::watch(output, "trying the new login", client.migrate(migration))
-            .await
-            .map_err(|error| Failure::call(error, &name))?;
+        let migrated = spinner::watch_change(
+            output,
+            "trying the new login",
+            &name,
+            client.migrate(migration),
+        )
+        .await
+        .map_err(|error| Failure::trial(error, &name, "then `sfvault migrate` again".to_owned()))?;
         tell(&migrated, self.dry_run, &name, output)
     }
 
@@ -134,15 +139,17 @@ impl Migrate {
         let (output, name) = (context.output, self.name);
         let client = context.admin().await?;
         let work = client.restore_login(&name, !self.no_check);
-        let record = spinner::watch(output, "trying the kept login", work)
+        let record = spinner::watch_change(output, "trying the kept login", &name, work)
             .await
-            .map_err(|error| Failure::call(error, &name))?;
+            .map_err(|error| {
+                Failure::trial(error, &name, "then `sfvault migrate` again".to_owned())
+            })?;
         output.done(&format!(
             "`{name}` logs in by `{}` again; the login that it left is kept",
             record_view::flow(record.flow)
         ));
         if output.is_json() {
-            output.json(&json!({ "record": RecordJson::from(&record) }))?;
+            output.json(&json!({ "record": RecordJson::from(&record), "changed": true }))?;
         }
         Ok(())
     }

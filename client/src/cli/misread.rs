@@ -43,7 +43,20 @@ fn failure(error: &clap::Error, own: &[&str]) -> Failure {
     // Advice and usage follow after an empty line.
     let message = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = message.split_whitespace().collect();
-    Failure::usage(words.join(" "), "the command's `--help` says what it takes")
+    let help = "the command's `--help` says what it takes";
+    let hint = match suggestion(text) {
+        Some(suggestion) => format!("{suggestion}; {help}"),
+        None => help.to_owned(),
+    };
+    Failure::usage(words.join(" "), hint)
+}
+
+/// What of the advice names a word that was perhaps meant, such as `a similar subcommand exists: 'login'`.
+fn suggestion(text: &str) -> Option<&str> {
+    let tips = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("tip: "));
+    tips.into_iter().find(|tip| tip.contains("similar"))
 }
 
 /// Whether the word is an option with which other programs take a secret.
@@ -86,6 +99,24 @@ mod tests {
             assert!(message.starts_with("secrets are not taken"), "{message}");
             assert!(!failure.hint().unwrap().contains("canary"));
         }
+    }
+
+    #[test]
+    fn a_word_that_was_perhaps_meant_is_named() {
+        for (words, meant) in [
+            (&["sfvault", "lgo"][..], "'login'"),
+            (&["sfvault", "get", "x", "--min-tl", "1h"], "'--min-ttl'"),
+            (&["sfvault", "get", "x", "--format", "jsn"], "'json'"),
+        ] {
+            let hint = misread(words).hint().unwrap();
+            assert!(hint.contains(meant) && hint.contains("--help"), "{hint}");
+        }
+        assert!(
+            !misread(&["sfvault", "xyzzy"])
+                .hint()
+                .unwrap()
+                .contains("similar")
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod access;
 mod add;
 mod allow;
+mod aside;
 mod autostart;
 mod browser;
 mod callback;
@@ -57,6 +58,7 @@ mod session_env;
 mod session_file;
 mod set;
 mod show;
+mod signals;
 mod since;
 mod span;
 mod spinner;
@@ -76,13 +78,12 @@ use std::{
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use rustix::process::DumpableBehavior;
-use tokio::{
-    runtime::Builder,
-    signal::unix::{SignalKind, signal},
-};
+use rustix::process::{DumpableBehavior, Signal};
+use tokio::runtime::Builder;
 
-use self::{context::Context, exit::Exit, failure::Failure, output::Output, words::Words};
+use self::{
+    context::Context, exit::Exit, failure::Failure, output::Output, signals::Signals, words::Words,
+};
 
 /// A local credential vault for Salesforce.
 ///
@@ -344,22 +345,13 @@ impl Command {
 
 /// Waits for a signal that ends programs.
 async fn interruption() -> Result<Failure, Failure> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| Failure::local(format!("can't wait for signals: {error}")))
-    };
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hangup = listen(SignalKind::hangup())?;
-    let mut quit = listen(SignalKind::quit())?;
-    let kind = tokio::select! {
-        _ = interrupt.recv() => SignalKind::interrupt(),
-        _ = terminate.recv() => SignalKind::terminate(),
-        _ = hangup.recv() => SignalKind::hangup(),
-        _ = quit.recv() => SignalKind::quit(),
-    };
-    Ok(Failure::Signalled(
-        u8::try_from(kind.as_raw_value()).unwrap_or(u8::MAX),
-    ))
+    let mut signals = listen(&[Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT])?;
+    Ok(Failure::signalled(signals.next().await))
+}
+
+fn listen(wanted: &[Signal]) -> Result<Signals, Failure> {
+    Signals::listen(wanted)
+        .map_err(|error| Failure::local(format!("can't wait for signals: {error}")))
 }
 
 #[cfg(test)]

@@ -6,13 +6,17 @@
 
 use std::{borrow::Cow, env, fmt::Write as _, io, panic};
 
-use rustix::{io::Errno, stdio};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    stdio,
+};
 use serde::Serialize;
 use serde_json::{Serializer, json, ser::CompactFormatter};
 use sfvault::Finding;
 use zeroize::Zeroizing;
 
-use super::{doctor::grade, failure::Failure};
+use super::{aside::aside, doctor::grade, failure::Failure};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +47,28 @@ impl Output {
             Errno::PIPE => Failure::ReaderGone,
             error => Failure::local(format!("can't write to stdout: {error}")),
         })
+    }
+
+    /// Returns when nobody can read stdout any more.
+    pub(crate) async fn reader_gone(self) -> Failure {
+        let gone = aside(|| {
+            loop {
+                // No event is asked for: an error and a hang-up are told in any case.
+                let mut stdout = [PollFd::from_borrowed_fd(
+                    stdio::stdout(),
+                    PollFlags::empty(),
+                )];
+                match poll(&mut stdout, None) {
+                    Err(Errno::INTR) => {}
+                    result => return result,
+                }
+            }
+        });
+        match gone.await {
+            Ok(Ok(_)) => Failure::ReaderGone,
+            Ok(Err(error)) => Failure::local(format!("can't watch stdout: {error}")),
+            Err(failure) => failure,
+        }
     }
 
     /// Writes one JSON value and a line feed to stdout.

@@ -22,7 +22,7 @@ pub(crate) struct PassphraseSource {
 impl PassphraseSource {
     /// The passphrase of a vault that is there.
     pub(crate) async fn existing(&self, output: Output) -> Result<Passphrase, Failure> {
-        match self.given(output)? {
+        match self.given(output).await? {
             Some(passphrase) => checked(passphrase),
             None => checked(prompt::secret("passphrase of the vault", INSTEAD).await?),
         }
@@ -30,7 +30,7 @@ impl PassphraseSource {
 
     /// The passphrase of a new vault; who types it, types it twice.
     pub(crate) async fn fresh(&self, output: Output) -> Result<Passphrase, Failure> {
-        if let Some(passphrase) = self.given(output)? {
+        if let Some(passphrase) = self.given(output).await? {
             return checked(passphrase);
         }
         let first = prompt::secret("new passphrase", INSTEAD).await?;
@@ -44,10 +44,10 @@ impl PassphraseSource {
         checked(first)
     }
 
-    fn given(&self, output: Output) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    async fn given(&self, output: Output) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         match (&self.passphrase_file, self.passphrase_fd) {
-            (Some(path), _) => input::file(path, output).map(Some),
-            (None, Some(number)) => input::descriptor(number).map(Some),
+            (Some(path), _) => input::file(path, output).await.map(Some),
+            (None, Some(number)) => input::descriptor(number).await.map(Some),
             (None, None) => Ok(None),
         }
     }

@@ -21,17 +21,19 @@ pub(crate) async fn secret(question: &str, instead: &str) -> Result<Zeroizing<Ve
     let terminal = Terminal::open(question, instead)?;
     let _quiet = Quiet::make(&terminal)?;
     terminal.write(&format!("{question}: "))?;
-    let line = terminal.line().await;
-    // The person's own line end was not shown.
-    terminal.write("\n")?;
-    line
+    // The person's own line end is not shown.
+    let _end = LineEnd(&terminal);
+    terminal.line().await
 }
 
 /// Asks something that is answered with `y` or `yes`; anything else is no.
 pub(crate) async fn confirm(question: &str, instead: &str) -> Result<bool, Failure> {
     let terminal = Terminal::open(question, instead)?;
     terminal.write(&format!("{question} [y/N] "))?;
+    let end = LineEnd(&terminal);
     let answer = terminal.line().await?;
+    // The person's own was shown.
+    std::mem::forget(end);
     Ok(answer.eq_ignore_ascii_case(b"y") || answer.eq_ignore_ascii_case(b"yes"))
 }
 
@@ -132,6 +134,15 @@ impl Terminal {
             "the line is too long for a terminal",
             "use a file",
         ))
+    }
+}
+
+/// Ends the line of a question, also of one that a signal took away: what comes next has a line of its own.
+struct LineEnd<'a>(&'a Terminal);
+
+impl Drop for LineEnd<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.write("\n");
     }
 }
 

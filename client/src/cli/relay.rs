@@ -6,15 +6,17 @@ use std::{
 };
 
 use rustix::{
+    fs::{Mode, OFlags},
     process::{Pid, Signal, getpgrp, kill_process},
-    stdio,
     termios::tcgetpgrp,
 };
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
+use super::signals::Signals;
+
 /// What a service manager, an operator or a terminal sends to a job. What stops and continues one reaches it anyhow where
 /// a terminal sends it.
-const PASSED_ON: [Signal; 6] = [
+pub(crate) const PASSED_ON: [Signal; 6] = [
     Signal::TERM,
     Signal::HUP,
     Signal::USR1,
@@ -27,19 +29,17 @@ const PASSED_ON: [Signal; 6] = [
 pub(crate) struct Relay {
     child: Child,
     ended: Listener,
-    listeners: [Listener; PASSED_ON.len()],
+    signals: Signals,
 }
 
 impl Relay {
-    /// Starts the command. Signals are listened for before it runs, so that none is lost.
-    pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
+    /// Starts the command. Signals are listened for already, so that none is lost.
+    pub(crate) fn start(command: &mut Command, signals: Signals) -> io::Result<Self> {
         let ended = signal(SignalKind::child())?;
-        let [a, b, c, d, e, f] = PASSED_ON.map(|it| signal(SignalKind::from_raw(it.as_raw())));
-        let listeners = [a?, b?, c?, d?, e?, f?];
         Ok(Self {
             child: command.spawn()?,
             ended,
-            listeners,
+            signals,
         })
     }
 
@@ -49,15 +49,9 @@ impl Relay {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            let [a, b, c, d, e, f] = &mut self.listeners;
             let came = tokio::select! {
                 _ = self.ended.recv() => None,
-                _ = a.recv() => Some(PASSED_ON[0]),
-                _ = b.recv() => Some(PASSED_ON[1]),
-                _ = c.recv() => Some(PASSED_ON[2]),
-                _ = d.recv() => Some(PASSED_ON[3]),
-                _ = e.recv() => Some(PASSED_ON[4]),
-                _ = f.recv() => Some(PASSED_ON[5]),
+                signal = self.signals.next() => Some(signal),
             };
             if let Some(signal) = came.filter(|signal| !is_the_terminals(*signal)) {
                 self.pass_on(signal);
@@ -75,8 +69,12 @@ impl Relay {
     }
 }
 
-/// A terminal sends its signals to all of the foreground: the child has had it already.
+/// A terminal sends its signals to all of the foreground, wherever its stdin is: the child has had it already.
 fn is_the_terminals(signal: Signal) -> bool {
-    [Signal::INT, Signal::QUIT].contains(&signal)
-        && tcgetpgrp(stdio::stdin()).is_ok_and(|foreground| foreground == getpgrp())
+    let is_foreground = || {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let terminal = rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?;
+        Some(tcgetpgrp(terminal).ok()? == getpgrp())
+    };
+    [Signal::INT, Signal::QUIT].contains(&signal) && is_foreground() == Some(true)
 }

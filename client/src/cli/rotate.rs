@@ -97,9 +97,14 @@ async fn rotate(
     rotation: Rotation,
     output: Output,
 ) -> Result<Rotated, Failure> {
-    spinner::watch(output, "asking Salesforce", client.rotate(name, rotation))
-        .await
-        .map_err(|error| Failure::call(error, name))
+    spinner::watch_change(
+        output,
+        "asking Salesforce",
+        name,
+        client.rotate(name, rotation),
+    )
+    .await
+    .map_err(|error| Failure::trial(error, name, format!("then `sfvault rotate {name}`")))
 }
 
 /// The one thing that a generated password lacks.

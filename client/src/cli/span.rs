@@ -74,6 +74,22 @@ pub(crate) fn words(span: Duration) -> String {
     }
 }
 
+/// The same for a span that must be over: rounded up, so that who comes back then does not come too early.
+pub(crate) fn words_up(span: Duration) -> String {
+    let seconds = span
+        .as_secs()
+        .saturating_add(u64::from(span.subsec_nanos() > 0));
+    let unit = match seconds {
+        0..120 => 1,
+        120..7_200 => 60,
+        7_200..172_800 => 3_600,
+        _ => 86_400,
+    };
+    words(Duration::from_secs(
+        seconds.div_ceil(unit).saturating_mul(unit),
+    ))
+}
+
 /// Nothing here lasts for longer: Salesforce sessions end within a day, and people wait less than a year.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 
@@ -136,6 +152,24 @@ mod tests {
             let problem = parse_within(text, longest).unwrap_err();
             assert!(problem.contains("24 h"), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_span_that_must_be_over_is_rounded_up() {
+        for (millis, text) in [
+            (0, "0 s"),
+            (1, "1 s"),
+            (10_500, "11 s"),
+            (11_000, "11 s"),
+            (119_001, "2 min"),
+            (121_000, "3 min"),
+            (7_199_000, "2 h"),
+            (7_201_000, "3 h"),
+            (172_801_000, "3 d"),
+        ] {
+            assert_eq!(words_up(Duration::from_millis(millis)), text);
+        }
+        words_up(Duration::MAX);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::{num::NonZeroU64, time::Duration};
 use clap::Args;
 use sfvault::{Environment, RecordName, Session, SessionRequest, WatchRequest};
 
+use tokio::time::Instant;
+
 use super::{
     context::Context,
     failure::Failure,
@@ -72,6 +74,11 @@ impl Want {
             expect_org: self.expect_org.clone(),
             expect_environment: self.environment(),
         }
+    }
+
+    /// Until when whoever wants this waits for what may pass.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.wait.unwrap_or_default()
     }
 
     fn environment(&self) -> Option<Environment> {

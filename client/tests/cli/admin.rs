@@ -395,6 +395,9 @@ fn logout_lists_who_may_be_cut_off_and_asks() {
         assert!(ran.stderr.contains(line), "{}", ran.stderr);
     }
     assert!(fake.asked().ended.is_none());
+    let ran = fake.run(&["logout", "prod", "--json"]);
+    assert!(ran.status == 2 && ran.stderr.contains("`--yes`"), "{ran:?}");
+    assert!(fake.asked().ended.is_none());
     let ran = fake.run(&["logout", "prod", "--yes", "--json"]);
     let told = ran.json();
     assert_eq!(

@@ -2,14 +2,16 @@
 
 use std::{
     fs::{self, Permissions},
+    io::{BufRead as _, BufReader},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
 
 use crate::{
     fake::{Fake, Ran, SESSION, command},
+    follow::{complaints, next},
     skipped::only_root_can,
 };
 
@@ -47,7 +49,7 @@ impl Installed {
         }
         command
             .env_remove("SFVAULT_NO_AUTOSTART")
-            .stdin(std::process::Stdio::null());
+            .stdin(Stdio::null());
         command
     }
 
@@ -108,17 +110,25 @@ fn the_loser_of_two_daemons_is_no_error() {
 }
 
 #[test]
+fn the_winner_of_two_daemons_may_take_its_time() {
+    let fake = about_to_listen();
+    let installed = Installed::with(&format!("{{ sleep 2; {LISTEN}; }} & exit 4"));
+    let ran = installed.run(fake.dir(), &["get", "prod"]);
+    assert_eq!((ran.status, ran.stdout), (0, format!("{SESSION}\n")));
+}
+
+#[test]
 fn a_daemon_that_ends_tells_why_in_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = dir.path().join("a/run");
     fs::create_dir(dir.path().join("a")).unwrap();
     let installed =
-        Installed::with("echo 'config.toml: line 3'; printf 'unknown \\033[31mkey\\n' >&2; exit 4");
+        Installed::with("echo 'config.toml: line 3'; printf 'unknown \\033[31mkey\\n' >&2; exit 5");
     let ran = installed.run(&runtime, &["unlock", "--passphrase-fd", "0"]);
     assert_eq!(ran.status, 2, "an empty passphrase comes first: {ran:?}");
     let ran = installed.run(&runtime, &["list"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (3, ""));
-    assert!(ran.stderr.contains("ended with exit status: 4"), "{ran:?}");
+    assert!(ran.stderr.contains("ended with exit status: 5"), "{ran:?}");
     assert!(
         ran.stderr
             .contains("config.toml: line 3 | unknown \\u{1b}[31mkey"),
@@ -126,6 +136,28 @@ fn a_daemon_that_ends_tells_why_in_its_log() {
     );
     assert_eq!(ran.stderr.lines().count(), 2, "{ran:?}");
     assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
+}
+
+/// Whoever stopped it meant it, and the job has its session.
+#[test]
+fn a_job_that_follows_a_session_does_not_start_the_daemon_anew() {
+    let mut fake = Fake::start();
+    let installed = Installed::with("touch started; exit 1");
+    let mut follower = installed
+        .command(fake.dir(), &["get", "prod", "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut said = BufReader::new(follower.stdout.take().unwrap());
+    said.read_line(&mut first).unwrap();
+    fake.stop();
+    let waits = next(&complaints(&mut follower));
+    assert!(waits.contains("sfvaultd is not running"), "{waits}");
+    let _ = follower.kill();
+    follower.wait().unwrap();
+    assert!(!fake.dir().join("started").exists());
 }
 
 #[test]

@@ -49,6 +49,35 @@ fn no_socket_and_a_dead_socket_are_told_apart() {
     assert_ne!(none.stderr, dead.stderr);
 }
 
+/// A night's jobs that all begin at once must come again, not give up.
+#[test]
+fn a_daemon_that_takes_no_connection_is_a_reason_to_try_later() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    let dir = tempfile::tempdir().unwrap();
+    let address = SocketAddrUnix::new(dir.path().join("sfvault.sock")).unwrap();
+    let socket = || {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap()
+    };
+    let listener = socket();
+    rustix::net::bind(&listener, &address).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let mut waiting = Vec::new();
+    let full = loop {
+        let one = socket();
+        match rustix::net::connect(&one, &address) {
+            Ok(()) => waiting.push(one),
+            Err(full) => break full,
+        }
+    };
+    assert_eq!(full, rustix::io::Errno::AGAIN);
+    let ran = get(dir.path());
+    assert_eq!(
+        (ran.status, reason(&ran).as_str()),
+        (75, Reason::DaemonBusy.name())
+    );
+}
+
 #[test]
 fn a_path_that_fits_no_socket_is_named_as_the_cause() {
     let dir = tempfile::tempdir().unwrap();

@@ -18,7 +18,7 @@ use sfvault_proto::v1::{
 };
 use tempfile::TempDir;
 use tokio::{net::UnixListener, sync::oneshot};
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::{StreamExt as _, wrappers::UnixListenerStream};
 use tonic::{Code, Request, Response, Status, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -73,6 +73,14 @@ impl Fake {
         }
     }
 
+    /// Ends the daemon; its sockets stay, as if it had been killed.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.server.take() {
+            server.join().unwrap();
+        }
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.home.path()
     }
@@ -84,6 +92,18 @@ impl Fake {
     /// `sfvault` with these arguments, for this daemon, with an environment of its own.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         command(self.dir(), arguments)
+    }
+
+    /// A shell with this script, whose `"$0"` is `zero` and whose `"$@"` is `sfvault` with these arguments.
+    pub(crate) fn shell(&self, script: &str, zero: &str, arguments: &[&str]) -> Command {
+        let model = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", script, zero]).arg(model.get_program());
+        command.args(arguments).env_clear().stdin(Stdio::null());
+        for (key, value) in model.get_envs() {
+            command.env(key, value.unwrap());
+        }
+        command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
@@ -109,10 +129,7 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(server) = self.server.take() {
-            server.join().unwrap();
-        }
+        self.stop();
     }
 }
 
@@ -298,6 +315,23 @@ fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
 }
 
+fn session() -> v1::GetSessionResponse {
+    v1::GetSessionResponse {
+        session_id: SESSION.to_owned(),
+        instance_url: INSTANCE.to_owned(),
+        api_version: "64.0".to_owned(),
+        org_id: "00Dxx0000000001EAA".to_owned(),
+        user_id: "005xx0000000001AAA".to_owned(),
+        username: "etl@acme.example".to_owned(),
+        sandbox: false,
+        generation: 7,
+        issued_at: at(1_795_293_764),
+        guaranteed_until: at(1_795_297_364),
+        expires_at: at(1_795_300_964),
+        warnings: Vec::new(),
+    }
+}
+
 #[tonic::async_trait]
 impl Sessions for Daemon {
     async fn get_session(
@@ -309,29 +343,44 @@ impl Sessions for Daemon {
         self.note(|asked| asked.session = Some(request));
         record(&name)?;
         let split = if name == "split" { "\nX: y" } else { "" };
-        Ok(Response::new(v1::GetSessionResponse {
-            session_id: format!("{SESSION}{split}"),
-            instance_url: INSTANCE.to_owned(),
-            api_version: "64.0".to_owned(),
-            org_id: "00Dxx0000000001EAA".to_owned(),
-            user_id: "005xx0000000001AAA".to_owned(),
-            username: "etl@acme.example".to_owned(),
-            sandbox: false,
-            generation: 7,
-            issued_at: at(1_795_293_764),
-            guaranteed_until: at(1_795_297_364),
-            expires_at: at(1_795_300_964),
-            warnings: Vec::new(),
-        }))
+        let mut session = session();
+        session.session_id.push_str(split);
+        Ok(Response::new(session))
     }
 
-    type WatchSessionStream = tokio_stream::Empty<Result<v1::WatchSessionResponse, Status>>;
+    type WatchSessionStream = std::pin::Pin<
+        Box<dyn tokio_stream::Stream<Item = Result<v1::WatchSessionResponse, Status>> + Send>,
+    >;
 
     async fn watch_session(
         &self,
-        _: Request<v1::WatchSessionRequest>,
+        request: Request<v1::WatchSessionRequest>,
     ) -> Result<Response<Self::WatchSessionStream>, Status> {
-        Ok(Response::new(tokio_stream::empty()))
+        let name = request.into_inner().record;
+        record(&name)?;
+        // `watch.THROTTLED` may have a session, and not watch it.
+        if let Some(reason) = name.strip_prefix("watch.") {
+            return Err(refusal(reason, None));
+        }
+        let stream = tokio_stream::pending();
+        if name == "silent" {
+            return Ok(Response::new(Box::pin(stream)));
+        }
+        let mut session = session();
+        if name == "newer" {
+            session.generation += 1;
+            session.session_id.push_str("_8");
+        }
+        let news = v1::WatchSessionResponse {
+            state: v1::WatchState::Ready.into(),
+            generation: session.generation,
+            guaranteed_until: session.guaranteed_until,
+            expires_at: session.expires_at,
+            session: Some(session),
+            ..v1::WatchSessionResponse::default()
+        };
+        let stream = tokio_stream::once(Ok(news)).chain(stream);
+        Ok(Response::new(Box::pin(stream)))
     }
 
     async fn list_records(

@@ -413,7 +413,10 @@ fn the_reset_page_is_opened_in_the_wanted_browser_and_told() {
     assert!(made.unwrap().success());
     let browser = fake.file(
         "browser",
-        &format!("#!/bin/sh\nprintf %s \"$*\" > {}\n", seen.display()),
+        &format!(
+            "#!/bin/sh\ncut -d ' ' -f 1,5 /proc/$$/stat > {0}.group\nprintf %s \"$*\" > {0}\n",
+            seen.display()
+        ),
     );
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o700)).unwrap();
     let token = fake.file("tok", "canary");
@@ -453,6 +456,10 @@ fn the_reset_page_is_opened_in_the_wanted_browser_and_told() {
     assert!(opened.status.success());
     // The browser goes on after `sfvault`; opening the pipe waits for it.
     assert_eq!(std::fs::read_to_string(&seen).unwrap(), page);
+    // A Ctrl-C at the prompt is for the prompt: the browser leads a group of its own.
+    let group = std::fs::read_to_string(fake.dir().join("seen.group")).unwrap();
+    let (pid, group) = group.trim().split_once(' ').unwrap();
+    assert_eq!(pid, group);
 
     let ran = fake.run(&["set", "flow.client-credentials", "--open"]);
     assert!(

@@ -105,7 +105,7 @@ fn an_error_is_said_in_two_lines_and_names_the_pause() {
     assert_eq!(lines.len(), 2, "{ran:?}");
     assert_eq!(lines.first(), Some(&"error: said SALESFORCE_UNAVAILABLE"));
     assert!(lines.iter().all(|line| !line.contains('\u{1b}')));
-    assert!(ran.stderr.ends_with("; try again in 60 s\n"), "{ran:?}");
+    assert!(ran.stderr.ends_with("; try again in 61 s\n"), "{ran:?}");
     let ran = fake.run(&["get", "wait.RATE_LIMITED", "--json"]);
     assert!(ran.stderr.contains("\"retry_after_seconds\":61"), "{ran:?}");
     let ran = fake.run(&["get", "reason.CREDENTIAL_REJECTED"]);

@@ -16,15 +16,20 @@ use rustix::{
 use crate::fake::Fake;
 
 /// `sfvault` with a terminal of its own.
-struct Typist {
+pub(crate) struct Typist {
     screen: File,
     terminal: File,
-    child: Child,
+    pub(crate) child: Child,
     shown: String,
 }
 
 impl Typist {
-    fn run(fake: &Fake, arguments: &[&str]) -> Self {
+    pub(crate) fn run(fake: &Fake, arguments: &[&str]) -> Self {
+        Self::within(fake, &[], arguments)
+    }
+
+    /// `sfvault` as these words run it, such as a shell's.
+    pub(crate) fn within(fake: &Fake, words: &[&str], arguments: &[&str]) -> Self {
         let screen =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&screen).unwrap();
@@ -37,6 +42,7 @@ impl Typist {
         let mut command = Command::new("setsid");
         command
             .arg("--ctty")
+            .args(words)
             .arg(model.get_program())
             .args(arguments)
             .env_clear();
@@ -58,13 +64,17 @@ impl Typist {
         }
     }
 
-    /// Reads what is shown until this appears, then types.
-    fn answer(&mut self, question: &str, answer: &str) {
-        self.wait_for(question);
-        self.screen.write_all(answer.as_bytes()).unwrap();
+    pub(crate) fn write(&mut self, text: &str) {
+        self.screen.write_all(text.as_bytes()).unwrap();
     }
 
-    fn wait_for(&mut self, text: &str) {
+    /// Reads what is shown until this appears, then types.
+    pub(crate) fn answer(&mut self, question: &str, answer: &str) {
+        self.wait_for(question);
+        self.write(answer);
+    }
+
+    pub(crate) fn wait_for(&mut self, text: &str) {
         let mut byte = [0];
         while !self.shown.contains(text) {
             self.screen.read_exact(&mut byte).unwrap();
@@ -73,7 +83,7 @@ impl Typist {
     }
 
     /// The exit status, and all that was shown. The terminal must show again what is typed.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap().code();
         let modes = tcgetattr(&self.terminal).unwrap().local_modes;
         assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
@@ -169,6 +179,16 @@ fn secrets_of_records_are_asked_for() {
     assert_eq!(fake.asked().removed.as_deref(), Some("prod"));
 }
 
+/// It would be asked about a list that it was not shown.
+#[test]
+fn nobody_is_asked_to_end_a_session_in_json() {
+    let fake = Fake::start();
+    let typist = Typist::run(&fake, &["logout", "prod", "--json"]);
+    let (status, shown) = typist.end();
+    assert!(status == Some(2) && !shown.contains("[y/N]"), "{shown}");
+    assert!(fake.asked().ended.is_none());
+}
+
 #[test]
 fn every_flow_asks_for_its_own_secrets() {
     use sfvault_proto::v1::add_record_request::Credential;
@@ -238,7 +258,13 @@ fn whoever_interrupts_gets_a_terminal_that_shows_what_is_typed() {
     let fake = Fake::start();
     let mut typist = Typist::run(&fake, &["unlock"]);
     typist.answer("passphrase of the vault: ", "half\u{3}");
-    assert_eq!(typist.end().0, Some(130));
+    let (status, shown) = typist.end();
+    // The shell's prompt begins a line.
+    assert!(status == Some(130) && shown.ends_with("\nEND"), "{shown:?}");
+    let mut typist = Typist::run(&fake, &["remove", "prod"]);
+    typist.answer("[y/N] ", "\u{3}");
+    let (status, shown) = typist.end();
+    assert!(status == Some(130) && shown.ends_with("\nEND"), "{shown:?}");
     for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
         let mut typist = Typist::run(&fake, &["unlock"]);
         typist.wait_for("passphrase of the vault: ");

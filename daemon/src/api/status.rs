@@ -76,6 +76,7 @@ fn reason(error: &Error) -> Reason {
         Error::ShuttingDown => Reason::ShuttingDown,
         Error::Store(error) | Error::TokenUnsaved { problem: error, .. } => store_reason(error),
         Error::Throttled { .. } => Reason::Throttled,
+        Error::TokenAwaited(_) => Reason::TokenAwaited,
         Error::TooManyStreams => Reason::TooManyStreams,
         Error::UnexpectedEnvironment { .. } | Error::UnexpectedOrg { .. } => Reason::UnexpectedOrg,
         Error::VaultExists(_) => Reason::VaultExists,

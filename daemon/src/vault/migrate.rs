@@ -380,6 +380,7 @@ fn leaves_a_record(error: &Error) -> bool {
         | Error::RecordNotFound(_)
         | Error::ShuttingDown
         | Error::Store(_)
+        | Error::TokenAwaited(_)
         | Error::TokenUnsaved { .. }
         | Error::TrialFailed { .. }
         | Error::UnexpectedEnvironment { .. }

@@ -45,13 +45,7 @@ pub(super) fn renewed(credential: Credential, passed: &Passed) -> Credential {
 pub(super) fn no_drawn_password(record: &Record) -> Result<(), Error> {
     match record.aside.drawn {
         None => Ok(()),
-        Some(_) => Err(Error::invalid(
-            "name",
-            format!(
-                "a new password of `{0}` awaits its security token: end that first with `sfvault rotate {0}`",
-                record.name
-            ),
-        )),
+        Some(_) => Err(Error::TokenAwaited(record.name.clone())),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     form::Form,
-    org::NEWEST_VERSION,
+    org::{NEWEST_VERSION, Org},
     query::{QueryError, Reader},
     reply::{Outcome, Reply},
     router,
@@ -48,23 +48,23 @@ impl<'a> Request<'a> {
 }
 
 /// `GET /services/data/`, for which nobody needs a session.
-pub(super) fn versions() -> Reply {
-    let list: Vec<Value> = [
-        "Summer '25",
-        "Winter '26",
-        "Spring '26",
-        "Summer '26",
-        "Winter '27",
-    ]
-    .iter()
-    .zip(NEWEST_VERSION - 4..)
-    .map(|(label, version)| {
-        let url = format!("/services/data/v{version}.0");
-        json!({ "label": label, "url": url, "version": format!("{version}.0") })
-    })
-    .collect();
+pub(super) fn versions(org: &Org) -> Reply {
+    let list: Vec<Value> = (org.min_version..=NEWEST_VERSION)
+        .map(|version| {
+            let label = format!(
+                "{} '{:02}",
+                SEASONS[version as usize % 3],
+                (version + 13) / 3 % 100
+            );
+            let url = format!("/services/data/v{version}.0");
+            json!({ "label": label, "url": url, "version": format!("{version}.0") })
+        })
+        .collect();
     Reply::json(200, &json!(list))
 }
+
+/// Version 68 is Winter '27, and each season has one.
+const SEASONS: [&str; 3] = ["Spring", "Summer", "Winter"];
 
 /// Answers below `/services/data/vXX.0`.
 pub(super) fn answer(

@@ -50,7 +50,7 @@ pub(super) fn asks_versions(parts: &Parts) -> bool {
 
 fn route(world: &mut World, listener: Listener, parts: &Parts, body: &[u8]) -> Reply {
     if asks_versions(parts) {
-        return rest::versions();
+        return rest::versions(&world.org);
     }
     let path: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
     if let ["services", "Soap", rest @ ..] = path.as_slice()

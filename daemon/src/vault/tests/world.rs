@@ -281,6 +281,7 @@ impl World {
             | Error::MinTtlTooLong { .. }
             | Error::ShuttingDown
             | Error::Store(_)
+            | Error::TokenAwaited(_)
             | Error::TokenUnsaved { .. }
             | Error::UnexpectedEnvironment { .. }
             | Error::UnexpectedOrg { .. }
