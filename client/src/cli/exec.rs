@@ -68,7 +68,7 @@ impl Exec {
             let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
             return keep(self.want, SessionFile::at(path)?, command, context).await;
         }
-        let session = self.want.session(context).await?;
+        let session = self.want.session_until_exit(context).await?;
         // Every descriptor of ours closes by itself here, and the standard library gives the command
         // the default reaction to a broken pipe, which it took from us at the start.
         let error = command.envs(variables(&session)).exec();
