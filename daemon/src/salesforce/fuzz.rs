@@ -152,7 +152,8 @@ pub(crate) fn proxy_answer(bytes: &[u8]) {
 
 fn check(failure: &Failure) {
     let told = failure.to_string();
-    assert!(failure.message.chars().count() <= 300, "too long");
+    // 300 of Salesforce's words, and what we say of the clocks.
+    assert!(failure.message.chars().count() <= 400, "too long");
     assert!(!told.chars().any(char::is_control), "a control character");
     assert!(
         !SECRETS.iter().any(|secret| told.contains(secret)),
