@@ -348,8 +348,8 @@ Examples:
   sfvaultd keeps the session alive until the command has exited, though it makes no calls, unless
   the vault is locked, the daemon restarted or the command no longer let in. What the command leaves
   running does not count. Where the kernel does not name processes (before Linux 6.5) or too much is
-  held so, it is kept alive for half an hour. A session that ends all the same is not replaced: the
-  job itself may ask for another, or say --refresh-file.
+  held so, it is kept alive for half an hour. A session that ends all the same is not replaced:
+  let the job ask for another, or start it with --refresh-file.
 
   With --refresh-file, `sfvault` stays: it keeps the session alive, over restarts of the daemon too,
   and the file, whose path is in SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode
