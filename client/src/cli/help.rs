@@ -349,13 +349,12 @@ Examples:
   the vault is locked, the daemon restarted or the command no longer let in. What the command leaves
   running does not count. Where the kernel does not name processes (before Linux 6.5) or too much is
   held so, it is kept alive for half an hour. A session that ends all the same is not replaced:
-  let the job ask for another, or start it with --refresh-file.
+  let the job ask for another, or start it with --refresh-file, which outlasts all this.
 
-  With --refresh-file, `sfvault` stays: it keeps the session alive, over restarts of the daemon too,
-  and the file, whose path is in SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode
-  0600, replaced at once. Read it again when Salesforce refuses the session. Signals go on to the
-  command, its exit status is passed on (128 and the signal if one killed it), and the file goes
-  with it.
+  With --refresh-file, `sfvault` stays: it keeps the session alive and the file, whose path is in
+  SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode 0600, replaced at once. Read it
+  again when Salesforce refuses the session. Signals go on to the command, its exit status is passed
+  on (128 and the signal if one killed it), and the file goes with it.
 ";
 
 pub(crate) const LOG: &str = "\
