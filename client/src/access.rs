@@ -133,6 +133,8 @@ pub struct PeerLoad {
     pub bytes: u64,
     /// Logins that its calls caused since the daemon started.
     pub logins: u64,
+    /// Sessions that its processes hold until they exit.
+    pub holds: u32,
     /// What it was held back from.
     pub held_back: Vec<HeldBack>,
 }

@@ -117,6 +117,7 @@ fn peer(wire: v1::PeerLoad) -> PeerLoad {
         calls_total: wire.calls_total,
         bytes: wire.bytes,
         logins: wire.logins,
+        holds: wire.holds,
         held_back: wire.held_back.into_iter().map(held_back).collect(),
     }
 }

@@ -289,6 +289,7 @@ pub(crate) fn holder(wire: v1::Holder) -> Holder {
         uid: wire.uid,
         pid: u32::try_from(wire.pid).ok().filter(|pid| *pid != 0),
         watching: wire.watching,
+        until_exit: wire.until_exit,
         at: instant(wire.at),
     }
 }

@@ -11,6 +11,8 @@ pub struct Holder {
     pub pid: Option<u32>,
     /// Whether it watches the session; else it has taken it.
     pub watching: bool,
-    /// When it began to watch, or when it took the session last.
+    /// Whether it holds the session until it exits; else it has taken it or watches it.
+    pub until_exit: bool,
+    /// When it began to watch or to hold, or when it took the session last.
     pub at: Option<SystemTime>,
 }

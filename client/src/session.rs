@@ -23,6 +23,10 @@ pub struct SessionRequest {
     pub expect_environment: Option<Environment>,
     /// How long to wait for a locked vault, a latched record or an outage to be mended. None: not at all.
     pub wait: Option<Duration>,
+    /// Hold the session until this process has exited, though it makes no calls and its connection is closed: it is kept
+    /// alive for that long. Becoming another program does not end it. Where the kernel does not name this process to the
+    /// daemon, or too much is held so already, it is held for a while only, as without.
+    pub hold_until_exit: bool,
 }
 
 /// What kind of org a record belongs to.
@@ -45,6 +49,7 @@ impl SessionRequest {
             expect_org: None,
             expect_environment: None,
             wait: None,
+            hold_until_exit: false,
         }
     }
 }

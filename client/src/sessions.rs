@@ -47,6 +47,7 @@ impl SessionsClient {
             expect_org: request.expect_org.clone().unwrap_or_default(),
             expect_environment: convert::environment(request.expect_environment),
             wait: request.wait.map(convert::duration).transpose()?,
+            hold_until_exit: request.hold_until_exit,
         };
         let answer = unsent::repeat(|| {
             let (mut wire, mut call) = (self.wire.clone(), Request::new(request.clone()));

@@ -60,9 +60,10 @@ pub fn raise() -> Option<String> {
         .map(|error| format!("the limit of open files could not be raised: {error}"))
 }
 
-/// What the limit in force leaves for clients: half. The vault file, the daemon's own plumbing and the connections to
-/// Salesforce need the other half, and a client must never take it from them. A connection may need two descriptors: its
-/// own, and one that holds the process which made it.
+/// What the limit in force leaves for connections of clients: half. A connection may need two descriptors: its own, and
+/// one that names the process which made it. What such processes hold until they exit takes an eighth more at most
+/// ([`Pool::room`](crate::share::Pool::room)). The vault file, the daemon's own plumbing and the connections to Salesforce
+/// need the rest, and a client must never take it from them.
 #[must_use]
 pub fn room() -> Room {
     divide(getrlimit(Resource::Nofile).current)

@@ -60,6 +60,8 @@ const DAEMON: [Rule; 10] = [
             "session/keeper.rs",
             "session/refresh.rs",
             "session/turn.rs",
+            // It waits for the end of a process, and starts nothing.
+            "vault/holding.rs",
         ],
     },
     Rule {

@@ -25,6 +25,7 @@ mod farewell;
 mod fuzz_replay;
 mod grpc;
 mod hardening;
+mod holding;
 mod idle;
 mod inside;
 mod layers;

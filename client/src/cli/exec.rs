@@ -69,7 +69,7 @@ impl Exec {
             let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
             return keep(self.want, SessionFile::at(path)?, command, context).await;
         }
-        let session = self.want.session(context).await?;
+        let session = self.want.session_until_exit(context).await?;
         // That of an `exec` around this one has another session.
         command.env_remove(SESSION_FILE);
         // Every descriptor of ours closes by itself here, and the standard library gives the command

@@ -85,8 +85,9 @@ JSON:
   {\"running\":false,\"vault\",\"vault_path\"}
   `vault` is missing, locked or unlocked; `records` is as in `sfvault list`.
   With --peers: {\"peers\":[{\"uid\",\"unit\",\"socket\",\"pids\",\"connections\",\"calls\",\"waiting\",
-  \"bytes\",\"calls_total\",\"logins\",\"held_back\":[{\"what\",\"times\",\"now\",\"until\"}]}],
-  \"limits\":{\"connections\":{\"room\",\"user\",\"unit\",\"process\"},\"calls\",\"waiting\",\"bytes\"}}.
+  \"bytes\",\"calls_total\",\"logins\",\"holds\",\"held_back\":[{\"what\",\"times\",\"now\",\"until\"}]}],
+  \"limits\":{\"connections\":{\"room\",\"user\",\"unit\",\"process\"},\"calls\",\"waiting\",\"bytes\",
+  \"holds\"}}.
   `what` is one of the limits, `turns` (its calls came faster than its part of the time,
   while others were connected) or `logins`.
   With --security: {\"protections\":[{\"name\",\"state\",\"reason\"}]}
@@ -260,7 +261,7 @@ Example:
   nor `lock`, nor `remove`.
 
 JSON:
-  {\"record\",\"ended\",\"holders\":[{\"uid\",\"pid\",\"watching\",\"at\"}]}
+  {\"record\",\"ended\",\"holders\":[{\"uid\",\"pid\",\"watching\",\"until_exit\",\"at\"}]}
 ";
 
 pub(crate) const CHECK: &str = "\
@@ -305,8 +306,11 @@ Examples:
   Sets SF_ACCESS_TOKEN, SF_SESSION_ID (the same), SF_INSTANCE_URL, SF_ORG_INSTANCE_URL (the same),
   SF_ORG_ID and SF_API_VERSION. `sfvault` turns into the command: signals, exit status and
   process id are the command's own. Without a session, the exit status is that of `sfvault get`.
-  A session that the job outlives is not replaced: ask for enough with --min-ttl, or let the
-  job itself ask for another.
+  sfvaultd keeps the session alive until the command has exited, though it makes no calls, unless
+  the vault is locked, the daemon restarted or the command no longer let in. What the command leaves
+  running does not count. Where the kernel does not name processes (before Linux 6.5) or too much is
+  held so, it is kept alive for half an hour. A session that ends all the same is not replaced:
+  let the job ask for another, or start it with --refresh-file, which outlasts all this.
 
   With --refresh-file, `sfvault` stays: it keeps the session alive and the file, whose path is in
   SF_SESSION_FILE too, up to date: the JSON of `sfvault get`, mode 0600, replaced at once. Read it

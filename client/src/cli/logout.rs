@@ -62,6 +62,7 @@ impl Logout {
                         "uid": holder.uid,
                         "pid": holder.pid,
                         "watching": holder.watching,
+                        "until_exit": holder.until_exit,
                         "at": holder.at.map(rfc3339),
                     })
                 })
@@ -78,6 +79,8 @@ fn words(holder: &Holder) -> String {
         .map_or_else(|| "a process".to_owned(), |pid| format!("process {pid}"));
     let does = if holder.watching {
         "has watched it since"
+    } else if holder.until_exit {
+        "holds it until it exits, since"
     } else {
         "took it at"
     };

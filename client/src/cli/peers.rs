@@ -21,6 +21,7 @@ pub(crate) fn show(peers: &Peers, output: Output) -> Result<(), Failure> {
         "WAITING",
         "ALL CALLS",
         "LOGINS",
+        "HOLDS",
         "HELD BACK",
     ];
     output.table(&head, peers.peers.iter().map(row).collect())?;
@@ -71,6 +72,7 @@ fn peer_json(peer: &PeerLoad) -> Value {
         "bytes": peer.bytes,
         "calls_total": peer.calls_total,
         "logins": peer.logins,
+        "holds": peer.holds,
         "held_back": peer.held_back.iter().map(held).collect::<Vec<_>>(),
     })
 }
@@ -87,6 +89,7 @@ fn row(peer: &PeerLoad) -> Vec<String> {
         peer.waiting.to_string(),
         peer.calls_total.to_string(),
         peer.logins.to_string(),
+        peer.holds.to_string(),
         if held.is_empty() {
             "-".to_owned()
         } else {

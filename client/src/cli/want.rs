@@ -91,6 +91,15 @@ impl Want {
 
     /// Takes a session from the daemon.
     pub(crate) async fn session(self, context: &Context) -> Result<Session, Failure> {
+        self.take(context, false).await
+    }
+
+    /// Takes one that is held for as long as this process lives, whatever program it becomes.
+    pub(crate) async fn session_until_exit(self, context: &Context) -> Result<Session, Failure> {
+        self.take(context, true).await
+    }
+
+    async fn take(self, context: &Context, hold_until_exit: bool) -> Result<Session, Failure> {
         let request = SessionRequest {
             expect_environment: self.environment(),
             record: self.name,
@@ -98,6 +107,7 @@ impl Want {
             refused_generation: self.refused_generation,
             expect_org: self.expect_org,
             wait: self.wait,
+            hold_until_exit,
         };
         let client = context.sessions().await?;
         let session = client.session(&request);

@@ -389,6 +389,7 @@ fn logout_lists_who_may_be_cut_off_and_asks() {
     assert_eq!(ran.status, 2, "{}", ran.stderr);
     for line in [
         "process 4711 of uid 1000: has watched it since 2026-11-21T20:42:44Z",
+        "process 4712 of uid 1000: holds it until it exits, since 2026-11-21T20:42:44Z",
         "a process of uid 1000: took it at 2026-11-21T20:42:44Z",
         "say `--yes`",
     ] {
@@ -405,6 +406,8 @@ fn logout_lists_who_may_be_cut_off_and_asks() {
         (&"prod".into(), &true.into())
     );
     assert_eq!(told["holders"][0]["pid"], 4711);
-    assert!(told["holders"][1]["pid"].is_null());
+    assert_eq!(told["holders"][0]["until_exit"], false);
+    assert_eq!(told["holders"][1]["until_exit"], true);
+    assert!(told["holders"][2]["pid"].is_null());
     assert_eq!(fake.asked().ended.as_deref(), Some("prod"));
 }

@@ -326,3 +326,19 @@ fn without_a_session_the_command_does_not_run() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn only_a_command_without_a_file_has_its_session_held_while_it_runs() {
+    let fake = Fake::start();
+    let asks = |arguments: &[&str]| {
+        fake.run(arguments);
+        fake.asked().session.unwrap().hold_until_exit
+    };
+    assert!(asks(&["exec", "prod", "--", "true"]));
+    assert!(!asks(&["get", "prod"]));
+    let file = fake.file("session", "");
+    let file = file.to_str().unwrap();
+    // One that is refused, for this daemon's streams say nothing and are waited for.
+    let refused = ["exec", "reason.VAULT_LOCKED", "--refresh-file", file];
+    assert!(!asks(&[&refused[..], &["--", "true"]].concat()));
+}

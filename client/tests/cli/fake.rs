@@ -504,15 +504,20 @@ impl Records for Daemon {
         request: Request<v1::ListHoldersRequest>,
     ) -> Result<Response<v1::ListHoldersResponse>, Status> {
         record(&request.into_inner().name)?;
-        let holder = |pid, watching| v1::Holder {
+        let holder = |pid, watching, until_exit| v1::Holder {
             uid: 1000,
             pid,
             watching,
+            until_exit,
             at: at(1_795_293_764),
         };
         Ok(Response::new(v1::ListHoldersResponse {
             has_session: true,
-            holders: vec![holder(4711, true), holder(0, false)],
+            holders: vec![
+                holder(4711, true, false),
+                holder(4712, false, true),
+                holder(0, false, false),
+            ],
         }))
     }
 

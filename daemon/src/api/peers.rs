@@ -46,6 +46,7 @@ fn peer(socket: &str, load: Load, now: SystemTime) -> v1::PeerLoad {
         calls_total: account.calls(),
         bytes: account.has(Good::Bytes) as u64,
         logins: account.logins(),
+        holds: small(account.has(Good::Holds)),
         held_back: held_back.collect(),
     }
 }
@@ -73,7 +74,7 @@ fn limit(pool: &Pool, good: Good) -> Option<v1::Limit> {
         unit: most(Level::Unit),
         process: match good {
             Good::Connections | Good::Waiting => most(Level::Process),
-            Good::Calls | Good::Bytes | Good::Turns | Good::Logins => 0,
+            Good::Calls | Good::Bytes | Good::Turns | Good::Logins | Good::Holds => 0,
         },
     })
 }

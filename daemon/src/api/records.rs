@@ -20,6 +20,7 @@ use crate::{
     audit::{Audit, event::Action},
     error::Error,
     policy::Policy,
+    session::hold::By,
     vault::Vault,
 };
 
@@ -81,8 +82,9 @@ impl Service {
                 .map(|hold| Holder {
                     uid: hold.holder.uid,
                     pid: hold.holder.pid.unwrap_or_default(),
-                    watching: hold.stream,
+                    watching: hold.by == By::Stream,
                     at: Some(hold.at.into()),
+                    until_exit: hold.by == By::Process,
                 })
                 .collect(),
         })

@@ -58,6 +58,22 @@ impl Service {
             .session_for(asker, &request.record, &wanted)
             .await
     }
+
+    /// Has the peer's process hold the session until it exits. Returns false if it has to do with less.
+    fn bind(&self, origin: &Origin, record: &str) -> bool {
+        let Origin { peer, caller } = origin;
+        let process = self.watcher(peer.clone());
+        self.vault
+            .hold_until_exit(record, process, caller.seat.account())
+    }
+
+    fn watcher(&self, peer: Peer) -> Watcher {
+        Watcher {
+            policy: self.house.policy.clone(),
+            holder: holder_of(&peer),
+            peer,
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -68,13 +84,20 @@ impl Sessions for Service {
     ) -> Result<Response<GetSessionResponse>, Status> {
         let mut asker = self.asker(&request)?;
         let holder = holder_of(asker.peer());
-        let caller = request.extensions().get::<Origin>();
-        let caller = caller.map(|origin| &origin.caller);
+        let origin = request.extensions().get::<Origin>();
+        let caller = origin.map(|origin| &origin.caller);
         let request = request.get_ref();
         let result = self.session(&mut asker, caller, request).await;
         audited::session(&self.about.audit, &asker, &request.record, &result);
         status::answer(result.map(|session| {
-            let warnings = self.vault.got(&request.record, holder);
+            let bound = origin
+                .filter(|_| request.hold_until_exit)
+                .is_some_and(|origin| self.bind(origin, &request.record));
+            let warnings = if bound {
+                self.vault.warnings(&request.record)
+            } else {
+                self.vault.got(&request.record, holder)
+            };
             convert::session(&session, &self.about.api_version, warnings)
         }))
     }
@@ -90,15 +113,11 @@ impl Sessions for Service {
             let Origin { peer, caller } = origin.ok_or(Error::Denied)?;
             let waiting = caller.wait().ok_or(Error::TooManyStreams)?;
             let request = request.get_ref();
-            let holder = holder_of(&peer);
-            let watcher = Watcher {
-                policy: self.house.policy.clone(),
-                peer,
-                holder,
-            };
-            let watch =
-                self.vault
-                    .watch(&request.record, convert::watch_request(request)?, watcher);
+            let watch = self.vault.watch(
+                &request.record,
+                convert::watch_request(request)?,
+                self.watcher(peer),
+            );
             Ok::<_, Error>(Pusher {
                 watch,
                 vault: Arc::clone(&self.vault),

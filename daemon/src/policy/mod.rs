@@ -10,6 +10,7 @@ pub(crate) mod fuzz;
 mod group;
 mod guests;
 mod identity;
+mod lifeline;
 mod mode;
 mod peer;
 mod process;
@@ -24,6 +25,7 @@ pub use self::{
     group::gid_of,
     guests::Guests,
     identity::{Identity, Program, Seen, Traits},
+    lifeline::{Exit, Lifeline},
     mode::Mode,
     peer::{Capture, Peer},
     process::{ProcessError, explain, unit_of},

@@ -6,6 +6,7 @@ use tokio::net::UnixStream;
 
 use super::{
     identity::{Identity, Seen, Traits},
+    lifeline::Lifeline,
     process::Process,
 };
 use crate::witness::Sight;
@@ -19,6 +20,8 @@ pub struct Peer {
     pub pid: Option<i32>,
     process: Result<Arc<Process>, &'static str>,
     traits: Traits,
+    /// Of a process that was only glanced at.
+    life: Option<Lifeline>,
 }
 
 /// Whether the process has to be looked at when it connects, because a rule may ask for what it is then.
@@ -52,28 +55,40 @@ impl Peer {
             pid,
             process,
             traits: Traits::default(),
+            life: None,
         })
     }
 
     /// Looks once at what the peer runs in and as, for those who read the audit. The process is the one that connected,
     /// whatever its pid means by now; but it may become another program later, so this decides nothing.
     pub fn get_acquainted(&mut self, stream: &UnixStream, sight: &Sight) {
-        let nothing = BTreeSet::new();
-        let looked = match &self.process {
-            Ok(process) => Ok(process.look(&nothing)),
-            Err(NOT_CAPTURED) => Process::glance(stream, self.pid, sight),
-            Err(why) => Err(*why),
+        self.traits = match &self.process {
+            Ok(process) => {
+                let (unit, program) = process.look(&BTreeSet::new());
+                Traits::of(&unit, &program)
+            }
+            Err(NOT_CAPTURED) => match Process::glance(stream, self.pid, sight) {
+                Ok((traits, life)) => {
+                    self.life = Some(life);
+                    traits
+                }
+                Err(_) => Traits::default(),
+            },
+            Err(_) => Traits::default(),
         };
-        self.traits = looked.map_or_else(
-            |_| Traits::default(),
-            |(unit, program)| Traits::of(&unit, &program),
-        );
     }
 
     /// What it ran in and as when it connected: no system call.
     #[must_use]
     pub fn traits(&self) -> &Traits {
         &self.traits
+    }
+
+    /// What tells of the end of the process that connected; nothing if the kernel does not name it.
+    #[must_use]
+    pub fn lifeline(&self) -> Option<&Lifeline> {
+        let captured = self.process.as_ref().ok();
+        captured.map_or(self.life.as_ref(), |process| Some(process.life()))
     }
 
     /// Whether it was in this group when it connected.
@@ -121,6 +136,7 @@ impl Peer {
             pid: Some(1),
             process: Err(NOT_CAPTURED),
             traits: Traits::default(),
+            life: None,
         }
     }
 }

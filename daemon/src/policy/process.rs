@@ -7,14 +7,12 @@ use std::{
     collections::BTreeSet,
     fmt, fs,
     io::{self, Read as _},
-    os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
 };
 
 use nix::sys::socket::{getsockopt, sockopt::PeerPidfd};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     process::{Pid, PidfdFlags, pidfd_open},
 };
@@ -22,7 +20,8 @@ use tokio::net::UnixStream;
 
 use super::{
     cgroup,
-    identity::{Identity, Program, Seen},
+    identity::{Identity, Program, Seen, Traits},
+    lifeline::Lifeline,
     status::{self, Ids},
 };
 use crate::{
@@ -45,7 +44,7 @@ const UNREAD: &str = "/proc can't be read";
 #[derive(Debug)]
 pub(super) struct Process {
     pid: Pid,
-    fd: OwnedFd,
+    life: Lifeline,
     groups: Seen<Arc<[u32]>>,
     /// The file that it ran, or why that is not known.
     program: Result<Inode, &'static str>,
@@ -63,22 +62,22 @@ impl Process {
         ids: (u32, u32),
         sight: &Sight,
     ) -> Result<Self, &'static str> {
-        let (pid, fd) = connected(stream, pid)?;
+        let (pid, life) = connected(stream, pid)?;
         let process = Self {
             groups: groups(pid, ids),
             program: running(pid, sight),
             pid,
-            fd,
+            life,
             sight: sight.clone(),
         };
-        if process.lives() {
+        if process.life.lives() {
             Ok(process)
         } else {
             Err(GONE)
         }
     }
 
-    /// What the process that connected is now; nothing of it is kept.
+    /// What the process that connected is now, and what tells of its end; nothing else of it is kept.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -86,16 +85,21 @@ impl Process {
         stream: &UnixStream,
         pid: Option<i32>,
         sight: &Sight,
-    ) -> Result<(Seen<Option<Unit>>, Seen<Program>), &'static str> {
-        let (pid, fd) = connected(stream, pid)?;
+    ) -> Result<(Traits, Lifeline), &'static str> {
+        let (pid, life) = connected(stream, pid)?;
         let process = Self {
             groups: Seen::Unasked,
             program: Err(UNREAD),
             pid,
-            fd,
+            life,
             sight: sight.clone(),
         };
-        Ok(process.look(&BTreeSet::new()))
+        let (unit, program) = process.look(&BTreeSet::new());
+        Ok((Traits::of(&unit, &program), process.life))
+    }
+
+    pub(super) fn life(&self) -> &Lifeline {
+        &self.life
     }
 
     pub(super) fn groups(&self) -> Seen<Arc<[u32]>> {
@@ -109,7 +113,7 @@ impl Process {
             Err(why) => Seen::Unknown(why),
         };
         let program = self.program(programs);
-        if self.lives() {
+        if self.life.lives() {
             (unit, program)
         } else {
             (Seen::Unknown(GONE), Seen::Unknown(GONE))
@@ -131,16 +135,6 @@ impl Process {
                 path: now.path,
             }),
         }
-    }
-
-    /// A pidfd can be read from once its process has ended.
-    fn lives(&self) -> bool {
-        let at_once = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let mut ended = [PollFd::new(&self.fd, PollFlags::IN)];
-        matches!(poll(&mut ended, Some(&at_once)), Ok(0))
     }
 }
 
@@ -183,11 +177,11 @@ pub fn explain(
         groups: Seen::Is(groups.into()),
         program: running(pid, sight),
         pid,
-        fd,
+        life: Lifeline::new(fd),
         sight: sight.clone(),
     };
     let (unit, program) = process.look(programs);
-    if !process.lives() {
+    if !process.life.lives() {
         return Err(ProcessError::Gone);
     }
     Ok(Identity {
@@ -207,7 +201,7 @@ pub fn unit_of(pid: i32) -> Option<Unit> {
 }
 
 /// The pid of the process that connected, and what holds that process.
-fn connected(stream: &UnixStream, pid: Option<i32>) -> Result<(Pid, OwnedFd), &'static str> {
+fn connected(stream: &UnixStream, pid: Option<i32>) -> Result<(Pid, Lifeline), &'static str> {
     let pid = pid.and_then(Pid::from_raw).ok_or(OUTSIDE)?;
     let fd = getsockopt(stream, PeerPidfd).map_err(|error| {
         if error == nix::Error::ENOPROTOOPT {
@@ -218,7 +212,7 @@ fn connected(stream: &UnixStream, pid: Option<i32>) -> Result<(Pid, OwnedFd), &'
             GONE
         }
     })?;
-    Ok((pid, fd))
+    Ok((pid, Lifeline::new(fd)))
 }
 
 /// The supplementary groups of a process that still has the ids with which it connected.

@@ -35,7 +35,7 @@ impl Parties {
 
     /// Makes room for one more. Somebody who has nothing goes: first who was held back least.
     fn forget(&mut self) {
-        // What an account has, it has through a connection or a call, which know it.
+        // What an account has, it has through a connection, a call or a hold, which know it.
         let gone = self.0.values().filter(|it| Arc::strong_count(it) == 1);
         if gone.clone().count() < REMEMBERED {
             return;

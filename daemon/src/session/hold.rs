@@ -9,7 +9,7 @@ use std::{
 const MOST_GETS: usize = 16;
 
 /// A process that holds a session, as the kernel named it when it connected. For people to read, never for permission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holder {
     pub uid: u32,
     pub pid: Option<i32>,
@@ -20,6 +20,8 @@ pub struct Holder {
 pub struct Holds {
     streams: BTreeMap<u64, Stream>,
     next: u64,
+    /// Those that hold it until they exit, and since when.
+    processes: BTreeMap<Holder, SystemTime>,
     /// Who took it last, and when; the latest is the last.
     gets: VecDeque<(Holder, SystemTime)>,
 }
@@ -38,6 +40,8 @@ pub enum Held {
     No,
     /// By somebody who took it, until then.
     Until(SystemTime),
+    /// By a process that took it, for as long as it lives.
+    ByProcess,
     /// By a stream, for as long as it is open.
     Open,
 }
@@ -46,10 +50,20 @@ pub enum Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {
     pub holder: Holder,
-    /// Whether it is a stream; else somebody took the session.
-    pub stream: bool,
+    pub by: By,
     /// When the stream was opened, or the session was taken.
     pub at: SystemTime,
+}
+
+/// How somebody holds a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A stream that watches it.
+    Stream,
+    /// Being alive.
+    Process,
+    /// Having taken it.
+    Get,
 }
 
 impl Holds {
@@ -71,8 +85,39 @@ impl Holds {
         self.streams.remove(&number);
     }
 
+    /// The process holds it until [`Self::release`]. Returns false if it does so already.
+    pub fn bind(&mut self, process: Holder, now: SystemTime) -> bool {
+        if self.processes.contains_key(&process) {
+            return false;
+        }
+        self.processes.insert(process, now);
+        // Or it would hold it for a while after it has exited.
+        self.gets.retain(|(earlier, _)| *earlier != process);
+        true
+    }
+
+    /// The process does not hold it any more.
+    pub fn release(&mut self, process: Holder) {
+        self.processes.remove(&process);
+    }
+
+    /// Whether this process holds it until [`Self::release`].
+    #[must_use]
+    pub fn is_bound(&self, process: Holder) -> bool {
+        self.processes.contains_key(&process)
+    }
+
+    /// Whether any process does.
+    #[must_use]
+    pub fn has_processes(&self) -> bool {
+        !self.processes.is_empty()
+    }
+
     /// Somebody took the session.
     pub fn got(&mut self, holder: Holder, now: SystemTime) {
+        if self.is_bound(holder) {
+            return;
+        }
         if self.gets.back().is_some_and(|(last, _)| *last == holder) {
             self.gets.pop_back();
         } else {
@@ -90,6 +135,9 @@ impl Holds {
         if !self.streams.is_empty() {
             return Held::Open;
         }
+        if !self.processes.is_empty() {
+            return Held::ByProcess;
+        }
         match self.gets.back() {
             // A get in the future shows that the clock went back.
             Some((_, at)) if *at <= now && now < *at + after_get => Held::Until(*at + after_get),
@@ -104,21 +152,26 @@ impl Holds {
         asked.max().unwrap_or_default()
     }
 
-    /// Those who may be cut off if the session ends: streams, and who took it not longer ago than `within`.
+    /// Those who may be cut off if the session ends: streams, processes, and who took it not longer ago than `within`.
     #[must_use]
     pub fn list(&self, within: Duration, now: SystemTime) -> Vec<Hold> {
         let streams = self.streams.values().map(|stream| Hold {
             holder: stream.holder,
-            stream: true,
+            by: By::Stream,
             at: stream.since,
+        });
+        let processes = self.processes.iter().map(|(holder, since)| Hold {
+            holder: *holder,
+            by: By::Process,
+            at: *since,
         });
         let gets = self.gets.iter().rev().map(|(holder, at)| Hold {
             holder: *holder,
-            stream: false,
+            by: By::Get,
             at: *at,
         });
         let recent = gets.filter(|get| get.at + within > now);
-        streams.chain(recent).collect()
+        streams.chain(processes).chain(recent).collect()
     }
 }
 
@@ -156,6 +209,29 @@ mod tests {
         assert_eq!(holds.min_ttl(), short);
         holds.close(first);
         assert_eq!(holds.held(HALF_HOUR, at(9999)), Held::No);
+    }
+
+    #[test]
+    fn a_process_holds_until_it_is_released_and_not_for_a_while_more() {
+        let mut holds = Holds::default();
+        holds.got(process(1), at(0));
+        assert!(holds.bind(process(1), at(5)) && !holds.bind(process(1), at(6)));
+        holds.got(process(1), at(7));
+        assert_eq!(holds.held(HALF_HOUR, at(0)), Held::ByProcess);
+        assert_eq!(holds.held(Duration::ZERO, at(99_999)), Held::ByProcess);
+        let list = holds.list(HALF_HOUR, at(99_999));
+        let bound = Hold {
+            holder: process(1),
+            by: By::Process,
+            at: at(5),
+        };
+        assert_eq!(list, [bound]);
+        // Another of the same user goes without saying what becomes of this one.
+        holds.release(process(2));
+        assert!(holds.is_bound(process(1)) && !holds.is_bound(process(2)));
+        holds.release(process(1));
+        assert_eq!(holds.held(HALF_HOUR, at(8)), Held::No);
+        assert!(holds.list(HALF_HOUR, at(8)).is_empty());
     }
 
     #[test]

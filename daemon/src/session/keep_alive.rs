@@ -56,8 +56,8 @@ pub fn care(
             .map(|expired| expired.issued_at + LEAST_PAUSE)
             .filter(|until| now < *until && *until <= now + LEAST_PAUSE);
         return match (held, machine.may_log_in(now)) {
-            // Who took the session once need not want another.
-            (Held::No | Held::Until(_), _) => Care::Rest,
+            // Who took the session once need not want another, nor would it learn of one.
+            (Held::No | Held::Until(_) | Held::ByProcess, _) => Care::Rest,
             (Held::Open, Ok(())) => too_soon.map_or(Care::Now(Want::default()), Care::At),
             (Held::Open, Err(refusal)) => refusal.until().map_or(Care::Watch, Care::At),
         };
@@ -77,11 +77,15 @@ pub fn care(
         // It ends without a successor; then the answer above holds.
         at = refusal.until().unwrap_or_else(|| session.expires_at());
     }
+    if !want.fresh_proof && held == Held::ByProcess {
+        // Of a successor it would not learn, so it ends without one.
+        at = session.expires_at();
+    }
     match held {
         Held::No => Care::Rest,
         Held::Until(end) if end <= at => Care::Rest,
-        Held::Until(_) | Held::Open if at <= now => Care::Now(want),
-        Held::Until(_) | Held::Open => Care::At(at),
+        Held::Until(_) | Held::ByProcess | Held::Open if at <= now => Care::Now(want),
+        Held::Until(_) | Held::ByProcess | Held::Open => Care::At(at),
     }
 }
 

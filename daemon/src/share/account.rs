@@ -27,17 +27,20 @@ pub enum Good {
     Turns,
     /// Caused at Salesforce. How many may be is for the session to say.
     Logins,
+    /// Of sessions, by processes that have not exited; each takes a descriptor.
+    Holds,
 }
 
 impl Good {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connections,
         Self::Calls,
         Self::Waiting,
         Self::Bytes,
         Self::Turns,
         Self::Logins,
+        Self::Holds,
     ];
 
     /// As people and programs read it.
@@ -50,11 +53,12 @@ impl Good {
             Self::Bytes => "bytes",
             Self::Turns => "turns",
             Self::Logins => "logins",
+            Self::Holds => "holds",
         }
     }
 
     fn place<T>(self, goods: &Goods<T>) -> &T {
-        let [connections, calls, waiting, bytes, turns, logins] = &goods.0;
+        let [connections, calls, waiting, bytes, turns, logins, holds] = &goods.0;
         match self {
             Self::Connections => connections,
             Self::Calls => calls,
@@ -62,6 +66,7 @@ impl Good {
             Self::Bytes => bytes,
             Self::Turns => turns,
             Self::Logins => logins,
+            Self::Holds => holds,
         }
     }
 }
@@ -95,6 +100,13 @@ pub struct Account {
     logins: AtomicU64,
     /// It causes no login before then.
     no_login_until: Mutex<Option<SystemTime>>,
+}
+
+/// One of a good, given back when this is dropped.
+#[derive(Debug)]
+pub struct Portion {
+    account: Arc<Account>,
+    good: Good,
 }
 
 /// What all units of one user have.
@@ -136,6 +148,8 @@ impl Pool {
             Good::Calls => Some(self.calls),
             Good::Waiting => Some(self.waiting),
             Good::Bytes => Some(self.bytes),
+            // A connection may need two descriptors, a hold one: an eighth of all there are.
+            Good::Holds => Some(self.connections.div_ceil(2)),
             Good::Turns | Good::Logins => None,
         }
     }
@@ -208,6 +222,15 @@ impl Account {
         may
     }
 
+    /// Takes one as [`Self::take`] does; it is given back when the portion is dropped.
+    #[must_use]
+    pub fn portion(self: &Arc<Self>, good: Good) -> Option<Portion> {
+        self.take(good, 1).then(|| Portion {
+            account: Arc::clone(self),
+            good,
+        })
+    }
+
     /// Takes so much in any case.
     pub fn add(&self, good: Good, amount: usize) {
         good.place(&self.pool.taken).fetch_add(amount, Relaxed);
@@ -269,7 +292,7 @@ impl Account {
     #[must_use]
     pub fn is_held_back(&self, good: Good, now: SystemTime) -> bool {
         match good {
-            Good::Connections | Good::Calls | Good::Waiting | Good::Bytes => {
+            Good::Connections | Good::Calls | Good::Waiting | Good::Bytes | Good::Holds => {
                 self.held_back(good) > 0 && !self.may_have(good)
             }
             Good::Turns => self.held_back(good) > 0 && self.parts() > 1,
@@ -313,5 +336,11 @@ impl Account {
         place
             .unwrap_or_else(PoisonError::into_inner)
             .filter(|until| now < *until)
+    }
+}
+
+impl Drop for Portion {
+    fn drop(&mut self) {
+        self.account.give_back(self.good, 1);
     }
 }

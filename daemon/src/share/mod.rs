@@ -8,7 +8,7 @@ mod account;
 
 use std::{fmt, sync::Arc};
 
-pub use self::account::{Account, Good, Pool};
+pub use self::account::{Account, Good, Pool, Portion};
 
 /// Whom the kernel named when it connected, as far as shares go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,6 +10,7 @@ mod credential;
 pub mod doctor;
 mod facts;
 mod generate;
+mod holding;
 mod kind;
 mod lock;
 mod migrate;

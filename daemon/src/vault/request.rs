@@ -146,12 +146,13 @@ impl Vault {
             return Vec::new();
         };
         let now = self.parts.clock.now();
-        let record = {
+        let (record, by_process) = {
             let mut state = entry.lock();
             state.holds.got(holder, now);
-            Arc::clone(&state.record)
+            (Arc::clone(&state.record), state.holds.has_processes())
         };
-        if !refresher.hold_after_get.is_zero() {
+        // A process that holds what the record has may have outlived the session before this one.
+        if by_process || !refresher.hold_after_get.is_zero() {
             refresher.keep(&entry);
         }
         self.warnings_of(&record, now)

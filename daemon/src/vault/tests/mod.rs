@@ -5,6 +5,7 @@ mod changes;
 mod crash;
 mod dice;
 mod doubt;
+mod holding;
 mod keeper;
 mod listing;
 mod model;

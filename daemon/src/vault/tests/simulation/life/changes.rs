@@ -186,6 +186,7 @@ fn may_fail(error: &Error) -> bool {
             | Error::LoginFailed { .. }
             | Error::LoginShareSpent { .. }
             | Error::SessionRefusedAgain { .. }
+            | Error::TokenAwaited(_)
             | Error::TrialFailed { .. }
     )
 }

@@ -129,7 +129,10 @@ impl Life {
         let check = self.dice.one_in(2);
         if self.jobs[job].kept.is_none() {
             let undone = self.vault.migrate_back(self.name(job), check).await;
-            let refused = matches!(undone, Err(Error::InvalidArgument { .. }));
+            let refused = matches!(
+                undone,
+                Err(Error::InvalidArgument { .. } | Error::TokenAwaited(_))
+            );
             assert!(refused, "{undone:?}");
         } else if self.change(job, Change::Back { check }).await {
             self.figures.did("migrations undone");
