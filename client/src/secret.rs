@@ -22,7 +22,8 @@ macro_rules! secret_text {
                 &self.0
             }
 
-            /// Gives the allocation away: a request over the wire takes it, and it is wiped no more.
+            /// Gives the allocation away: a request over the wire takes it, and only an allocator that wipes, as the
+            /// program `sfvault` has one, wipes it then.
             pub(crate) fn into_wire(mut self) -> String {
                 std::mem::take(&mut self.0)
             }
@@ -70,7 +71,8 @@ impl Passphrase {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Gives the allocation away: a request over the wire takes it, and it is wiped no more.
+    /// Gives the allocation away: a request over the wire takes it, and only an allocator that wipes, as the program
+    /// `sfvault` has one, wipes it then.
     pub(crate) fn into_wire(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
