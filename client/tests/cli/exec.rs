@@ -336,7 +336,7 @@ fn only_a_command_without_a_file_has_its_session_held_while_it_runs() {
     };
     assert!(asks(&["exec", "prod", "--", "true"]));
     assert!(!asks(&["get", "prod"]));
-    let file = fake.file("session", "");
+    let file = fake.file("other", "").with_file_name("session");
     let file = file.to_str().unwrap();
     // One that is refused, for this daemon's streams say nothing and are waited for.
     let refused = ["exec", "reason.VAULT_LOCKED", "--refresh-file", file];
