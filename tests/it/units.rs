@@ -123,7 +123,7 @@ fn services_leave_the_daemon_what_it_needs() {
             ("ExecStart", "/usr/bin/sfvaultd"),
             ("Restart", "on-failure"),
             // 3 is for what another start may mend.
-            ("RestartPreventExitStatus", "1 2"),
+            ("RestartPreventExitStatus", "1 2 4"),
             ("SystemCallErrorNumber", "EPERM"),
             ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6"),
             ("NoNewPrivileges", "yes"),
