@@ -192,6 +192,16 @@ impl Book {
         self.failed.remove(&(door, host));
     }
 
+    /// The daemon died before it had written what it just heard.
+    pub(super) fn forget_the_last_answer(&mut self, now: SystemTime) {
+        let last = |at: SystemTime| at + Duration::from_secs(1) > now;
+        for outage in self.down.values_mut() {
+            if outage.asked.is_some_and(last) {
+                *outage = Outage::default();
+            }
+        }
+    }
+
     /// The daemon's memory is gone. A pause that still lasts it finds in its file.
     pub(super) fn begin_anew(&mut self, now: SystemTime) {
         for outage in self.down.values_mut() {
@@ -241,7 +251,9 @@ impl Book {
             return Ok(());
         }
         let before = self.refused_at.insert(user.clone(), now);
-        if before.is_some_and(|at| at + RATE_PAUSE > now && self.excused < at) {
+        // Two records of his may find out in the same instant.
+        let told = |at: SystemTime| at < now && now < at + RATE_PAUSE;
+        if before.is_some_and(|at| told(at) && self.excused < at) {
             self.accuse(format!("{user}: no pause after a refusal for the rate"));
         }
         Err(Failure {

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    super::answers::{failure, grant, proof},
+    super::answers::{TIMEOUT, failure, grant, proof},
     book::{Book, Hang, Judgement},
     time::Time,
     way::{Way, user_id},
@@ -76,6 +76,12 @@ impl Salesforce {
     /// Until when the session lives if nothing is done with it.
     pub(super) fn idles_out_at(&self, session_id: &SessionId) -> SystemTime {
         self.book().sessions[session_id.expose()].idles_out_at()
+    }
+
+    /// Whether the daemon's clock jumped, or its disk failed it, since a call last prolonged the session.
+    pub(super) fn is_excused_since_last_use(&self, session_id: &SessionId) -> bool {
+        let book = self.book();
+        book.sessions[session_id.expose()].idles_out_at() <= book.excused + TIMEOUT
     }
 }
 

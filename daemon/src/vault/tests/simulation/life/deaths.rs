@@ -107,6 +107,9 @@ impl Life {
         // A token that came in place of the one that was sent dies with the daemon.
         let lost = if judged { vec![job] } else { Vec::new() };
         self.restart(bytes, &lost).await;
+        self.salesforce
+            .book()
+            .forget_the_last_answer(self.time.truly());
     }
 
     /// Another daemon comes, over what the disk holds. `lost`: whose token the dead one had not even been told.

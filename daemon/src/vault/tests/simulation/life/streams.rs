@@ -194,7 +194,12 @@ impl Life {
             let (_, entry) = self.vault.find(self.jobs[stream.job].name).unwrap();
             let state = entry.lock();
             let session = Arc::clone(state.machine.session()?);
-            let sound = session.is_guaranteed(Duration::ZERO, now)
+            // Where the clock jumped since Salesforce saw the last call, the next one may come in the wrong half.
+            let jumped = self
+                .salesforce
+                .is_excused_since_last_use(&session.session_id);
+            let sound = !jumped
+                && session.is_guaranteed(Duration::ZERO, now)
                 && session.proven_at <= now
                 && !state.machine.is_doubted()
                 && !state.unsaved
