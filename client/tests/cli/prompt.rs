@@ -38,10 +38,11 @@ impl Typist {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let terminal = File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap());
         let model = fake.command(arguments);
-        // It makes the terminal at its stdin the controlling one, and then is `sfvault`.
+        // It makes the terminal at its stdin the controlling one, and then is `sfvault`. Who runs the tests in the background
+        // of a script has SIGINT ignored, and all that is run inherits that.
         let mut command = Command::new("setsid");
         command
-            .arg("--ctty")
+            .args(["--ctty", "env", "--default-signal=INT"])
             .args(words)
             .arg(model.get_program())
             .args(arguments)
