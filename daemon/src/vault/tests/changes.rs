@@ -11,11 +11,10 @@ mod secrets;
 use std::{io, path::Path, sync::Arc};
 
 use super::{
+    answers::{ORG, USER},
     org::Hand,
     passphrase::{CHEAP, passphrase},
-    user::{
-        APP_SECRET, NEW_TOKEN, ORG, OTHER_USER, OTHER_USER_15, Salesforce, Setting, USER, app, soap,
-    },
+    user::{APP_SECRET, NEW_TOKEN, OTHER_USER, OTHER_USER_15, Salesforce, Setting, app, soap},
 };
 
 use crate::{
