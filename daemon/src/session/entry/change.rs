@@ -53,6 +53,17 @@ pub struct Amendment {
     pub remind_after: Option<Option<Duration>>,
 }
 
+impl Amendment {
+    /// Nothing besides.
+    #[must_use]
+    pub fn none(now: SystemTime) -> Self {
+        Self {
+            now,
+            remind_after: None,
+        }
+    }
+}
+
 impl Entry {
     /// [`Entry::amend`] that changes the credential only.
     ///
@@ -65,11 +76,7 @@ impl Entry {
         now: SystemTime,
         change: impl FnOnce(&Credential) -> Result<Credential, Error>,
     ) -> Result<bool, Error> {
-        let amendment = Amendment {
-            now,
-            remind_after: None,
-        };
-        self.amend(store, keys, amendment, |_, old| change(old))
+        self.amend(store, keys, Amendment::none(now), |_, old| change(old))
     }
 
     /// Replaces the credential by what `change` makes of the record's present one, and the reminder: first in the store,

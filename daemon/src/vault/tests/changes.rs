@@ -1,5 +1,6 @@
 //! Migration and rotation: what changes, what does not, and what is left when the daemon dies at any write.
 
+mod browser;
 mod checks;
 mod deaths;
 mod generated;
