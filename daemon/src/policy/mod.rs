@@ -11,7 +11,6 @@ mod group;
 mod guests;
 mod identity;
 mod lifeline;
-mod mode;
 mod peer;
 mod process;
 mod program;
@@ -26,11 +25,11 @@ pub use self::{
     guests::Guests,
     identity::{Identity, Program, Seen, Traits},
     lifeline::{Exit, Lifeline},
-    mode::Mode,
     peer::{Capture, Peer},
     process::{ProcessError, explain, unit_of},
     program::check_program,
 };
+pub use crate::mode::Mode;
 use crate::{
     access::{Rule, Unit},
     witness::Sight,
