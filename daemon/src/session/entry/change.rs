@@ -65,20 +65,6 @@ impl Amendment {
 }
 
 impl Entry {
-    /// [`Entry::amend`] that changes the credential only.
-    ///
-    /// # Errors
-    /// Those of [`Entry::amend`].
-    pub fn set_credential(
-        &self,
-        store: &Store,
-        keys: &Keys,
-        now: SystemTime,
-        change: impl FnOnce(&Credential) -> Result<Credential, Error>,
-    ) -> Result<bool, Error> {
-        self.amend(store, keys, Amendment::none(now), |_, old| change(old))
-    }
-
     /// Replaces the credential by what `change` makes of the record's present one, and the reminder: first in the store,
     /// then in memory, both at once.
     /// Returns false if the secrets stay the same. Blocks; callers run it on a blocking thread.

@@ -196,13 +196,7 @@ impl Stage {
         while self.stored().0.ledger.pending.is_none() {
             tokio::task::yield_now().await;
         }
-        self.disk.arm(Fault {
-            after,
-            kind: io::ErrorKind::Other,
-            once: false,
-            short: false,
-            reads_too: false,
-        });
+        self.disk.arm(Fault::lasting(after, io::ErrorKind::Other));
         self.salesforce.may_answer.add_permits(100);
         let _ = under_way.await.unwrap();
         self.disk.heal()

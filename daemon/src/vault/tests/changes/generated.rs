@@ -161,13 +161,7 @@ async fn a_drawn_password_whose_write_seemed_to_fail_uses_up_its_version() {
     for after in 1..20 {
         let stage = Stage::ready().await;
         stage.vault.check(prod(), true).await.unwrap();
-        stage.disk.arm(Fault {
-            after,
-            kind: io::ErrorKind::Other,
-            once: true,
-            short: false,
-            reads_too: false,
-        });
+        stage.disk.arm(Fault::once(after));
         let first = stage.rotate(Rotation::Generate).await;
         stage.disk.heal();
         let written = stage.stored().0.record.aside.drawn;
