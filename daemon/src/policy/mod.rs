@@ -135,8 +135,7 @@ pub fn verdict(rules: &[Rule], who: &Identity) -> Verdict {
 
 /// The rule that would decide for this peer, counted from 0: the verdict without its reasons, which cost a text for each
 /// rule.
-#[must_use]
-pub fn fitting(rules: &[Rule], who: &Identity) -> Option<usize> {
+fn fitting(rules: &[Rule], who: &Identity) -> Option<usize> {
     rules.iter().position(|rule| fit(rule, who) == Fit::Yes)
 }
 
