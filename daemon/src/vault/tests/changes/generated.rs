@@ -266,6 +266,41 @@ async fn a_password_drawn_while_the_present_login_was_looked_at_bars_the_migrati
     assert!(stage.stored().1.matches(&old));
 }
 
+/// The session may be of another user then.
+#[tokio::test]
+async fn no_password_is_set_with_a_session_of_a_login_that_was_left_meanwhile() {
+    // Which of the two that wait for one login goes on first is up to chance.
+    for _ in 0..16 {
+        let stage = Stage::new().await;
+        stage.salesforce.may_answer.forget_permits(usize::MAX);
+        let vault = Arc::clone(&stage.vault);
+        let mut migration = to_app(APP_SECRET);
+        let flow = Flow::SoapLogin {
+            username: "other@acme.example".to_owned(),
+        };
+        migration.to = new_record("acme.my.salesforce.com", flow, stage.stored().1);
+        let migrating = tokio::spawn(async move { vault.migrate(migration).await });
+        let vault = Arc::clone(&stage.vault);
+        let generating =
+            tokio::spawn(async move { vault.rotate(prod(), Rotation::Generate).await });
+        while stage.salesforce.state().under_way == 0 {
+            tokio::task::yield_now().await;
+        }
+        stage.salesforce.may_answer.add_permits(100);
+        let migrated = migrating.await.unwrap();
+        let generated = generating.await.unwrap();
+        assert_ne!(
+            migrated.is_ok(),
+            generated.is_ok(),
+            "{migrated:?}, {generated:?}"
+        );
+        assert_eq!(
+            stage.salesforce.state().changes,
+            u64::from(generated.is_ok())
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_record_is_not_removed_with_the_only_copy_of_a_password_unless_that_is_said() {
     for setting in [Setting::Done, Setting::DoneUnanswered] {
