@@ -85,7 +85,7 @@ impl AdminClient {
         let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.describe_record(r)).await?;
         let record = convert::required(answer.record)?;
-        Ok(convert::used_record(record, answer.last_use))
+        Ok(convert::with_last_use(record, answer.last_use))
     }
 
     /// Proves that a record works: logs in if there is no session, and makes one call with the session.
