@@ -19,4 +19,5 @@ mod get;
 mod input;
 mod patience;
 mod prompt;
+mod secrets;
 mod skipped;
