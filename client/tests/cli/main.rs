@@ -9,6 +9,7 @@
 mod admin;
 mod audit;
 mod autostart;
+mod browser;
 mod connect;
 mod due;
 mod exec;

@@ -168,3 +168,23 @@ fn a_credential_of_systemd_s_is_used_without_a_warning() {
     assert!(run(0o440, Path::new("")));
     assert!(run(0o444, here));
 }
+
+#[test]
+fn to_say_that_no_secret_is_needed_asks_for_no_other() {
+    let fake = Fake::start();
+    let ran = fake.run(&["set", "prod", "--no-token"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let set = fake.asked().set.unwrap();
+    assert_eq!(
+        (set.password, set.security_token),
+        (None, Some(String::new()))
+    );
+
+    let ran = fake.run(&["rotate", "prod", "--no-token"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let rotate = fake.asked().rotate.unwrap();
+    assert_eq!(
+        (rotate.password, rotate.security_token),
+        (None, Some(String::new()))
+    );
+}
