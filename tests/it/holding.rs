@@ -1,7 +1,9 @@
 //! Jobs that say nothing for hours: their session is kept for as long as their process lives, and no longer.
 
 use std::{
+    panic::resume_unwind,
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -11,12 +13,14 @@ use sfvault::{Passphrase, RecordName};
 use sfvault_proto::v1::GetSessionRequest;
 use sfvault_tests::{
     clock::ManualClock,
+    old_kernel::forget_how_to_name_peers,
     simulator::{Options, Simulator, USERNAME},
 };
 use sfvaultd::clock::Clock as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, ChildStdin},
+    runtime::Builder,
 };
 
 use crate::{
@@ -250,6 +254,49 @@ async fn lock_remove_and_a_rule_taken_back_end_what_processes_hold() {
     night.released().await;
     drop(peer);
     night.finish().await;
+}
+
+/// Its end can't be heard of, so it is a GetSession like any other: of use for half an hour, whether it lives or not.
+async fn half_an_hour() {
+    let night = Night::new().await;
+    let timeout = Duration::from_mins(15);
+    night.simulator.org(|org| org.session_timeout = timeout);
+    let job = night.exec().await;
+    let begin = night.clock.now();
+    assert_eq!(night.holders().await, (vec![], vec![job.pid()]));
+    assert_eq!(night.holds().await, 0);
+    // Behind each half of the timeout, by the margin and what chance adds to it.
+    let step = timeout / 2 + timeout / 60;
+    for calls in 1..=3 {
+        night.clock.advance(step);
+        let sure = night.clock.now() + timeout / 2;
+        loop {
+            let record = night.inside.admin.describe(&night.name).await.unwrap();
+            if record.guaranteed_until == Some(sure) {
+                break;
+            }
+        }
+        assert_eq!(night.sent(), 2 + calls);
+    }
+    night.clock.advance(step);
+    assert!(night.clock.now() > begin + Duration::from_mins(30));
+    for _ in 0..50 {
+        night.inside.admin.describe(&night.name).await.unwrap();
+        assert_eq!(night.sent(), 2 + 3, "nobody holds it any more");
+    }
+    job.dies().await;
+    night.finish().await;
+}
+
+#[test]
+fn before_linux_6_5_a_job_gets_its_session_and_it_is_kept_for_half_an_hour() {
+    // All of the daemon is in one thread, and so is its kernel.
+    let night = thread::spawn(|| {
+        forget_how_to_name_peers().unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(half_an_hour());
+    });
+    night.join().unwrap_or_else(|panic| resume_unwind(panic));
 }
 
 /// With the confined daemon: the end of a killed process is heard of, and an operator sees who is cut off.
