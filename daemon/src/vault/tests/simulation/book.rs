@@ -93,6 +93,8 @@ pub(super) struct Book {
     /// Until then, what hangs on memory or on the daemon's clock may be forgotten.
     pub(super) excused: SystemTime,
     pub(super) violations: Vec<String>,
+    /// What was asked and answered, in order.
+    pub(super) story: Vec<String>,
     down: BTreeMap<Host, Outage>,
     /// When a login of the user was last refused for the rate.
     refused_at: BTreeMap<String, SystemTime>,
@@ -126,6 +128,7 @@ impl Book {
             proofs: 0,
             excused,
             violations: Vec::new(),
+            story: Vec::new(),
             down: BTreeMap::new(),
             refused_at: BTreeMap::new(),
             rejected: BTreeSet::new(),
@@ -222,6 +225,14 @@ impl Book {
             }
             self.let_in(way, now)
         });
+        self.tell(
+            now,
+            &format!(
+                "login {}: {:?}",
+                way.door(),
+                answer.as_ref().map(|it| &it.session)
+            ),
+        );
         Judgement { hang, answer }
     }
 
@@ -324,6 +335,7 @@ impl Book {
         now: SystemTime,
     ) -> Result<String, Failure> {
         self.proofs += 1;
+        self.tell(now, &format!("call with {id}"));
         self.ask(host, now)?;
         let living = self.sessions.get_mut(id).unwrap();
         if !living.is_alive(now) {
@@ -375,6 +387,11 @@ impl Book {
             self.accuse(format!("{host}: asked again too soon while it is down"));
         }
         Err(failure(Class::Unavailable))
+    }
+
+    fn tell(&mut self, now: SystemTime, what: &str) {
+        let at = now.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        self.story.push(format!("{at:?}: {what}"));
     }
 
     fn accuse(&mut self, what: String) {

@@ -64,6 +64,7 @@ impl Life {
         self.salesforce.book().hang = if late { Hang::Late } else { Hang::Lost };
         let request = SessionRequest::default();
         let hung = tokio::select! {
+            biased;
             _ = self.vault.session(self.jobs[job].name, &request) => false,
             () = self.salesforce.hangs.notified() => true,
         };
@@ -84,6 +85,7 @@ impl Life {
         self.salesforce.book().hang = Hang::Late;
         let salesforce = Arc::clone(&self.salesforce);
         let hung = tokio::select! {
+            biased;
             _ = self.make(job, &change) => false,
             () = salesforce.hangs.notified() => true,
         };

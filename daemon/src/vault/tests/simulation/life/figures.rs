@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Figures {
     pub(in super::super) hours: u64,
     pub(in super::super) did: BTreeMap<&'static str, u64>,

@@ -37,6 +37,8 @@ impl Life {
         }
         self.salesforce.book().begin_anew(self.time.truly());
         let sent = self.sent();
+        // In step, whoever unlocks can't wait for what is in the air.
+        assert!(self.vault.settle(Duration::from_mins(1)).await);
         self.vault.unlock(passphrase()).await.unwrap();
         for job in &mut self.jobs {
             job.begin_anew();
