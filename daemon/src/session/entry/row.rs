@@ -76,9 +76,12 @@ impl Entry {
         };
         row.put(store, keys, &record, &ledger, None)?;
         let mut state = self.lock();
-        state.unsaved = false;
+        let told_to_nobody = std::mem::take(&mut state.unsaved);
         state.stored_session = ledger.kept;
         drop(state);
+        if told_to_nobody {
+            self.tell();
+        }
         Ok(())
     }
 

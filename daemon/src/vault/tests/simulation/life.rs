@@ -9,6 +9,7 @@ mod jobs;
 mod locks;
 mod operators;
 mod passwords;
+mod removals;
 mod rules;
 mod streams;
 mod tokens;
@@ -149,9 +150,13 @@ impl Life {
             0..=29 => self.call(job, false).await,
             30..=32 => self.call(job, true).await,
             33..=52 => self.let_time_pass().await,
-            53..=55 => self.end_sessions(job),
+            53..=54 => self.end_sessions(job),
+            55 => self.replace_record(job).await,
             56 => self.change_elsewhere(job),
-            57..=65 => self.mend(job).await,
+            57..=62 => self.mend(job).await,
+            63 => self.fiddle(job).await,
+            64 => self.be_reported_in_an_outage(job).await,
+            65 => self.insist(job).await,
             66..=69 => self.toggle_host(),
             70 => self.limit(job),
             71..=74 => self.stop_limiting(job),
@@ -177,7 +182,7 @@ impl Life {
         self.time.settle().await;
         self.check_streams().await;
         self.check_tokens();
-        assert_eq!(self.salesforce.book().violations, Vec::<String>::new());
+        self.salesforce.book().assert_no_violations();
     }
 
     /// Returns what happened, and what Salesforce was asked.

@@ -10,7 +10,7 @@ pub(in super::super) struct Figures {
 }
 
 /// A simulation in which one of these does not happen tests less than it says.
-const BUSY: [&str; 20] = [
+const BUSY: [&str; 24] = [
     "access rules changed",
     "calls after a denial",
     "calls with the vault locked",
@@ -20,17 +20,21 @@ const BUSY: [&str; 20] = [
     "idle hours without a call",
     "logins",
     "logins kept over a restart",
+    "locks on a bad disk",
     "logins kept over a lock",
     "migrations",
     "migrations that failed",
     "migrations undone",
     "passwords generated",
+    "records removed and added",
     "refresh tokens replaced",
     "rejections told",
     "reports",
+    "reports in an outage",
     "rotations",
     "sessions",
     "streams told",
+    "wrong secrets insisted on",
 ];
 
 const FAULTS: [&str; 12] = [

@@ -2,11 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{super::way::user_id, Life, policy};
+use super::{
+    super::{salesforce::INSTANCE, way::user_id},
+    Life, policy,
+};
 use crate::{
     clock::Clock as _,
     error::Error,
     failure::Class,
+    host::Host,
     policy::{Asker, Peer},
     session::{Session, decision::Want, hold::Holder},
     share::Account,
@@ -58,7 +62,7 @@ impl Life {
     }
 
     /// Reports a session as refused. Nobody gets the same again.
-    async fn report(&mut self, job: usize, session: &Arc<Session>) {
+    pub(super) async fn report(&mut self, job: usize, session: &Arc<Session>) {
         self.figures.did("reports");
         let want = Want {
             refused: Some(session.generation),
@@ -102,6 +106,28 @@ impl Life {
         }
         let (after, _) = self.sent();
         assert!(after - before <= 5, "{} logins in a moment", after - before);
+    }
+
+    /// A session is called refused while nobody can find out whether it is. Whatever happens then, nobody gets it before
+    /// a call has proved that it lives.
+    pub(super) async fn be_reported_in_an_outage(&mut self, job: usize) {
+        let Ok(session) = self.ask(job, Want::default()).await else {
+            return;
+        };
+        let instance = Host::parse(INSTANCE).unwrap();
+        let down = self.salesforce.book().is_down(&instance);
+        self.salesforce.book().take_down(&instance, true);
+        self.report(job, &session).await;
+        self.time.settle().await;
+        self.check_streams().await;
+        if self.dice.one_in(2) {
+            self.be_killed().await;
+        }
+        self.call(job, false).await;
+        self.time.pass(Duration::from_mins(6)).await;
+        self.salesforce.book().take_down(&instance, down);
+        self.call(job, false).await;
+        self.figures.did("reports in an outage");
     }
 
     /// The same on both records of one user, for longer than anybody's patience.
