@@ -86,6 +86,8 @@ pub(super) struct Life {
     streams: Vec<Stream>,
     token_keeper: JoinHandle<()>,
     figures: Figures,
+    /// The user whose unit answers for what is asked.
+    caller: u32,
     began: SystemTime,
     serial: u64,
 }
@@ -133,6 +135,7 @@ impl Life {
             jobs,
             streams: Vec::new(),
             figures: Figures::default(),
+            caller: UID,
             serial: 0,
         }
     }
@@ -148,7 +151,8 @@ impl Life {
         let job = usize::try_from(self.dice.below(self.jobs.len() as u64)).unwrap();
         match self.dice.below(100) {
             0..=29 => self.call(job, false).await,
-            30..=32 => self.call(job, true).await,
+            30..=31 => self.call(job, true).await,
+            32 => self.report_an_old_one(job).await,
             33..=52 => self.let_time_pass().await,
             53..=54 => self.end_sessions(job),
             55 => self.replace_record(job).await,

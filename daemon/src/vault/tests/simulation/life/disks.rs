@@ -18,12 +18,16 @@ impl Life {
             true => self.ask(job, Want::default()).await.ok(),
             false => None,
         };
+        let want = Want {
+            fresh_login: self.dice.one_in(3),
+            ..Want::default()
+        };
         self.break_disk();
         // What comes of it stands in the ledger before anybody hears of it.
         if let Some(held) = held {
             self.report(job, &held).await;
         }
-        let result = self.ask(job, Want::default()).await;
+        let result = self.ask(job, want).await;
         if self.heal_disk() {
             // A session that could not be saved is served all the same; the next daemon does not know it.
             self.jobs[job].lost = true;

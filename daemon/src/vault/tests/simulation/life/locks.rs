@@ -23,6 +23,11 @@ impl Life {
         if waits {
             late = self.hang_in_login(job).await;
         }
+        // What the disk would not take, the lock must not lose.
+        let other = self.one_by_token().filter(|other| *other != job);
+        if let Some(other) = other.filter(|_| !waits) {
+            self.call_on_a_bad_disk(other).await;
+        }
         self.vault.lock().await.unwrap();
         let sent = self.sent();
         self.time.settle().await;
