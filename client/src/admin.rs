@@ -3,10 +3,12 @@
 mod access;
 mod browser_login;
 mod changes;
+mod connection;
 mod doctor;
 mod records;
 
 pub use self::records::{Checked, Stored};
+use connection::Connection;
 
 use std::{future::Future, path::PathBuf, time::Duration};
 
@@ -17,22 +19,18 @@ use sfvault_proto::v1::{
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
-    DaemonStatus, Error, Passphrase, Peers, Places, access_wire, connect, convert,
+    DaemonStatus, Error, Passphrase, Peers, Places, access_wire, convert,
     sessions::{DEADLINE, MAX_LIST},
-    unsent,
 };
 
-/// Administers the daemon. Clones share one connection, which is made anew when it breaks, or when the daemon has ended it: it
-/// does so a second after a call, for what the call brought.
+/// Administers the daemon. Each call has a connection of its own, which the daemon ends a second after the answer, for what
+/// the call brought.
 ///
-/// Every call fails as the daemon says, or if the connection breaks, or if no answer comes within a
+/// Every call fails as the daemon says, or if it can't be reached, or if the connection breaks, or if no answer comes within a
 /// minute (five for [`AdminClient::check`] and [`AdminClient::finish_login`]).
 #[derive(Debug, Clone)]
 pub struct AdminClient {
-    control: ControlClient<Channel>,
-    doctor: DoctorClient<Channel>,
-    records: RecordsClient<Channel>,
-    pub(crate) audit: AuditClient<Channel>,
+    connection: Connection,
 }
 
 /// The vault is unlocked.
@@ -59,13 +57,8 @@ impl AdminClient {
     /// # Errors
     /// If no daemon answers there, or if the one that does is not to be trusted.
     pub async fn connect(places: &Places) -> Result<Self, Error> {
-        let channel = connect::channel(places.admin_socket()).await?;
-        Ok(Self {
-            control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
-            doctor: DoctorClient::new(channel.clone()).max_decoding_message_size(MAX_LIST),
-            records: RecordsClient::new(channel.clone()),
-            audit: AuditClient::new(channel),
-        })
+        let connection = Connection::to(places.admin_socket()).await?;
+        Ok(Self { connection })
     }
 
     /// Makes the vault, which then is unlocked; returns its file.
@@ -76,7 +69,7 @@ impl AdminClient {
         let request = v1::InitializeVaultRequest {
             passphrase: passphrase.into_wire(),
         };
-        let mut wire = self.control.clone();
+        let mut wire = self.control().await?;
         let answer = call(DEADLINE, request, |r| wire.initialize_vault(r)).await?;
         Ok(PathBuf::from(answer.path))
     }
@@ -89,7 +82,7 @@ impl AdminClient {
         let request = v1::UnlockVaultRequest {
             passphrase: passphrase.into_wire(),
         };
-        let mut wire = self.control.clone();
+        let mut wire = self.control().await?;
         let answer = call(DEADLINE, request, |r| wire.unlock_vault(r)).await?;
         Ok(Unlocked {
             records: answer.records,
@@ -102,11 +95,8 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn lock(&self) -> Result<Locked, Error> {
-        let answer = ask(DEADLINE, v1::LockVaultRequest {}, |r| {
-            let mut wire = self.control.clone();
-            async move { wire.lock_vault(r).await }
-        })
-        .await?;
+        let mut wire = self.control().await?;
+        let answer = call(DEADLINE, v1::LockVaultRequest {}, |r| wire.lock_vault(r)).await?;
         Ok(Locked {
             changed: answer.changed,
             sessions_dropped: answer.sessions_dropped,
@@ -118,11 +108,8 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn status(&self) -> Result<DaemonStatus, Error> {
-        let answer = ask(DEADLINE, v1::GetStatusRequest {}, |r| {
-            let mut wire = self.control.clone();
-            async move { wire.get_status(r).await }
-        })
-        .await?;
+        let mut wire = self.control().await?;
+        let answer = call(DEADLINE, v1::GetStatusRequest {}, |r| wire.get_status(r)).await?;
         Ok(convert::daemon(answer))
     }
 
@@ -131,31 +118,30 @@ impl AdminClient {
     /// # Errors
     /// See [`AdminClient`].
     pub async fn peers(&self) -> Result<Peers, Error> {
-        let mut wire = self.control.clone();
+        let mut wire = self.control().await?;
         let answer = call(DEADLINE, v1::GetPeersRequest {}, |r| wire.get_peers(r)).await?;
         Ok(access_wire::peers(answer))
     }
+
+    async fn control(&self) -> Result<ControlClient<Channel>, Error> {
+        let channel = self.connection.unused().await?;
+        Ok(ControlClient::new(channel).max_decoding_message_size(MAX_LIST))
+    }
+
+    async fn doctor(&self) -> Result<DoctorClient<Channel>, Error> {
+        let channel = self.connection.unused().await?;
+        Ok(DoctorClient::new(channel).max_decoding_message_size(MAX_LIST))
+    }
+
+    async fn records(&self) -> Result<RecordsClient<Channel>, Error> {
+        Ok(RecordsClient::new(self.connection.unused().await?))
+    }
+
+    pub(crate) async fn audit_wire(&self) -> Result<AuditClient<Channel>, Error> {
+        Ok(AuditClient::new(self.connection.unused().await?))
+    }
 }
 
-/// A call with nothing secret, which is made again if it was not sent.
-async fn ask<Q: Clone, A, F>(
-    deadline: Duration,
-    request: Q,
-    send: impl Fn(Request<Q>) -> F,
-) -> Result<A, Error>
-where
-    F: Future<Output = Result<Response<A>, Status>>,
-{
-    let answer = unsent::repeat(|| {
-        let mut request = Request::new(request.clone());
-        request.set_timeout(deadline);
-        send(request)
-    })
-    .await;
-    Ok(answer.map_err(|s| Error::from_status(&s))?.into_inner())
-}
-
-/// A call with secrets, of which no second copy is kept for a second attempt.
 async fn call<Q, A, F>(
     deadline: Duration,
     request: Q,

@@ -138,7 +138,7 @@ impl AdminClient {
             last: filter.last.unwrap_or(0),
         });
         request.set_timeout(DEADLINE);
-        let answer = self.audit.clone().read_audit(request).await;
+        let answer = self.audit_wire().await?.read_audit(request).await;
         Ok(AuditEntries {
             wire: answer.map_err(|s| Error::from_status(&s))?.into_inner(),
             batch: Vec::new().into_iter(),
@@ -152,7 +152,7 @@ impl AdminClient {
     pub async fn verify_audit(&self) -> Result<AuditReport, Error> {
         let mut request = Request::new(v1::VerifyAuditRequest {});
         request.set_timeout(LOGIN_DEADLINE);
-        let answer = self.audit.clone().verify_audit(request).await;
+        let answer = self.audit_wire().await?.verify_audit(request).await;
         let report = answer.map_err(|s| Error::from_status(&s))?.into_inner();
         let findings = report.findings.into_iter();
         Ok(AuditReport {
@@ -183,7 +183,7 @@ impl AdminClient {
             since: since.map(Into::into),
         });
         request.set_timeout(LOGIN_DEADLINE);
-        let answer = self.audit.clone().get_usage(request).await;
+        let answer = self.audit_wire().await?.get_usage(request).await;
         let usage = answer.map_err(|s| Error::from_status(&s))?.into_inner();
         Ok(Usage {
             users: usage.users.into_iter().map(user).collect(),

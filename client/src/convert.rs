@@ -131,7 +131,7 @@ pub(crate) fn record(wire: v1::RecordStatus) -> RecordStatus {
 }
 
 /// The same with what administration is told beside it.
-pub(crate) fn used_record(record: RecordStatus, last_use: Option<v1::LastUse>) -> RecordStatus {
+pub(crate) fn with_last_use(record: RecordStatus, last_use: Option<v1::LastUse>) -> RecordStatus {
     let last_use = last_use.map(|wire| LastUse {
         users: wire.users.into_iter().map(last_user).collect(),
         more: wire.more,
@@ -228,7 +228,7 @@ pub(crate) fn daemon(wire: v1::GetStatusResponse) -> DaemonStatus {
     let mut last_uses: HashMap<_, _> = last_uses.map(|last| (last.record.clone(), last)).collect();
     let used = |record: v1::RecordStatus| {
         let last_use = last_uses.remove(&record.name);
-        used_record(self::record(record), last_use)
+        with_last_use(self::record(record), last_use)
     };
     DaemonStatus {
         vault: match v1::VaultState::try_from(wire.vault) {

@@ -9,9 +9,9 @@ pub struct Holder {
     pub uid: u32,
     /// Its number, which may be another's by now.
     pub pid: Option<u32>,
-    /// Whether it watches the session; else it has taken it.
+    /// Whether it watches the session.
     pub watching: bool,
-    /// Whether it holds the session until it exits; else it has taken it or watches it.
+    /// Whether it holds the session until it exits. If it does neither, it has taken it.
     pub until_exit: bool,
     /// When it began to watch or to hold, or when it took the session last.
     pub at: Option<SystemTime>,

@@ -120,7 +120,7 @@ reasons! {
         ClockSkew = "CLOCK_SKEW",
         /// Too many failed logins lately: the daemon waits, so that Salesforce does not lock the user.
         LoginBudgetSpent = "LOGIN_BUDGET_SPENT",
-        /// The session was refused, and Salesforce gives the same one again.
+        /// The session was called refused and yet works; or one session after the other was ended before its time.
         SessionRefusedAgain = "SESSION_REFUSED_AGAIN",
         /// The caller's systemd unit or user has all that it may have, or has caused all the logins that it may cause.
         Throttled = "THROTTLED",

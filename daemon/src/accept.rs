@@ -23,8 +23,8 @@ use crate::{
         ADMIN_SOCKET, Inode, InstanceLock, ListenError, Openable, SESSIONS_SOCKET, bind, inode,
         unbind,
     },
+    mode::Mode,
     paths::{PathError, prepare_runtime},
-    policy::Mode,
     runtime_watch::RuntimeWatch,
 };
 

@@ -68,9 +68,10 @@ pub enum Error {
     RecordExists(RecordName),
     /// There is no record of this name.
     RecordNotFound(RecordName),
-    /// The session was refused, and Salesforce gives the same one again.
+    /// The session was called refused, and it works; or one after the other was, and each was dead.
     SessionRefusedAgain {
         record: RecordName,
+        lives: bool,
         retry_after: Duration,
     },
     /// The daemon is going down.
@@ -221,12 +222,18 @@ impl fmt::Display for Error {
             ),
             Self::RecordExists(name) => write!(f, "there is a record `{name}` already"),
             Self::RecordNotFound(name) => write!(f, "there is no record `{name}`"),
-            Self::SessionRefusedAgain { record, .. } => {
-                write!(
-                    f,
-                    "Salesforce gives the refused session of `{record}` again"
-                )
-            }
+            Self::SessionRefusedAgain {
+                record,
+                lives: true,
+                ..
+            } => write!(
+                f,
+                "the session of `{record}` was called refused, and yet it works"
+            ),
+            Self::SessionRefusedAgain { record, .. } => write!(
+                f,
+                "one session of `{record}` after the other was ended before its time: no other is got for now"
+            ),
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),
             Self::TokenAwaited(record) => write!(

@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod listen;
 pub mod locked;
 pub mod log;
+pub mod mode;
 pub mod paths;
 pub mod policy;
 pub mod recent_logins;

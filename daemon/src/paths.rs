@@ -15,7 +15,7 @@ use std::{
 
 pub use self::safe::check_way;
 use self::safe::{check_data, check_runtime, check_where_it_leads, look_at};
-use crate::policy::Mode;
+use crate::mode::{Mode, SYSTEM_RUNTIME};
 
 /// The three directories of one daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,9 +135,6 @@ impl Paths {
         prepare_runtime(&self.runtime, mode)
     }
 }
-
-/// Where the system's daemon listens.
-pub const SYSTEM_RUNTIME: &str = "/run/sfvault";
 
 fn place(variable: &'static str, default: Option<PathBuf>) -> Result<PathBuf, PathError> {
     match env::var_os(variable).filter(|value| !value.is_empty()) {

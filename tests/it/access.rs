@@ -17,10 +17,11 @@ use tonic::{Code, transport::Channel};
 
 use crate::{
     nobody,
-    peer::{Peer, Unit, sessions},
+    peer::{Peer, sessions},
     raw,
     scene::Scene,
     skipped::skip,
+    unit::Unit,
 };
 
 /// A user without a name.
@@ -240,10 +241,10 @@ async fn log(scene: &Scene, filter: &[&str]) -> Vec<Value> {
 #[tokio::test]
 async fn usage_tells_jobs_of_one_user_apart_by_unit() {
     let Some(scene) = host().await else { return };
-    let Some(nightly) = Unit::make("system.slice/sfv-usage-a.service") else {
+    let Some(nightly) = Unit::make("system.slice", "usage-a") else {
         return;
     };
-    let daily = Unit::make("system.slice/sfv-usage-b.service").unwrap();
+    let daily = Unit::make("system.slice", "usage-b").unwrap();
     scene.allow("prod", "--uid 4242").await;
     for (unit, times) in [(&nightly, 2), (&daily, 1)] {
         let mut peer = Peer::in_unit(&scene.sfvault, unit, ETL).await;
@@ -252,7 +253,9 @@ async fn usage_tells_jobs_of_one_user_apart_by_unit() {
         }
     }
     scene.deny("prod", "--uid 4242").await;
-    scene.allow("prod", "--unit sfv-usage-b.service").await;
+    scene
+        .allow("prod", &format!("--unit {}", daily.name()))
+        .await;
     let mut moved = Peer::in_unit(&scene.sfvault, &nightly, ETL).await;
     daily.takes(moved.pid());
     assert!(moved.gets("prod").await);
@@ -265,13 +268,7 @@ async fn usage_tells_jobs_of_one_user_apart_by_unit() {
         .map(|user| (user["unit"].as_str().unwrap(), user["served"].as_u64()))
         .collect();
     users.sort();
-    assert_eq!(
-        users,
-        [
-            ("sfv-usage-a.service", Some(2)),
-            ("sfv-usage-b.service", Some(2))
-        ]
-    );
+    assert_eq!(users, [(nightly.name(), Some(2)), (daily.name(), Some(2))]);
     scene.finish().await;
 }
 
@@ -371,18 +368,22 @@ async fn an_idle_connection_is_renewed_when_a_rule_wants_to_know_more() {
 #[tokio::test]
 async fn a_unit_is_the_one_in_which_the_process_is_now_and_no_user_s_of_that_name() {
     let Some(scene) = host().await else { return };
-    let Some(unit) = Unit::make("system.slice/sfv-nightly.service") else {
+    let Some(unit) = Unit::make("system.slice", "nightly") else {
         return;
     };
-    let of_user =
-        Unit::make("user.slice/user-4242.slice/user@4242.service/app.slice/sfv-nightly.service");
-    let inside = Unit::make("system.slice/sfv-other.service/system.slice/sfv-nightly.service");
+    let of_user = Unit::make(
+        "user.slice/user-4242.slice/user@4242.service/app.slice",
+        "nightly",
+    );
+    let inside = Unit::make("system.slice/sfv-other.service/system.slice", "nightly");
     let (of_user, inside) = (of_user.unwrap(), inside.unwrap());
-    let elsewhere = Unit::make("sfv-lxc/system.slice/sfv-nightly.service").unwrap();
+    let elsewhere = Unit::make("sfv-lxc/system.slice", "nightly").unwrap();
 
-    scene.allow("prod", "--unit sfv-nightly.service").await;
     scene
-        .allow("uat", "--uid 4242 --user-unit sfv-nightly.service")
+        .allow("prod", &format!("--unit {}", unit.name()))
+        .await;
+    scene
+        .allow("uat", &format!("--uid 4242 --user-unit {}", unit.name()))
         .await;
     let mut etl = Peer::of(&scene.sfvault, ETL, ETL).await;
     assert!(!etl.gets("prod").await && !etl.gets("uat").await);
@@ -400,12 +401,12 @@ async fn a_unit_is_the_one_in_which_the_process_is_now_and_no_user_s_of_that_nam
 
     let explained = scene.explain("prod", etl.pid()).await;
     assert_eq!(explained["allowed"], true);
-    assert_eq!(explained["peer"]["unit"], "sfv-nightly.service");
+    assert_eq!(explained["peer"]["unit"], unit.name());
     let explained = scene.explain("uat", etl.pid()).await;
     assert_eq!(explained["allowed"], false);
     let missing = explained["rules"][0]["missing"][0].as_str().unwrap();
     assert!(
-        missing.starts_with("its unit is sfv-nightly.service, not"),
+        missing.starts_with(&format!("its unit is {}, not", unit.name())),
         "{missing}"
     );
     scene.finish().await;
@@ -415,10 +416,12 @@ async fn a_unit_is_the_one_in_which_the_process_is_now_and_no_user_s_of_that_nam
 #[tokio::test]
 async fn a_process_that_got_the_pid_of_another_is_not_that_other() {
     let Some(scene) = host().await else { return };
-    let Some(unit) = Unit::make("system.slice/sfv-reused.service") else {
+    let Some(unit) = Unit::make("system.slice", "reused") else {
         return;
     };
-    scene.allow("prod", "--unit sfv-reused.service").await;
+    scene
+        .allow("prod", &format!("--unit {}", unit.name()))
+        .await;
     let mut etl = Peer::of(&scene.sfvault, ETL, ETL).await;
     let pid = etl.pid();
     // The daemon has its process by now; that it ended before is the next test.
@@ -466,10 +469,12 @@ impl Drop for Mortal {
 #[tokio::test]
 async fn nobody_slips_in_while_processes_come_and_go() {
     let Some(scene) = host().await else { return };
-    let Some(unit) = Unit::make("system.slice/sfv-storm.service") else {
+    let Some(unit) = Unit::make("system.slice", "storm") else {
         return;
     };
-    scene.allow("prod", "--unit sfv-storm.service").await;
+    scene
+        .allow("prod", &format!("--unit {}", unit.name()))
+        .await;
     let storm =
         Mortal::runs(&mut unit.runs(
             Command::new("sh").args(["-c", "while :; do /bin/true & /bin/true & wait; done"]),
@@ -623,10 +628,12 @@ async fn root_of_a_user_namespace_is_the_user_who_made_it() {
 #[tokio::test]
 async fn a_connection_that_is_passed_on_stays_that_of_its_maker() {
     let Some(scene) = host().await else { return };
-    let Some(unit) = Unit::make("system.slice/sfv-passed.service") else {
+    let Some(unit) = Unit::make("system.slice", "passed") else {
         return;
     };
-    scene.allow("prod", "--unit sfv-passed.service").await;
+    scene
+        .allow("prod", &format!("--unit {}", unit.name()))
+        .await;
     scene.allow("uat", "--uid 4242").await;
     let mut etl = Peer::of(&scene.sfvault, ETL, ETL).await;
     // The caller is in the unit, the maker is not.

@@ -21,7 +21,7 @@ use sfvault_tests::{
 use crate::{
     raw,
     scene::{Scene, ended},
-    start::{refused, until},
+    start::{refused, soon, until},
 };
 
 /// `sfvaultd` as systemd starts it: descriptors from 3 on, and variables that tell what they are.
@@ -104,9 +104,12 @@ async fn who_connects_while_the_daemon_ends_is_left_to_the_next() {
     gate.reached().await;
     let [log, socket] = ["daemon.log", "run/sfvault.sock"].map(|name| scene.sfvault.path(name));
     let stopping = tokio::task::spawn_blocking(move || (scene.sfvault.stop().unwrap(), scene));
-    while !fs::read_to_string(&log).unwrap().contains("ending") {
-        tokio::task::yield_now().await;
-    }
+    let ending = async {
+        while !fs::read_to_string(&log).unwrap().contains("ending") {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("ending", ending).await;
     let late = UnixStream::connect(&socket).unwrap();
     gate.open();
     let (status, mut scene) = stopping.await.unwrap();

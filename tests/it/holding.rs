@@ -2,7 +2,7 @@
 
 use std::{
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rustix::process::{getegid, geteuid};
@@ -114,19 +114,20 @@ impl Night {
         while self.holds().await > 0 {}
     }
 
-    /// Moves the clock behind the first half of the timeout, and waits for the call that then comes.
+    /// Moves the clock behind the first half of the timeout, and waits for the call that then comes, until nothing is to be
+    /// done before the next.
     async fn kept_for_another_hour(&self) {
         let record = self.inside.admin.describe(&self.name).await.unwrap();
-        // The timeout is two hours: a minute behind the half, and at most another by chance.
+        let due = |sure: SystemTime| {
+            // The timeout is two hours: a minute behind the half, and at most another by chance.
+            sure + Duration::from_secs(60)..=sure + Duration::from_secs(120)
+        };
         self.clock
-            .set(record.guaranteed_until.unwrap() + Duration::from_secs(121));
+            .set(*due(record.guaranteed_until.unwrap()).end() + Duration::from_secs(1));
         let sure = self.clock.now() + Duration::from_hours(1);
-        loop {
-            let record = self.inside.admin.describe(&self.name).await.unwrap();
-            if record.guaranteed_until == Some(sure) {
-                return;
-            }
-        }
+        self.clock.napped_until(due(sure)).await;
+        let record = self.inside.admin.describe(&self.name).await.unwrap();
+        assert_eq!(record.guaranteed_until, Some(sure));
     }
 
     fn sent(&self) -> usize {

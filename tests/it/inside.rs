@@ -18,8 +18,8 @@ use sfvaultd::{
     audit::settings::Settings as AuditSettings,
     daemon::{Daemon, Setup},
     host::Host,
+    mode::Mode,
     paths::Paths,
-    policy::Mode,
     salesforce::{
         Login, SalesforceLogin,
         environment::Environment,

@@ -56,6 +56,7 @@ mod start;
 mod storage;
 mod system_calls;
 mod threat_model;
+mod unit;
 mod units;
 mod upstream;
 mod watch;

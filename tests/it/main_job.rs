@@ -225,6 +225,8 @@ async fn a_session_called_refused_that_works_costs_no_login_and_is_not_given_bac
         (status, error["reason"].as_str()),
         (75, Some("SESSION_REFUSED_AGAIN"))
     );
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("yet it works"), "{message}");
     assert!(
         error["retry_after_seconds"]
             .as_u64()

@@ -4,30 +4,33 @@ use serde_json::Value;
 use sfvault::WatchState;
 use sfvault_tests::simulator::{Answer, CONSUMER_KEY, CONSUMER_SECRET, Place, User};
 
-use crate::scene::Scene;
+use crate::{scene::Scene, watch::until};
+
+/// `sfvault migrate prod` to the app of the simulator, whose instance has this URL; its secret is in a file.
+pub(crate) fn to_app(instance_url: &str) -> [&str; 10] {
+    [
+        "migrate",
+        "prod",
+        "--flow",
+        "client-credentials",
+        "--login-url",
+        instance_url,
+        "--consumer-key",
+        CONSUMER_KEY,
+        "--consumer-secret-file",
+        "@consumer-secret",
+    ]
+}
 
 impl Scene {
     /// `sfvault migrate prod` to the app of the simulator, with more options.
     async fn migrates(&self, more: &[&str]) -> Result<Value, (i32, Value)> {
+        let secret = self.sfvault.secret_file("consumer-secret", CONSUMER_SECRET);
+        secret.unwrap();
         let url = self.simulator.instance_url();
-        let secret = self
-            .sfvault
-            .secret_file("consumer-secret", CONSUMER_SECRET)
-            .unwrap();
-        let base = [
-            "migrate",
-            "prod",
-            "--flow",
-            "client-credentials",
-            "--login-url",
-            &url,
-            "--consumer-key",
-            CONSUMER_KEY,
-            "--consumer-secret-file",
-            secret.to_str().unwrap(),
-            "--json",
-        ];
-        let ended = self.run(&[&base[..], more].concat()).await;
+        let ended = self
+            .run(&[&to_app(&url)[..], &["--json"], more].concat())
+            .await;
         match ended.status {
             0 => Ok(serde_json::from_str(&ended.stdout).unwrap()),
             status => {
@@ -95,12 +98,7 @@ async fn a_record_moves_to_an_app_and_back_under_one_name() {
 async fn who_watches_sees_a_newer_session_and_no_gap() {
     let scene = Scene::with_record().await;
     let mut watch = scene.watch().await;
-    let first = loop {
-        let news = watch.next().await.unwrap();
-        if news.state == WatchState::Ready {
-            break news;
-        }
-    };
+    let first = until(&mut watch, WatchState::Ready).await;
     let old = first.session.unwrap();
     scene.migrates(&["--dry-run"]).await.unwrap();
     scene.migrates(&[]).await.unwrap();

@@ -8,7 +8,7 @@ use std::{
         fd::OwnedFd,
         unix::{fs::PermissionsExt as _, net::UnixStream, process::CommandExt as _},
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
@@ -17,7 +17,7 @@ use sfvault_proto::v1::{GetSessionRequest, ListRecordsRequest, sessions_client::
 use sfvault_tests::{binaries::Binaries, installation::Installation};
 use tonic::{Status, transport::Channel};
 
-use crate::{nobody::copy_program, raw, skipped::skip};
+use crate::{nobody::copy_program, raw, unit::Unit};
 
 /// A connected process. It is killed at the end.
 pub(crate) struct Peer {
@@ -137,72 +137,6 @@ impl Drop for Peer {
 /// The socket for jobs.
 pub(crate) fn sessions(installation: &Installation) -> PathBuf {
     installation.path("run/sfvault.sock")
-}
-
-/// A systemd unit as the kernel sees it: a control group of the unified hierarchy, at the path that systemd would use.
-pub(crate) struct Unit {
-    root: tempfile::TempDir,
-    made: Vec<PathBuf>,
-    directory: PathBuf,
-}
-
-impl Unit {
-    /// Says why if there can be none.
-    pub(crate) fn make(path: &str) -> Option<Self> {
-        let root = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "cgroup2", "none"])
-            .arg(root.path())
-            .status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            skip("the unified cgroup hierarchy can't be mounted");
-            return None;
-        }
-        let mut unit = Self {
-            directory: root.path().join(path),
-            root,
-            made: Vec::new(),
-        };
-        let mut way = unit.root.path().to_owned();
-        for part in Path::new(path) {
-            way.push(part);
-            if fs::create_dir(&way).is_ok() {
-                unit.made.push(way.clone());
-            }
-        }
-        Some(unit)
-    }
-
-    /// Puts a process into it.
-    pub(crate) fn takes(&self, pid: u32) {
-        fs::write(self.directory.join("cgroup.procs"), pid.to_string()).unwrap();
-    }
-
-    /// A command whose process is in it from its start.
-    pub(crate) fn runs(&self, command: &Command) -> Command {
-        let mut shell = Command::new("/bin/sh");
-        shell
-            .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
-            .arg(self.directory.join("cgroup.procs"))
-            .arg(command.get_program())
-            .args(command.get_args());
-        shell
-    }
-}
-
-impl Drop for Unit {
-    fn drop(&mut self) {
-        for directory in self.made.iter().rev() {
-            // Whoever was in it has been killed, and may take a moment to be gone.
-            for _ in 0..1000 {
-                if fs::remove_dir(directory).is_ok() {
-                    break;
-                }
-                std::thread::yield_now();
-            }
-        }
-        let _ = Command::new("umount").arg(self.root.path()).status();
-    }
 }
 
 fn receive(word: &UnixStream) -> UnixStream {

@@ -7,7 +7,7 @@ use sfvault::{Reason, WatchState};
 use sfvault_tests::simulator::{PASSWORD, Place, SECURITY_TOKEN, USERNAME};
 use sfvaultd::{secret::Passphrase, store::Store};
 
-use crate::scene::Scene;
+use crate::{scene::Scene, watch::until};
 
 impl Scene {
     async fn rotates(&self, more: &[&str]) -> Value {
@@ -80,12 +80,7 @@ async fn jobs_that_wait_go_on_as_soon_as_a_rotation_succeeds() {
     scene.await_waiting(5 + 1).await;
     let rotated = scene.rotates(&["--token-file", "@new-token"]).await;
     assert_eq!(rotated["result"], "replaced");
-    let news = loop {
-        let news = watch.next().await.unwrap();
-        if news.state == WatchState::Ready {
-            break news;
-        }
-    };
+    let news = until(&mut watch, WatchState::Ready).await;
     assert!(news.generation > latched.generation);
     // EXPOSE: compared in a test.
     let told = Value::from(news.session.unwrap().session_id.expose());

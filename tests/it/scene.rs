@@ -141,14 +141,7 @@ impl Scene {
     pub(crate) async fn watch(&self) -> Watch {
         let places = Places::at(&self.sfvault.path("run"));
         let client = SessionsClient::connect(&places).await.unwrap();
-        let request = WatchRequest {
-            record: RecordName::parse("prod").unwrap(),
-            include_session: true,
-            min_ttl: None,
-            expect_org: None,
-            expect_environment: None,
-        };
-        client.watch(&request).await.unwrap()
+        client.watch(&watching("prod")).await.unwrap()
     }
 
     /// Until so many calls and streams wait for something.
@@ -207,6 +200,17 @@ impl Scene {
         let (status, log) = stopping.await.unwrap();
         assert!(status.success(), "{log}");
         simulator.finish().unwrap();
+    }
+}
+
+/// Asks for all news of a record, with its sessions.
+pub(crate) fn watching(record: &str) -> WatchRequest {
+    WatchRequest {
+        record: RecordName::parse(record).unwrap(),
+        include_session: true,
+        min_ttl: None,
+        expect_org: None,
+        expect_environment: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use rustix::process::geteuid;
-use sfvault::{AdminClient, Places, RecordName, SessionsClient, WatchRequest};
+use sfvault::{AdminClient, Places, RecordName, SessionsClient};
 use sfvault_tests::{
     installation::Installation,
     simulator::{
@@ -12,7 +12,13 @@ use sfvault_tests::{
     },
 };
 
-use crate::{browser, leaks, raw, scene::Scene};
+use crate::{
+    browser, leaks,
+    migrate::to_app,
+    raw,
+    scene::{Scene, watching},
+    skipped::skip,
+};
 
 /// A password with nothing in it that XML or a shell would change, so that it is found in any form.
 const PASSWORD: &str = "CANARYpassword4711";
@@ -162,14 +168,7 @@ impl Told {
 
     async fn of_sessions(&mut self, scene: &Scene, places: &Places) {
         let client = SessionsClient::connect(places).await.unwrap();
-        let request = |name: &str| WatchRequest {
-            record: RecordName::parse(name).unwrap(),
-            include_session: true,
-            min_ttl: None,
-            expect_org: None,
-            expect_environment: None,
-        };
-        let mut watch = client.watch(&request("prod")).await.unwrap();
+        let mut watch = client.watch(&watching("prod")).await.unwrap();
         let session = loop {
             if let Some(session) = watch.next().await.unwrap().session {
                 break session;
@@ -177,7 +176,7 @@ impl Told {
         };
         // EXPOSE: to this test.
         self.keeps(&[session.session_id.expose()]);
-        let refused = match client.watch(&request("nobody")).await {
+        let refused = match client.watch(&watching("nobody")).await {
             Ok(mut watch) => watch.next().await.map(drop),
             Err(error) => Err(error),
         };
@@ -222,18 +221,7 @@ impl Told {
 
     async fn of_migration(&mut self, scene: &Scene) {
         let url = scene.simulator.instance_url();
-        let migrate = [
-            "migrate",
-            "prod",
-            "--flow",
-            "client-credentials",
-            "--login-url",
-            &url,
-            "--consumer-key",
-            CONSUMER_KEY,
-            "--consumer-secret-file",
-            "@consumer-secret",
-        ];
+        let migrate = to_app(&url);
         scene.session(&[]).await;
         scene
             .simulator
@@ -344,7 +332,9 @@ impl Told {
             }
             // It can't be traced, so the kernel shows its environment to root only.
             Err(error) if !geteuid().is_root() => {
-                eprintln!("SKIPPED: only root can read the environment of the daemon: {error}");
+                skip(&format!(
+                    "only root can read the environment of the daemon: {error}"
+                ));
             }
             Err(error) => panic!("{error}"),
         }

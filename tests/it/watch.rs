@@ -22,18 +22,12 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::{
     inside::{Inside, way_to},
-    scene::Scene,
+    scene::{Scene, watching},
     start::soon,
 };
 
 fn prod() -> WatchRequest {
-    WatchRequest {
-        record: RecordName::parse("prod").unwrap(),
-        include_session: true,
-        min_ttl: None,
-        expect_org: None,
-        expect_environment: None,
-    }
+    watching("prod")
 }
 
 struct Night {
@@ -80,7 +74,7 @@ impl Night {
 }
 
 /// The next news in that state, whatever comes before it.
-async fn until(watch: &mut Watch, state: WatchState) -> News {
+pub(crate) async fn until(watch: &mut Watch, state: WatchState) -> News {
     let news = async {
         loop {
             let news = watch.next().await.unwrap();

@@ -1,6 +1,7 @@
 //! A clock that tests turn by hand.
 
 use std::{
+    ops::RangeInclusive,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -19,6 +20,8 @@ pub struct ManualClock(Arc<Inner>);
 struct Inner {
     reading: Mutex<Reading>,
     moved: watch::Sender<()>,
+    /// Until when somebody naps, whoever it is.
+    naps: watch::Sender<Vec<SystemTime>>,
 }
 
 #[derive(Debug)]
@@ -57,10 +60,21 @@ impl ManualClock {
         self.0.moved.send_replace(());
     }
 
+    /// Returns once somebody naps until a time in there. A daemon that does so has done what was due before; what is seen of
+    /// that from outside may be seen earlier.
+    pub async fn napped_until(&self, times: RangeInclusive<SystemTime>) {
+        let mut naps = self.0.naps.subscribe();
+        // The sender is in the clock.
+        let _ = naps
+            .wait_for(|naps| naps.iter().any(|until| times.contains(until)))
+            .await;
+    }
+
     fn at(reading: Reading) -> Self {
         Self(Arc::new(Inner {
             reading: Mutex::new(reading),
             moved: watch::Sender::new(()),
+            naps: watch::Sender::default(),
         }))
     }
 
@@ -89,6 +103,7 @@ impl Clock for ManualClock {
     fn nap(&self, until: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let mut moved = self.0.moved.subscribe();
         Box::pin(async move {
+            let _nap = Nap::of(&self.0.naps, until);
             while self.now() < until {
                 let left = until.duration_since(self.now()).unwrap_or_default();
                 let still = matches!(*self.reading(), Reading::Still(_));
@@ -99,6 +114,29 @@ impl Clock for ManualClock {
                 }
             }
         })
+    }
+}
+
+/// Somebody who naps.
+struct Nap<'a> {
+    naps: &'a watch::Sender<Vec<SystemTime>>,
+    until: SystemTime,
+}
+
+impl<'a> Nap<'a> {
+    fn of(naps: &'a watch::Sender<Vec<SystemTime>>, until: SystemTime) -> Self {
+        naps.send_modify(|naps| naps.push(until));
+        Self { naps, until }
+    }
+}
+
+impl Drop for Nap<'_> {
+    fn drop(&mut self) {
+        self.naps.send_modify(|naps| {
+            if let Some(at) = naps.iter().position(|until| *until == self.until) {
+                naps.swap_remove(at);
+            }
+        });
     }
 }
 

@@ -18,7 +18,7 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             rule: Some(access_wire::rule_to_wire(rule)?),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.allow_peer(r)).await?;
         Ok(access_wire::allowed(answer))
     }
@@ -36,7 +36,7 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             rule: rule.map(access_wire::rule_to_wire).transpose()?,
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.deny_peer(r)).await?;
         Ok(access_wire::denied(answer))
     }
@@ -49,7 +49,7 @@ impl AdminClient {
         let request = v1::GetAccessRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.get_access(r)).await?;
         Ok(access_wire::access(answer))
     }
@@ -63,7 +63,7 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             pid,
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.explain_access(r)).await?;
         access_wire::explanation(answer)
     }

@@ -23,7 +23,7 @@ impl AdminClient {
             redirect_uri: begin.redirect_uri,
             timeout: Some(convert::duration(begin.timeout)?),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.begin_login(r)).await?;
         Ok(BegunLogin {
             login_id: answer.login_id,
@@ -46,7 +46,7 @@ impl AdminClient {
             error: take(callback.error),
             error_description: take(callback.error_description),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(LOGIN_DEADLINE, request, |r| wire.finish_login(r)).await?;
         Ok(FinishedLogin {
             record: convert::required(answer.record)?,

@@ -22,7 +22,7 @@ impl AdminClient {
             expect_user: migration.expect_user.unwrap_or_default(),
             expect_org: migration.expect_org.unwrap_or_default(),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         // A login the old way may come first.
         let answer = call(2 * LOGIN_DEADLINE, request, |r| wire.migrate_record(r)).await?;
         Ok(Migrated {
@@ -47,7 +47,7 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             unchecked: !check,
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(LOGIN_DEADLINE, request, |r| wire.restore_login(r)).await?;
         convert::required(answer.record)
     }
@@ -60,7 +60,7 @@ impl AdminClient {
         let request = v1::ForgetOldLoginRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.forget_old_login(r)).await?;
         Ok((convert::required(answer.record)?, answer.changed))
     }
@@ -85,7 +85,7 @@ impl AdminClient {
             generate,
             keep_old,
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(2 * LOGIN_DEADLINE, request, |r| wire.rotate_credential(r)).await?;
         Ok(Rotated {
             result: convert::rotation(answer.rotation),
@@ -105,7 +105,7 @@ impl AdminClient {
         let request = v1::RevealGeneratedPasswordRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.reveal_generated_password(r)).await?;
         let state = convert::generated_password(answer.state);
         Ok((Password::new(answer.password), state))

@@ -2,7 +2,7 @@
 
 use sfvault_proto::v1;
 
-use super::{AdminClient, ask};
+use super::{AdminClient, call};
 use crate::{
     Error, Finding, RecordName, convert,
     sessions::{DEADLINE, LOGIN_DEADLINE},
@@ -15,11 +15,8 @@ impl AdminClient {
     /// See [`AdminClient`].
     pub async fn examine_daemon(&self) -> Result<Vec<Finding>, Error> {
         let request = v1::ExamineDaemonRequest {};
-        let answer = ask(DEADLINE, request, |r| {
-            let mut wire = self.doctor.clone();
-            async move { wire.examine_daemon(r).await }
-        })
-        .await?;
+        let mut wire = self.doctor().await?;
+        let answer = call(DEADLINE, request, |r| wire.examine_daemon(r)).await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 
@@ -39,11 +36,8 @@ impl AdminClient {
             reach,
             log_in,
         };
-        let answer = ask(LOGIN_DEADLINE, request, |r| {
-            let mut wire = self.doctor.clone();
-            async move { wire.examine_record(r).await }
-        })
-        .await?;
+        let mut wire = self.doctor().await?;
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.examine_record(r)).await?;
         Ok(answer.findings.into_iter().map(convert::finding).collect())
     }
 }

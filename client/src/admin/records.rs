@@ -2,7 +2,7 @@
 
 use sfvault_proto::v1;
 
-use super::{AdminClient, ask, call};
+use super::{AdminClient, call};
 use crate::{
     ConsumerSecret, CredentialChange, Error, Holder, NewRecord, Password, PrivateKey, RecordName,
     RecordStatus, RefreshToken, SecurityToken, convert,
@@ -38,7 +38,7 @@ impl AdminClient {
     /// See [`AdminClient`].
     pub async fn add(&self, new: NewRecord) -> Result<Stored, Error> {
         let request = new_record(new)?;
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.add_record(r)).await?;
         Ok(Stored {
             record: convert::required(answer.record)?,
@@ -65,7 +65,7 @@ impl AdminClient {
             refresh_token: change.refresh_token.map(RefreshToken::into_wire),
             remind_after: change.remind_after.map(convert::duration).transpose()?,
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.set_credential(r)).await?;
         Ok(Stored {
             record: convert::required(answer.record)?,
@@ -82,13 +82,10 @@ impl AdminClient {
         let request = v1::DescribeRecordRequest {
             name: name.as_str().to_owned(),
         };
-        let answer = ask(DEADLINE, request, |r| {
-            let mut wire = self.records.clone();
-            async move { wire.describe_record(r).await }
-        })
-        .await?;
+        let mut wire = self.records().await?;
+        let answer = call(DEADLINE, request, |r| wire.describe_record(r)).await?;
         let record = convert::required(answer.record)?;
-        Ok(convert::used_record(record, answer.last_use))
+        Ok(convert::with_last_use(record, answer.last_use))
     }
 
     /// Proves that a record works: logs in if there is no session, and makes one call with the session.
@@ -102,11 +99,8 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             release,
         };
-        let answer = ask(LOGIN_DEADLINE, request, |r| {
-            let mut wire = self.records.clone();
-            async move { wire.check_record(r).await }
-        })
-        .await?;
+        let mut wire = self.records().await?;
+        let answer = call(LOGIN_DEADLINE, request, |r| wire.check_record(r)).await?;
         Ok(Checked {
             record: convert::required(answer.record)?,
             instance_url: answer.instance_url,
@@ -139,11 +133,8 @@ impl AdminClient {
             name: name.as_str().to_owned(),
             with_generated_password,
         };
-        ask(DEADLINE, request, |r| {
-            let mut wire = self.records.clone();
-            async move { wire.remove_record(r).await }
-        })
-        .await?;
+        let mut wire = self.records().await?;
+        call(DEADLINE, request, |r| wire.remove_record(r)).await?;
         Ok(())
     }
 
@@ -155,7 +146,7 @@ impl AdminClient {
         let request = v1::ListHoldersRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(DEADLINE, request, |r| wire.list_holders(r)).await?;
         let holders = answer.holders.into_iter().map(convert::holder).collect();
         Ok(answer.has_session.then_some(holders))
@@ -169,7 +160,7 @@ impl AdminClient {
         let request = v1::EndSessionRequest {
             name: name.as_str().to_owned(),
         };
-        let mut wire = self.records.clone();
+        let mut wire = self.records().await?;
         let answer = call(LOGIN_DEADLINE, request, |r| wire.end_session(r)).await?;
         Ok(answer.ended)
     }

@@ -84,13 +84,18 @@ impl Add {
 
 /// The login URL of a new record.
 fn login_url(login: LoginHost, flow: FlowName) -> Result<String, Failure> {
-    // Client credentials are not served there ("OAuth 2.0 Client Credentials Flow for Server-to-Server
+    // The hosts that all orgs share do not serve them ("OAuth 2.0 Client Credentials Flow for Server-to-Server
     // Integration", Salesforce Help).
-    let shared = flow == FlowName::ClientCredentials && !login.is_named();
-    login.url().filter(|_| !shared).ok_or_else(|| {
-        Failure::usage(
+    if flow == FlowName::ClientCredentials && !login.is_named() {
+        return Err(Failure::usage(
             "the flow `client-credentials` logs in at the org's My Domain only",
             "give `--login-url https://MYDOMAIN.my.salesforce.com`; Setup > Company Settings > My Domain shows it",
+        ));
+    }
+    login.url().ok_or_else(|| {
+        Failure::usage(
+            "nothing says where the record logs in",
+            "give `--production`, `--sandbox` or `--login-url`",
         )
     })
 }

@@ -93,7 +93,7 @@ pub(crate) async fn help(places: &Places) -> Result<(), Failure> {
 const STEP: Duration = Duration::from_millis(20);
 /// 10 s: opening a vault takes milliseconds, on a busy machine a second.
 const STEPS: u32 = 500;
-/// 1 s. A daemon that ends may have met another one, started at the same time, which answers soon.
+/// 1 s. When a daemon ends, somebody may have started another one meanwhile, which answers soon.
 const STEPS_AFTER_ITS_END: u32 = 50;
 /// With what status a daemon says that it has met another: that one is given all the time.
 const ANOTHER_RUNS: i32 = 4;

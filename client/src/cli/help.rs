@@ -154,7 +154,8 @@ JSON:
   `state` is idle, logging-in, ready, backing-off or latched.
   The logins of the last hour are those of the record's user, over all its records.
   `last_users` are the three who used it last, as the audit tells; null in answers other than
-  those of `show` and, for a record that must change, of `status`.
+  those of `show` and, for a record that must change, of `status`, and where nobody did lately and
+  older lines of the audit were not read.
   Times are such as 2026-11-21T20:42:44Z.
 ";
 

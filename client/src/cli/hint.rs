@@ -149,9 +149,11 @@ fn of(reason: Reason, name: &str, release: &str) -> String {
         ),
         Reason::Throttled => "`sfvault status --peers` tells what is held back until when; find the job of this unit that asks so often".to_owned(),
         Reason::TooManyStreams => "end jobs that wait or watch, or let one of them share what it hears".to_owned(),
-        Reason::SessionRefusedAgain => "the session lives and yet is refused: see IP and session policies under \
-            Setup > Security > Session Settings, and the instance URL that the job calls"
-            .to_owned(),
+        Reason::SessionRefusedAgain => format!(
+            "if it works, and yet a job is refused, see IP and session policies under Setup > Security > Session Settings, and the \
+             instance URL that the job calls; if one after the other was ended, find the job that logs out: `sfvault usage {name}` \
+             and `sfvault log {name}` tell who had which session"
+        ),
         Reason::ShuttingDown => "try again when sfvaultd runs again".to_owned(),
         Reason::Internal => "the daemon's log tells more; please report it".to_owned(),
         Reason::NoSocket => {
@@ -215,6 +217,20 @@ mod tests {
                         .any(|name| hint.starts_with(name)),
                 "{hint}"
             );
+        }
+    }
+
+    /// The daemon's message says which of the two it is.
+    #[test]
+    fn who_is_refused_again_is_advised_whether_the_session_lives_or_not() {
+        let hint = hint(Reason::SessionRefusedAgain, Some("prod"));
+        for cause in [
+            "if it works",
+            "IP",
+            "if one after the other was ended",
+            "`sfvault usage prod`",
+        ] {
+            assert!(hint.contains(cause), "{hint}");
         }
     }
 

@@ -53,10 +53,9 @@ fn failure(error: &clap::Error, own: &[&str]) -> Failure {
 
 /// What of the advice names a word that was perhaps meant, such as `a similar subcommand exists: 'login'`.
 fn suggestion(text: &str) -> Option<&str> {
-    let tips = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("tip: "));
-    tips.into_iter().find(|tip| tip.contains("similar"))
+    let lines = text.lines().map(str::trim);
+    let mut tips = lines.filter_map(|line| line.strip_prefix("tip: "));
+    tips.find(|tip| tip.contains("similar"))
 }
 
 /// Whether the word is an option with which other programs take a secret.

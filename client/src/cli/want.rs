@@ -4,7 +4,6 @@ use std::{num::NonZeroU64, time::Duration};
 
 use clap::Args;
 use sfvault::{Environment, RecordName, Session, SessionRequest, WatchRequest};
-
 use tokio::time::Instant;
 
 use super::{

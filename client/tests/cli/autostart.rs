@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, Permissions},
-    io::{BufRead as _, BufReader},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     process::{Command, Stdio},
 };
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{
     fake::{Fake, Ran, SESSION, command},
-    follow::{complaints, next},
+    follow::{FOLLOW, complaints, following, next},
     skipped::only_root_can,
 };
 
@@ -143,15 +142,7 @@ fn a_daemon_that_ends_tells_why_in_its_log() {
 fn a_job_that_follows_a_session_does_not_start_the_daemon_anew() {
     let mut fake = Fake::start();
     let installed = Installed::with("touch started; exit 1");
-    let mut follower = installed
-        .command(fake.dir(), &["get", "prod", "--follow"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    let mut said = BufReader::new(follower.stdout.take().unwrap());
-    said.read_line(&mut first).unwrap();
+    let (mut follower, _stdout) = following(installed.command(fake.dir(), FOLLOW));
     fake.stop();
     let waits = next(&complaints(&mut follower));
     assert!(waits.contains("sfvaultd is not running"), "{waits}");

@@ -2,13 +2,24 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Child, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
     time::Duration,
 };
 
 use crate::{fake::Fake, patience::end_of};
+
+pub(crate) const FOLLOW: &[&str] = &["get", "prod", "--follow"];
+
+/// This command, which follows a session, once it has one; and its stdout.
+pub(crate) fn following(mut command: Command) -> (Child, BufReader<ChildStdout>) {
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut follower = command.spawn().unwrap();
+    let mut stdout = BufReader::new(follower.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    (follower, stdout)
+}
 
 /// The lines of a process's stderr.
 pub(crate) fn complaints(child: &mut Child) -> Receiver<String> {
@@ -45,16 +56,8 @@ fn a_job_whose_session_can_not_be_followed_does_not_run_and_says_why() {
 #[test]
 fn a_follower_ends_when_nobody_reads_it_any_more() {
     let fake = Fake::start();
-    let mut follower = fake
-        .command(&["get", "prod", "--follow"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    let mut said = BufReader::new(follower.stdout.take().unwrap());
-    said.read_line(&mut first).unwrap();
-    drop(said);
+    let (mut follower, stdout) = following(fake.command(FOLLOW));
+    drop(stdout);
     assert_eq!(end_of(&mut follower).code(), Some(1));
     assert!(
         complaints(&mut follower).recv().is_err(),
@@ -65,15 +68,7 @@ fn a_follower_ends_when_nobody_reads_it_any_more() {
 #[test]
 fn a_follower_says_once_that_it_waits_for_what_and_what_to_do() {
     let mut fake = Fake::start();
-    let mut follower = fake
-        .command(&["get", "prod", "--follow"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    let mut said = BufReader::new(follower.stdout.take().unwrap());
-    said.read_line(&mut first).unwrap();
+    let (mut follower, _stdout) = following(fake.command(FOLLOW));
     fake.stop();
     let told = complaints(&mut follower);
     let waits = next(&told);

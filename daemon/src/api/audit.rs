@@ -46,10 +46,7 @@ impl Service {
         }
         let last = usize::try_from(request.last).ok().filter(|last| *last > 0);
         if last.is_some_and(|last| last > MOST_LAST) {
-            return Err(Error::InvalidArgument {
-                field: "last",
-                problem: "is at most 100,000".to_owned(),
-            });
+            return Err(Error::invalid("last", "is at most 100,000"));
         }
         let filter = Filter {
             record: filled(request.record),

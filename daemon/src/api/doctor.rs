@@ -13,7 +13,7 @@ use crate::{
     audit::{event::Action, who::Who},
     error::Error,
     locked,
-    policy::Mode,
+    mode::Mode,
     vault::{
         RecordView, Vault,
         doctor::{self, Finding, Grade},

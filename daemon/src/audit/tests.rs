@@ -1,5 +1,6 @@
-//! The audit as a whole: real files, a real vault, and somebody who tampers with them (T45, T46).
+//! The audit as a whole: real files and a real vault.
 
+mod files;
 mod last_use;
 mod tampering;
 
@@ -249,92 +250,6 @@ async fn an_untouched_audit_is_whole_across_starts_stops_and_kills() {
     assert_eq!((mode("audit.jsonl"), mode("audit.state")), (0o600, 0o600));
 }
 
-/// T46: every byte of every line.
-#[tokio::test]
-async fn files_are_full_at_their_size_and_the_chain_goes_on_in_the_next() {
-    let mut home = Home::new();
-    home.settings.file_bytes = 2000;
-    let running = home.start();
-    for _ in 0..24 {
-        running.tell("prod").await;
-    }
-    running.kill().await;
-    let names = |home: &Home| {
-        let pieces = files::Files::new(home.path()).list().unwrap();
-        pieces.iter().map(files::Piece::name).collect::<Vec<_>>()
-    };
-    let all = names(&home);
-    assert!(all.len() > 3, "{all:?}");
-    assert_eq!(all[0], "audit-000000000001.jsonl");
-    for name in &all {
-        assert!(fs::metadata(home.file(name)).unwrap().len() <= 2000);
-    }
-    assert_eq!(home.findings().await, []);
-
-    // A file in the middle, altered or gone.
-    let text = fs::read_to_string(home.file(&all[1])).unwrap();
-    fs::write(home.file(&all[1]), text.replacen("prod", "uat_", 1)).unwrap();
-    assert_found(
-        &home.findings().await,
-        &format!("{}:1 ", all[1]),
-        "as it was written",
-    );
-    fs::remove_file(home.file(&all[1])).unwrap();
-    assert_found(
-        &home.findings().await,
-        &format!("{}:1 ", all[2]),
-        "missing before it",
-    );
-    fs::write(home.file(&all[1]), &text).unwrap();
-    fs::remove_file(home.file(&all[0])).unwrap();
-    assert_found(&home.findings().await, &format!("{}:1 ", all[1]), "missing");
-}
-
-#[tokio::test]
-async fn the_operator_may_limit_the_files_and_that_is_no_alarm() {
-    let mut home = Home::new();
-    (home.settings.file_bytes, home.settings.keep_files) = (2000, Some(2));
-    let running = home.start();
-    for _ in 0..20 {
-        running.tell("prod").await;
-    }
-    running.stop().await;
-    let left = files::Files::new(home.path()).list().unwrap();
-    assert_eq!(left.len(), 3);
-    assert_eq!(home.findings().await, []);
-    // One more than the daemon removed.
-    fs::remove_file(&left[0].path).unwrap();
-    assert_found(
-        &home.findings().await,
-        &format!("{}:1 ", left[1].name()),
-        "missing",
-    );
-}
-
-/// A crash between any two steps of beginning a new file.
-#[tokio::test]
-async fn a_crash_while_a_file_is_begun_is_no_alarm() {
-    let mut home = Home::new();
-    home.settings.file_bytes = 4000;
-    let running = home.start();
-    running.tell("a").await;
-    running.kill().await;
-    // Renamed, and no new one yet.
-    fs::rename(
-        home.file("audit.jsonl"),
-        home.file("audit-000000000001.jsonl"),
-    )
-    .unwrap();
-    let state = fs::read(home.file("audit.state")).unwrap();
-    let running = home.start();
-    running.tell("b").await;
-    running.kill().await;
-    assert_eq!(home.findings().await, []);
-    // The new one has lines, and the state is still that of the old one.
-    fs::write(home.file("audit.state"), state).unwrap();
-    assert_eq!(home.findings().await, []);
-}
-
 #[tokio::test]
 async fn administration_is_refused_while_nothing_can_be_written_and_reads_are_kept() {
     let home = Home::new();
@@ -373,20 +288,6 @@ async fn administration_whose_caller_went_away_has_an_end_too() {
     running.stop().await;
     let last = home.lines().pop().unwrap();
     assert!(last.contains("\"verdict\":\"unheard\""), "{last}");
-}
-
-#[tokio::test]
-async fn others_may_not_read_the_files() {
-    let home = told(1).await;
-    let open = fs::Permissions::from_mode(0o644);
-    fs::set_permissions(home.file("audit.state"), open).unwrap();
-    let running = home.start();
-    assert!(
-        running.audit.warnings()[0].contains("chmod 600"),
-        "{:?}",
-        running.audit.warnings()
-    );
-    running.kill().await;
 }
 
 /// T43: the fingerprint tells sessions apart, and another vault's key gives another one.

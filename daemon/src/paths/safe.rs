@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{PathError, own_uid};
-use crate::policy::Mode;
+use crate::mode::Mode;
 
 /// Checks every directory from the root to `path`, as far as there are any: none a link, none that another user could
 /// change.

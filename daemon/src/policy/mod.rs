@@ -11,7 +11,6 @@ mod group;
 mod guests;
 mod identity;
 mod lifeline;
-mod mode;
 mod peer;
 mod process;
 mod program;
@@ -26,11 +25,11 @@ pub use self::{
     guests::Guests,
     identity::{Identity, Program, Seen, Traits},
     lifeline::{Exit, Lifeline},
-    mode::Mode,
     peer::{Capture, Peer},
     process::{ProcessError, explain, unit_of},
     program::check_program,
 };
+pub use crate::mode::Mode;
 use crate::{
     access::{Rule, Unit},
     witness::Sight,
@@ -136,8 +135,7 @@ pub fn verdict(rules: &[Rule], who: &Identity) -> Verdict {
 
 /// The rule that would decide for this peer, counted from 0: the verdict without its reasons, which cost a text for each
 /// rule.
-#[must_use]
-pub fn fitting(rules: &[Rule], who: &Identity) -> Option<usize> {
+fn fitting(rules: &[Rule], who: &Identity) -> Option<usize> {
     rules.iter().position(|rule| fit(rule, who) == Fit::Yes)
 }
 

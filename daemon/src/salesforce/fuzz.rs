@@ -30,19 +30,12 @@ const SECRETS: [&str; 3] = [
 ];
 
 pub(crate) fn answer(bytes: &[u8]) {
-    let Some((&status, body)) = bytes.split_first_chunk::<2>() else {
-        return;
-    };
     let rules = HostRules::default();
     for content_type in [None, Some("text/xml"), Some("text/html")] {
-        let answer = Answer {
-            status: u16::from_be_bytes(status),
-            content_type: content_type.map(str::to_owned),
-            retry_after: None,
-            date: None,
-            redirects_to: None,
-            body: body.into(),
+        let Some(mut answer) = read(bytes) else {
+            return;
         };
+        answer.content_type = content_type.map(str::to_owned);
         match classify::login(&answer, "etl@acme.example", &rules, &SECRETS) {
             Ok(grant) => assert!(rules.permit(&grant.instance).is_ok()),
             Err(failure) => check(&failure),
@@ -54,9 +47,6 @@ pub(crate) fn answer(bytes: &[u8]) {
 }
 
 pub(crate) fn oauth_answer(bytes: &[u8]) {
-    let Some((&status, body)) = bytes.split_first_chunk::<2>() else {
-        return;
-    };
     let rules = HostRules::default();
     let sent_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
     let [_, secret, token] = SECRETS;
@@ -70,13 +60,8 @@ pub(crate) fn oauth_answer(bytes: &[u8]) {
         (FlowKind::JwtBearer, None),
         (FlowKind::RefreshToken, None),
     ] {
-        let answer = Answer {
-            status: u16::from_be_bytes(status),
-            content_type: None,
-            retry_after: None,
-            date: None,
-            redirects_to: None,
-            body: body.into(),
+        let Some(answer) = read(bytes) else {
+            return;
         };
         let expected = Expected {
             rules: &rules,
@@ -96,7 +81,7 @@ pub(crate) fn oauth_answer(bytes: &[u8]) {
             check(&failure);
         }
     }
-    let _ = oauth::timeout(body);
+    let _ = oauth::timeout(bytes.get(2..).unwrap_or_default());
 }
 
 pub(crate) fn key(bytes: &[u8]) {
@@ -110,16 +95,8 @@ pub(crate) fn key(bytes: &[u8]) {
 }
 
 pub(crate) fn survey(bytes: &[u8]) {
-    let Some((&status, body)) = bytes.split_first_chunk::<2>() else {
+    let Some(answer) = read(bytes) else {
         return;
-    };
-    let answer = Answer {
-        status: u16::from_be_bytes(status),
-        content_type: None,
-        retry_after: None,
-        date: None,
-        redirects_to: None,
-        body: body.into(),
     };
     match super::survey::read(&answer) {
         Ok(survey) => {
@@ -148,6 +125,19 @@ pub(crate) fn proxy_answer(bytes: &[u8]) {
         let secrets = ["hunter2", "TOKENtoken"];
         assert!(!secrets.iter().any(|secret| told.contains(secret)));
     }
+}
+
+/// Two bytes make the HTTP status, the rest is the body.
+fn read(bytes: &[u8]) -> Option<Answer> {
+    let (&status, body) = bytes.split_first_chunk::<2>()?;
+    Some(Answer {
+        status: u16::from_be_bytes(status),
+        content_type: None,
+        retry_after: None,
+        date: None,
+        redirects_to: None,
+        body: body.into(),
+    })
 }
 
 fn check(failure: &Failure) {

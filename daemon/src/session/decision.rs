@@ -59,8 +59,9 @@ pub enum Refusal {
     Latched { failure: Failure, since: SystemTime },
     /// No session of this org is guaranteed for so long.
     MinTtlTooLong { possible: Duration },
-    /// The session that was called refused works, or dies again and again: nothing is done about it before `until`.
-    RefusedAgain { until: SystemTime },
+    /// The session that was called refused works, if it `lives`; else one after the other was, and was dead. Nothing is
+    /// done about it before `until`.
+    RefusedAgain { until: SystemTime, lives: bool },
     /// No login before the refresh token that the last one brought is saved: the one on disk is spent.
     TokenUnsaved,
 }
@@ -72,7 +73,7 @@ impl Refusal {
         match self {
             Self::BackingOff { until, .. }
             | Self::BudgetSpent { until }
-            | Self::RefusedAgain { until } => Some(*until),
+            | Self::RefusedAgain { until, .. } => Some(*until),
             Self::Latched { .. } | Self::MinTtlTooLong { .. } | Self::TokenUnsaved => None,
         }
     }

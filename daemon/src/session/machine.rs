@@ -120,7 +120,7 @@ impl Machine {
             }
             if refused {
                 if let Some(until) = self.refusals.vouched_until(now) {
-                    return Decision::Refuse(Refusal::RefusedAgain { until });
+                    return Decision::Refuse(Refusal::RefusedAgain { until, lives: true });
                 }
                 self.doubt();
             } else if over {

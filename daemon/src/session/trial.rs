@@ -129,8 +129,7 @@ impl Turn {
                  are right now, `sfvault check {} --release` allows another try",
                 record.name
             );
-            let field = "credential";
-            return Err(Error::InvalidArgument { field, problem });
+            return Err(Error::invalid("credential", problem));
         }
         let may_try = state.machine.may_try(trial.sends_password(), now);
         may_try.map_err(|refusal| as_error(refusal, &state, Want::default(), now))?;

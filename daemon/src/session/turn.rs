@@ -158,8 +158,6 @@ impl Drop for Turn {
 /// Two operators at once.
 #[must_use]
 pub fn conflict() -> Error {
-    Error::InvalidArgument {
-        field: "name",
-        problem: "the record was changed meanwhile; nothing was done: try again".to_owned(),
-    }
+    let problem = "the record was changed meanwhile; nothing was done: try again";
+    Error::invalid("name", problem)
 }

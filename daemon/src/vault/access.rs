@@ -123,12 +123,9 @@ impl Vault {
                 return Ok(None);
             }
             if rules.len() >= MOST_RULES {
-                return Err(Error::InvalidArgument {
-                    field: "rule",
-                    problem: format!(
-                        "would be one more than the {MOST_RULES} that a record can have"
-                    ),
-                });
+                let problem =
+                    format!("would be one more than the {MOST_RULES} that a record can have");
+                return Err(Error::invalid("rule", problem));
             }
             let more = rules.iter().cloned().chain([rule]);
             Ok(Some(more.collect()))
@@ -153,12 +150,10 @@ impl Vault {
                 let others = rules.iter().filter(|other| *other != rule).cloned();
                 Ok(Some(others.collect()))
             }
-            Some(rule) => Err(Error::InvalidArgument {
-                field: "rule",
-                problem: format!(
-                    "`{rule}` is none of the record's; a rule is removed as it was given"
-                ),
-            }),
+            Some(rule) => Err(Error::invalid(
+                "rule",
+                format!("`{rule}` is none of the record's; a rule is removed as it was given"),
+            )),
         })
         .await
     }

@@ -24,7 +24,7 @@ use crate::{
     record::RecordName,
     salesforce::{CodeRequest, Grant, authorize},
     secret::{AuthorizationCode, ConsumerSecret, LoginState},
-    session::pin::leads_elsewhere,
+    session::{entry::Amendment, pin::leads_elsewhere},
 };
 
 /// A login to begin. What is `None` is as the record says, which must exist then.
@@ -197,24 +197,30 @@ impl Vault {
             Err(error) => return Err(error),
         };
         let now = self.parts.clock.now();
-        {
-            let record = &entry.lock().record;
-            if record.flow != new.flow || record.login_host != new.login_host {
+        let NewRecord {
+            name,
+            login_host,
+            flow,
+            credential,
+            ..
+        } = new;
+        let amendment = Amendment::none(now);
+        entry.amend(&refresher.store, &refresher.keys, amendment, |record, _| {
+            if record.flow != flow || record.login_host != login_host {
                 return Err(failed("the record was changed meanwhile"));
             }
             let elsewhere = leads_elsewhere(record.pin.as_ref(), &grant.org_id, &grant.user_id);
-            if let Some(failure) = elsewhere {
-                return Err(Error::CodeRefused {
-                    record: new.name,
+            match elsewhere {
+                Some(failure) => Err(Error::CodeRefused {
+                    record: name.clone(),
                     failure,
-                });
+                }),
+                None => Ok(credential),
             }
-        }
-        let credential = new.credential;
-        entry.set_credential(&refresher.store, &refresher.keys, now, |_| Ok(credential))?;
+        })?;
         self.changed.send_replace(());
         self.tokens.send_replace(());
-        info!(record = %new.name, "stored the refresh token of a login in a browser");
+        info!(record = %name, "stored the refresh token of a login in a browser");
         Ok((RecordView::of(&entry, &self.parts.retirements, now), false))
     }
 

@@ -41,9 +41,14 @@ pub(super) async fn generate(
         fresh_proof: true,
         ..Want::default()
     };
+    let base = record.credential_version;
     let session = refresher.session(entry, want).await?;
     refresher
         .turn(entry, move |turn| async move {
+            // The session may be one of another login's user.
+            if turn.record().credential_version != base {
+                return Err(conflict());
+            }
             set_drawn(&turn, &session).await
         })
         .await

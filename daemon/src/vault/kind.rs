@@ -19,7 +19,7 @@ pub(super) fn check(said: Option<Environment>, host: &Host, flow: &Flow) -> Resu
             words(other(kind)),
             words(kind)
         );
-        Err(Error::InvalidArgument { field, problem })
+        Err(Error::invalid(field, problem))
     };
     if said.is_some_and(|said| said != kind) {
         return contradiction("environment", "says");

@@ -171,9 +171,6 @@ fn check_passphrase(passphrase: &Passphrase) -> Result<(), Error> {
     // EXPOSE: its length, to this check.
     match passphrase.expose().len() {
         1..=1024 => Ok(()),
-        _ => Err(Error::InvalidArgument {
-            field: "passphrase",
-            problem: "must have 1 to 1,024 bytes".to_owned(),
-        }),
+        _ => Err(Error::invalid("passphrase", "must have 1 to 1,024 bytes")),
     }
 }

@@ -197,7 +197,9 @@ async fn rehearse_and_flip(
         credential: to.credential,
     };
     let tried = || format!("a login by `{}`", request.flow.kind().name());
-    if turn.record().credential_version != base {
+    let record = turn.record();
+    no_drawn_password(&record)?;
+    if record.credential_version != base {
         return Err(conflict());
     }
     let passed = turn.log_in(&request).await;

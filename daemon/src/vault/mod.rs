@@ -273,10 +273,7 @@ impl Vault {
 /// # Errors
 /// If it is none.
 pub(crate) fn parse_name(name: &str) -> Result<RecordName, Error> {
-    RecordName::parse(name).map_err(|problem| Error::InvalidArgument {
-        field: "record",
-        problem: problem.to_string(),
-    })
+    RecordName::parse(name).map_err(|problem| Error::invalid("record", problem.to_string()))
 }
 
 #[cfg(test)]

@@ -75,11 +75,7 @@ impl Vault {
         new: NewSecrets,
     ) -> Result<(RecordView, bool, Vec<String>), Error> {
         if !new.has_secrets() && new.remind_after.is_none() {
-            let problem = "give a secret to change".to_owned();
-            return Err(Error::InvalidArgument {
-                field: "password",
-                problem,
-            });
+            return Err(Error::invalid("password", "give a secret to change"));
         }
         self.administer(move |vault| {
             let (refresher, entry) = vault.find(name.as_str())?;

@@ -158,7 +158,8 @@ impl Vault {
         self.warnings_of(&record, now)
     }
 
-    /// Who may be cut off if the record's session ends, if there is one: streams, and who took it within its timeout.
+    /// Who may be cut off if the record's session ends, if there is one: streams, processes that hold it until they exit,
+    /// and who took it within its timeout.
     ///
     /// # Errors
     /// If there is no such record, or the vault is missing or locked.

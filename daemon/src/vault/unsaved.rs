@@ -23,7 +23,7 @@ impl Vault {
     /// what fails is set aside, as is each record whose login is under way and may yet bring a token, or an answer that
     /// can't be saved. Blocks.
     pub(super) fn set_aside(&self, open: &Open) {
-        let aside = open.records.values().filter(|entry| {
+        for entry in open.records.values() {
             if waits(entry) {
                 save(&open.refresher, entry);
             }
@@ -36,10 +36,12 @@ impl Vault {
             if !in_air {
                 state.forget_sessions();
             }
-            state.has_rotation() || state.unsaved || in_air
-        });
-        let aside: Vec<_> = aside.cloned().collect();
-        self.aside().extend(aside);
+            let stays = state.has_rotation() || state.unsaved || in_air;
+            drop(state);
+            if stays {
+                self.aside().push(Arc::clone(entry));
+            }
+        }
     }
 
     /// The vault is being unlocked, and no login of the time before is under way: what was set aside goes on in these

@@ -1,5 +1,7 @@
 //! The secrets of every way to log in.
 
+use std::sync::Mutex;
+
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use sfvault::{AdminClient, Passphrase, Places, RecordName, SessionRequest, SessionsClient};
 use sfvault_tests::{
@@ -117,8 +119,13 @@ async fn every_flow(clients_stay: bool) {
 /// Programs that use the daemon.
 struct Clients {
     places: Places,
-    /// They have one connection to each socket, all the time.
-    staying: Option<(AdminClient, SessionsClient)>,
+    /// They leave no connection before they are told to.
+    staying: Option<Staying>,
+}
+
+struct Staying {
+    admins: Mutex<Vec<AdminClient>>,
+    jobs: SessionsClient,
 }
 
 impl Clients {
@@ -128,25 +135,26 @@ impl Clients {
             staying: None,
         };
         if stay {
-            clients.staying = Some((clients.admin().await, clients.jobs().await));
+            clients.staying = Some(Staying {
+                admins: Mutex::default(),
+                jobs: clients.jobs().await,
+            });
         }
         clients
     }
 
+    /// One that makes one call.
     async fn admin(&self) -> AdminClient {
-        match &self.staying {
-            Some((admin, _)) => {
-                // The connection may have just ended, and a call with a secret is not made a second time.
-                admin.status().await.unwrap();
-                admin.clone()
-            }
-            None => AdminClient::connect(&self.places).await.unwrap(),
+        let admin = AdminClient::connect(&self.places).await.unwrap();
+        if let Some(staying) = &self.staying {
+            staying.admins.lock().unwrap().push(admin.clone());
         }
+        admin
     }
 
     async fn jobs(&self) -> SessionsClient {
         match &self.staying {
-            Some((_, jobs)) => jobs.clone(),
+            Some(staying) => staying.jobs.clone(),
             None => SessionsClient::connect(&self.places).await.unwrap(),
         }
     }

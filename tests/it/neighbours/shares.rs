@@ -17,9 +17,10 @@ use super::wire::{DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Wir
 use crate::{
     access::host,
     nobody,
-    peer::{Peer, Unit, sessions},
+    peer::{Peer, sessions},
     raw,
     scene::Scene,
+    unit::Unit,
 };
 
 const STORM: u32 = 4242;
@@ -286,10 +287,10 @@ async fn who_causes_login_after_login_by_reports_is_not_heard_for_a_while_and_ot
 #[tokio::test]
 async fn units_of_one_user_answer_each_for_itself() {
     let Some(scene) = shared().await else { return };
-    let Some(storms) = Unit::make("system.slice/sfv-storm.service") else {
+    let Some(storms) = Unit::make("system.slice", "storm") else {
         return;
     };
-    let calms = Unit::make("system.slice/sfv-calm.service").unwrap();
+    let calms = Unit::make("system.slice", "calm").unwrap();
     let mut calm = Peer::in_unit(&scene.sfvault, &calms, STORM).await;
     let mut generation = get(&mut calm.calls, 0).await.unwrap().generation;
     let throttled = loop {
@@ -301,10 +302,7 @@ async fn units_of_one_user_answer_each_for_itself() {
             Err(status) => break status,
         }
     };
-    assert!(
-        throttled.message().contains("sfv-storm.service"),
-        "{throttled:?}"
-    );
+    assert!(throttled.message().contains(storms.name()), "{throttled:?}");
     let next = get(&mut calm.calls, generation).await.unwrap();
     assert_eq!(next.generation, generation + 1);
     let units: Vec<_> = told(&scene, STORM)
@@ -315,8 +313,8 @@ async fn units_of_one_user_answer_each_for_itself() {
     assert_eq!(
         units,
         [
-            ("sfv-calm.service".into(), 2.into()),
-            ("sfv-storm.service".into(), 3.into())
+            (calms.name().into(), 2.into()),
+            (storms.name().into(), 3.into())
         ]
     );
     scene.finish().await;

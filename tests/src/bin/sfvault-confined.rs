@@ -23,8 +23,8 @@ use seccompiler::{SeccompAction, SeccompFilter, TargetArch, apply_filter};
 use sfvaultd::{
     config::Config,
     harden::{confine, harden, needs::Needs},
+    mode::Mode,
     paths::Paths,
-    policy::Mode,
     salesforce::environment::Environment,
 };
 

@@ -35,7 +35,7 @@ pub(super) async fn look(places: &Places) -> Vec<Finding> {
         Path::new("sfvaultd"),
         Grade::Note,
         "the vault, the audit, the hardening, the records and the way to Salesforce: only sfvaultd can look at these",
-        "start sfvaultd, then run `sfvault doctor` again",
+        "see that sfvaultd runs and lets this user administer it, then run `sfvault doctor` again",
     ));
     findings
 }

@@ -61,7 +61,7 @@ impl Problem {
             },
             // What is to be said of it does not depend on what the record does.
             Refusal::MinTtlTooLong { .. } | Refusal::TokenUnsaved => none,
-            Refusal::RefusedAgain { until } => Self {
+            Refusal::RefusedAgain { until, .. } => Self {
                 reason: v1::Reason::SessionRefusedAgain,
                 retry_at: Some(*until),
                 ..none

@@ -52,25 +52,18 @@ pub struct Amendment {
     pub remind_after: Option<Option<Duration>>,
 }
 
-impl Entry {
-    /// [`Entry::amend`] that changes the credential only.
-    ///
-    /// # Errors
-    /// Those of [`Entry::amend`].
-    pub fn set_credential(
-        &self,
-        store: &Store,
-        keys: &Keys,
-        now: SystemTime,
-        change: impl FnOnce(&Credential) -> Result<Credential, Error>,
-    ) -> Result<bool, Error> {
-        let amendment = Amendment {
+impl Amendment {
+    /// Nothing besides.
+    #[must_use]
+    pub fn none(now: SystemTime) -> Self {
+        Self {
             now,
             remind_after: None,
-        };
-        self.amend(store, keys, amendment, |_, old| change(old))
+        }
     }
+}
 
+impl Entry {
     /// Replaces the credential by what `change` makes of the record's present one, and the reminder: first in the store,
     /// then in memory, both at once.
     /// Returns false if the secrets stay the same. Blocks; callers run it on a blocking thread.

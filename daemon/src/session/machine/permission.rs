@@ -30,7 +30,10 @@ impl Machine {
             return Err(Refusal::BudgetSpent { until });
         }
         match self.refusals.spaced_until(now) {
-            Some(until) => Err(Refusal::RefusedAgain { until }),
+            Some(until) => Err(Refusal::RefusedAgain {
+                until,
+                lives: false,
+            }),
             None => Ok(()),
         }
     }

@@ -41,8 +41,9 @@ pub(in crate::session) fn as_error(
             asked: want.min_ttl,
             possible,
         },
-        Refusal::RefusedAgain { until } => Error::SessionRefusedAgain {
+        Refusal::RefusedAgain { until, lives } => Error::SessionRefusedAgain {
             record,
+            lives,
             retry_after: retry_after(until),
         },
         Refusal::TokenUnsaved => match state.unsaved_token() {

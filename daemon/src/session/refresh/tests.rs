@@ -23,6 +23,7 @@ use crate::{
     record::{Pin, Record, RecordId, RecordName},
     salesforce::{CodeRequest, Exchange, Grant, HostRefused, LoginExchange, LoginRequest, Proof},
     secret::{Passphrase, Password, SessionId},
+    session::entry::Amendment,
     store::{KdfCost, StoredRecord},
 };
 
@@ -225,6 +226,32 @@ impl Bench {
         self.refresher.session(&self.entry, want).await
     }
 
+    /// A caller whose login is under way.
+    async fn caller(&self) -> task::JoinHandle<Result<Arc<Session>, Error>> {
+        let before = self.logins();
+        let (refresher, entry) = (Arc::clone(&self.refresher), Arc::clone(&self.entry));
+        let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
+        while self.logins() == before {
+            task::yield_now().await;
+        }
+        caller
+    }
+
+    /// An operator sets another password.
+    async fn set_password(&self) {
+        let (refresher, entry) = (Arc::clone(&self.refresher), Arc::clone(&self.entry));
+        let set = task::spawn_blocking(move || {
+            let amendment = Amendment::none(SystemClock.now());
+            entry.amend(&refresher.store, &refresher.keys, amendment, |_, _| {
+                Ok(Credential::SoapLogin {
+                    password: Password::new("hunter3".to_owned()),
+                    security_token: None,
+                })
+            })
+        });
+        assert!(set.await.unwrap().unwrap());
+    }
+
     /// That many callers at once, and what each got, once the login under way is answered.
     async fn crowd(&self, size: usize, want: Want) -> Vec<Result<u64, Class>> {
         let callers: Vec<_> = (0..size)
@@ -251,11 +278,7 @@ impl Bench {
 #[tokio::test]
 async fn a_login_survives_its_caller() {
     let bench = bench(Script::Succeed);
-    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
-    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
-    while bench.logins() == 0 {
-        task::yield_now().await;
-    }
+    let caller = bench.caller().await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     bench.answer();
@@ -368,22 +391,8 @@ async fn five_hundred_reports_of_a_dead_session_cause_one_login() {
 #[tokio::test]
 async fn a_credential_that_changes_under_way_gets_a_login_of_its_own_after_the_old_one() {
     let bench = bench(Script::Fail(Class::BadCredentials));
-    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
-    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
-    while bench.logins() == 0 {
-        task::yield_now().await;
-    }
-    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
-    let set = task::spawn_blocking(move || {
-        entry.set_credential(&refresher.store, &refresher.keys, SystemClock.now(), |_| {
-            let password = Password::new("hunter3".to_owned());
-            Ok(Credential::SoapLogin {
-                password,
-                security_token: None,
-            })
-        })
-    });
-    assert!(set.await.unwrap().unwrap());
+    let caller = bench.caller().await;
+    bench.set_password().await;
     bench.answer();
     while bench.logins() == 1 {
         task::yield_now().await;

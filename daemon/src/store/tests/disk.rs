@@ -57,6 +57,27 @@ pub(crate) struct Fault {
     pub(crate) reads_too: bool,
 }
 
+impl Fault {
+    /// Only this operation fails, counted from 1.
+    pub(crate) fn once(after: u64) -> Self {
+        Self {
+            once: true,
+            ..Self::lasting(after, io::ErrorKind::Other)
+        }
+    }
+
+    /// From this operation on all fail that change something.
+    pub(crate) fn lasting(after: u64, kind: io::ErrorKind) -> Self {
+        Self {
+            after,
+            kind,
+            once: false,
+            short: false,
+            reads_too: false,
+        }
+    }
+}
+
 impl Disk {
     pub(crate) fn holding(bytes: Vec<u8>) -> Self {
         Self(Arc::new(Mutex::new(Inner {

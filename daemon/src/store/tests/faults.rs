@@ -166,13 +166,7 @@ fn a_power_cut_at_any_step_leaves_the_old_record_or_the_new() {
     for warm in [false, true] {
         for after in 1.. {
             let (disk, store) = start(&image, &keys, warm);
-            disk.arm(Fault {
-                after,
-                kind: io::ErrorKind::Other,
-                once: false,
-                short: false,
-                reads_too: false,
-            });
+            disk.arm(Fault::lasting(after, io::ErrorKind::Other));
             let result = change(&store, &keys);
             let pending = disk.pending();
             for kept in choices(pending) {

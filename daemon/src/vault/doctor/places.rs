@@ -9,8 +9,8 @@ use std::{
 use super::{Finding, Grade};
 use crate::{
     listen::{ADMIN_SOCKET, SESSIONS_SOCKET},
+    mode::Mode,
     paths::{PathError, Paths, own_uid},
-    policy::Mode,
 };
 
 /// How open a socket is made. systemd may have bound it otherwise, and anybody who owns it may have changed it.

@@ -224,7 +224,13 @@ mod tests {
     /// Only a record without a session is barred: with one, callers are told that it lives.
     #[test]
     fn a_record_whose_sessions_are_ended_again_and_again_names_that_cause() {
-        let finding = barred("prod", &Refusal::RefusedAgain { until: at(0) });
+        let finding = barred(
+            "prod",
+            &Refusal::RefusedAgain {
+                until: at(0),
+                lives: false,
+            },
+        );
         assert_eq!(finding.grade, Grade::Warning);
         assert!(
             finding.text.contains("12 of its sessions"),

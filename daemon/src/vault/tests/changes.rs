@@ -1,5 +1,6 @@
 //! Migration and rotation: what changes, what does not, and what is left when the daemon dies at any write.
 
+mod browser;
 mod checks;
 mod deaths;
 mod generated;
@@ -11,11 +12,10 @@ mod secrets;
 use std::{io, path::Path, sync::Arc};
 
 use super::{
+    answers::{ORG, USER},
     org::Hand,
     passphrase::{CHEAP, passphrase},
-    user::{
-        APP_SECRET, NEW_TOKEN, ORG, OTHER_USER, OTHER_USER_15, Salesforce, Setting, USER, app, soap,
-    },
+    user::{APP_SECRET, NEW_TOKEN, OTHER_USER, OTHER_USER_15, Salesforce, Setting, app, soap},
 };
 
 use crate::{
@@ -196,13 +196,7 @@ impl Stage {
         while self.stored().0.ledger.pending.is_none() {
             tokio::task::yield_now().await;
         }
-        self.disk.arm(Fault {
-            after,
-            kind: io::ErrorKind::Other,
-            once: false,
-            short: false,
-            reads_too: false,
-        });
+        self.disk.arm(Fault::lasting(after, io::ErrorKind::Other));
         self.salesforce.may_answer.add_permits(100);
         let _ = under_way.await.unwrap();
         self.disk.heal()

@@ -1,7 +1,5 @@
 //! A change whose write failed may have been made: whoever repeats it must get through.
 
-use std::io;
-
 use super::{passphrase::passphrase, world::World};
 use crate::{
     access::Rule,
@@ -18,13 +16,7 @@ async fn a_change_that_failed_at_any_step_can_be_repeated_at_once() {
         let mut world = World::new(after).await;
         world.add("prod").await.unwrap();
         for turn in 0..3 {
-            world.disk.arm(Fault {
-                after,
-                kind: io::ErrorKind::Other,
-                once: true,
-                short: false,
-                reads_too: false,
-            });
+            world.disk.arm(Fault::once(after));
             let first = change(&mut world, turn).await;
             struck |= world.disk.heal();
             if first.is_err() {
@@ -46,13 +38,7 @@ async fn after_a_change_that_failed_at_any_step_a_rotation_gets_through() {
     for after in 1.. {
         let mut world = World::new(after).await;
         world.add("prod").await.unwrap();
-        world.disk.arm(Fault {
-            after,
-            kind: io::ErrorKind::Other,
-            once: true,
-            short: false,
-            reads_too: false,
-        });
+        world.disk.arm(Fault::once(after));
         let _ = world.set("prod").await;
         if !world.disk.heal() {
             assert!(after > 2, "the fault never had a chance");
@@ -83,13 +69,7 @@ async fn rules_whose_write_failed_are_those_on_the_disk_with_the_next_change() {
                     }
                 }
             };
-            world.disk.arm(Fault {
-                after,
-                kind: io::ErrorKind::Other,
-                once: true,
-                short: false,
-                reads_too: false,
-            });
+            world.disk.arm(Fault::once(after));
             let first = change().await;
             struck |= world.disk.heal();
             if let Err(error) = first {

@@ -256,13 +256,10 @@ impl World {
     /// Before long nothing is written any more.
     pub(super) fn break_disk(&mut self) {
         self.disk.heal();
-        self.disk.arm(Fault {
-            after: 1 + self.dice.below(30),
-            kind: io::ErrorKind::Other,
-            once: false,
-            short: false,
-            reads_too: false,
-        });
+        self.disk.arm(Fault::lasting(
+            1 + self.dice.below(30),
+            io::ErrorKind::Other,
+        ));
     }
 
     fn arm(&mut self) {

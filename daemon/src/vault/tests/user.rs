@@ -3,11 +3,11 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard},
-    time::Duration,
 };
 
 use tokio::sync::Semaphore;
 
+use super::answers::{USER, failure, grant, proof};
 use crate::{
     credential::Credential,
     failure::{Class, Failure},
@@ -19,8 +19,6 @@ use crate::{
     secret::{ConsumerSecret, Password, RefreshToken, SecurityToken, SessionId},
 };
 
-pub(super) const ORG: &str = "00Dxx0000001gPLEAY";
-pub(super) const USER: &str = "005xx000001Sv6AAAS";
 pub(super) const OTHER_USER: &str = "005xx000001Sv6BAAS";
 pub(super) const OTHER_USER_15: &str = "005xx000001Sv6B";
 
@@ -143,20 +141,20 @@ impl Salesforce {
             let failure = failure(Class::WrongHost);
             return Err(LoginRefused { failure, rotated });
         }
-        state.serial += 1;
-        let session = format!("00Dxx0000001gPL!{}", state.serial);
-        state.living.insert((session.clone(), user));
-        Ok(Grant {
-            session_id: SessionId::new(session),
-            instance: Host::parse("acme.my.salesforce.com").unwrap(),
-            org_id: ORG.to_owned(),
-            user_id: user.to_owned(),
+        Ok(state.grant(user, rotated))
+    }
+}
+
+impl State {
+    fn grant(&mut self, user: &'static str, rotated: Option<RefreshToken>) -> Grant {
+        self.serial += 1;
+        let session = format!("00Dxx0000001gPL!{}", self.serial);
+        self.living.insert((session.clone(), user));
+        Grant {
             username: Some("etl@acme.example".to_owned()),
-            sandbox: false,
-            timeout: Some(Duration::from_hours(2)),
             rotated,
-            hard_expiry: None,
-        })
+            ..grant(session, "acme.my.salesforce.com", user)
+        }
     }
 }
 
@@ -241,17 +239,18 @@ impl Login for Salesforce {
             let living = state.living.iter();
             let found = living.clone().find(|(id, _)| id == session_id.expose());
             let (_, user) = found.ok_or_else(|| failure(Class::SessionDead))?;
-            Ok(Proof {
-                org_id: ORG.to_owned(),
-                user_id: state.proves_as.unwrap_or(user).to_owned(),
-                username: None,
-                timeout: None,
-            })
+            Ok(proof(state.proves_as.unwrap_or(user)))
         })
     }
 
+    /// Any code brings the refresh token of this user.
     fn redeem<'a>(&'a self, _: &'a CodeRequest) -> Exchange<'a, Grant> {
-        Box::pin(async { unreachable!("nobody has a code") })
+        Box::pin(async {
+            let mut state = self.state();
+            state.accepted += 1;
+            let token = RefreshToken::new(format!("refresh {}", state.accepted));
+            Ok(state.grant(USER, Some(token)))
+        })
     }
 }
 
@@ -268,14 +267,5 @@ pub(super) fn soap(password: &str, token: Option<&str>) -> Credential {
 pub(super) fn app(secret: &str) -> Credential {
     Credential::ClientCredentials {
         consumer_secret: ConsumerSecret::new(secret.to_owned()),
-    }
-}
-
-fn failure(class: Class) -> Failure {
-    Failure {
-        class,
-        code: None,
-        message: "no".to_owned(),
-        pause: None,
     }
 }

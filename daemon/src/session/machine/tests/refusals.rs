@@ -46,7 +46,13 @@ fn a_session_called_refused_that_works_costs_no_login_and_never_goes_back_to_who
     machine.step(stamp, at(10));
     machine.complete(stamp, Outcome::Proven(proof()), at(10), 0);
     let again = refusal(&mut machine, refused(1), at(11));
-    assert_eq!(again, Refusal::RefusedAgain { until: at(40) });
+    assert_eq!(
+        again,
+        Refusal::RefusedAgain {
+            until: at(40),
+            lives: true
+        }
+    );
     let session = served(&mut machine, Want::default(), at(11));
     assert_eq!(
         session.generation, 2,
@@ -132,7 +138,13 @@ fn reports_cause_no_more_logins_because_the_daemon_died_between_them() {
     for ledger in [died, machine.ledger().clone()] {
         let mut after = Machine::new(ledger, 1);
         let refusal = refusal(&mut after, Want::default(), at(11));
-        assert_eq!(refusal, Refusal::RefusedAgain { until: at(301) });
+        assert_eq!(
+            refusal,
+            Refusal::RefusedAgain {
+                until: at(301),
+                lives: false
+            }
+        );
         start(&mut after, Want::default(), at(301));
     }
 }

@@ -5,11 +5,7 @@ use super::*;
 #[tokio::test]
 async fn a_closed_entry_answers_no_and_keeps_no_session() {
     let bench = bench(Script::Succeed);
-    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
-    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
-    while bench.logins() == 0 {
-        task::yield_now().await;
-    }
+    let caller = bench.caller().await;
     bench.entry.close(Error::VaultLocked);
     bench.answer();
     assert!(matches!(caller.await.unwrap(), Err(Error::VaultLocked)));

@@ -223,21 +223,8 @@ async fn a_login_in_place_of_a_good_session_asks_and_blames_the_login_host() {
 async fn a_refusal_for_the_rate_pauses_the_user_also_when_the_credential_changed_under_way() {
     let bench = bench(Script::Fail(Class::RateLimited));
     let second = bench.another(8, USER, "acme.my.salesforce.com");
-    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
-    let caller = task::spawn(async move { refresher.session(&entry, Want::default()).await });
-    while bench.logins() == 0 {
-        task::yield_now().await;
-    }
-    let (refresher, entry) = (Arc::clone(&bench.refresher), Arc::clone(&bench.entry));
-    let set = task::spawn_blocking(move || {
-        entry.set_credential(&refresher.store, &refresher.keys, SystemClock.now(), |_| {
-            Ok(Credential::SoapLogin {
-                password: Password::new("hunter3".to_owned()),
-                security_token: None,
-            })
-        })
-    });
-    assert!(set.await.unwrap().unwrap());
+    let caller = bench.caller().await;
+    bench.set_password().await;
     bench.fake.may_answer.add_permits(1000);
     let told = caller.await.unwrap().map(|session| session.generation);
     for told in [told, bench.of(&second).await] {

@@ -207,11 +207,8 @@ impl Rig {
 
     fn no_disk_after(&self, after: u64, once: bool) {
         self.disk.arm(Fault {
-            after,
-            kind: std::io::ErrorKind::Other,
             once,
-            short: false,
-            reads_too: false,
+            ..Fault::lasting(after, std::io::ErrorKind::Other)
         });
     }
 
@@ -230,18 +227,14 @@ impl Rig {
         let (refresher, entry) = (Arc::clone(&self.refresher), Arc::clone(&self.entry));
         let (token, secret) = (token.map(str::to_owned), secret.to_owned());
         let set = task::spawn_blocking(move || {
-            entry.set_credential(
-                &refresher.store,
-                &refresher.keys,
-                SystemClock.now(),
-                |old| {
-                    let old = old.refresh_token().unwrap().clone();
-                    Ok(Credential::RefreshToken {
-                        refresh_token: token.map_or(old, RefreshToken::new),
-                        consumer_secret: Some(ConsumerSecret::new(secret)),
-                    })
-                },
-            )
+            let amendment = Amendment::none(SystemClock.now());
+            entry.amend(&refresher.store, &refresher.keys, amendment, |_, old| {
+                let old = old.refresh_token().unwrap().clone();
+                Ok(Credential::RefreshToken {
+                    refresh_token: token.map_or(old, RefreshToken::new),
+                    consumer_secret: Some(ConsumerSecret::new(secret)),
+                })
+            })
         });
         assert!(set.await.unwrap().unwrap());
     }
@@ -562,8 +555,8 @@ async fn callers_who_come_while_a_try_is_under_way_share_it() {
     let (let_go, may_go) = std::sync::mpsc::channel();
     let (refresher, entry) = (Arc::clone(&rig.refresher), Arc::clone(&rig.entry));
     let holder = task::spawn_blocking(move || {
-        let (store, keys, now) = (&refresher.store, &refresher.keys, SystemClock.now());
-        entry.set_credential(store, keys, now, |_| {
+        let amendment = Amendment::none(SystemClock.now());
+        entry.amend(&refresher.store, &refresher.keys, amendment, |_, _| {
             has_it.send(()).unwrap();
             may_go.recv().unwrap();
             Err(Error::Denied)

@@ -1,5 +1,7 @@
 //! A password that is drawn here and set at Salesforce.
 
+use std::time::SystemTime;
+
 use super::*;
 use crate::{
     aside::DrawnPassword,
@@ -161,13 +163,7 @@ async fn a_drawn_password_whose_write_seemed_to_fail_uses_up_its_version() {
     for after in 1..20 {
         let stage = Stage::ready().await;
         stage.vault.check(prod(), true).await.unwrap();
-        stage.disk.arm(Fault {
-            after,
-            kind: io::ErrorKind::Other,
-            once: true,
-            short: false,
-            reads_too: false,
-        });
+        stage.disk.arm(Fault::once(after));
         let first = stage.rotate(Rotation::Generate).await;
         stage.disk.heal();
         let written = stage.stored().0.record.aside.drawn;
@@ -186,6 +182,26 @@ async fn a_drawn_password_whose_write_seemed_to_fail_uses_up_its_version() {
     assert!(found, "no write was made and reported as failed");
 }
 
+/// The record once a password was drawn for it, as `rotate --generate` leaves it.
+fn with_drawn(record: &Record, now: SystemTime) -> Rearranged {
+    let mut next = record.clone();
+    next.aside.drawn = Some(DrawnPassword {
+        credential_version: record.next_version(),
+        since: now,
+        state: DrawnState::Unknown,
+    });
+    let failure = Failure {
+        class: Class::TokenAwaited,
+        code: None,
+        message: "a token is awaited".to_owned(),
+        pause: None,
+    };
+    Rearranged {
+        drawn: Some(soap("drawn", None)),
+        ..Rearranged::of(next, Effect::Hold(failure))
+    }
+}
+
 /// Whoever asked before the password was drawn writes after it.
 #[tokio::test]
 async fn what_was_asked_before_a_password_was_drawn_does_not_lift_its_bar() {
@@ -199,22 +215,7 @@ async fn what_was_asked_before_a_password_was_drawn_does_not_lift_its_bar() {
             held.rearrange(&refresher.store, &refresher.keys, now, |record| {
                 has_row.send(()).unwrap();
                 gate.recv().unwrap();
-                let mut next = record.clone();
-                next.aside.drawn = Some(DrawnPassword {
-                    credential_version: record.next_version(),
-                    since: now,
-                    state: DrawnState::Unknown,
-                });
-                let failure = Failure {
-                    class: Class::TokenAwaited,
-                    code: None,
-                    message: "a token is awaited".to_owned(),
-                    pause: None,
-                };
-                Ok(Rearranged {
-                    drawn: Some(soap("drawn", None)),
-                    ..Rearranged::of(next, Effect::Hold(failure))
-                })
+                Ok(with_drawn(record, now))
             })
         });
         had.await.unwrap();
@@ -233,6 +234,70 @@ async fn what_was_asked_before_a_password_was_drawn_does_not_lift_its_bar() {
         let told = asking.await.unwrap();
         assert!(matches!(told, Err(Error::TokenAwaited(_))), "{told:?}");
         assert!(entry.lock().machine.latch().is_some(), "release: {release}");
+    }
+}
+
+/// The other login would be kept with a password that nobody could tell to be out of date.
+#[tokio::test]
+async fn a_password_drawn_while_the_present_login_was_looked_at_bars_the_migration() {
+    let stage = Stage::ready().await;
+    let ((refresher, entry), old) = (stage.vault.find("prod").unwrap(), stage.stored().1);
+    stage.salesforce.end_sessions();
+    stage.salesforce.may_answer.forget_permits(usize::MAX);
+    let vault = Arc::clone(&stage.vault);
+    let migrating = tokio::spawn(async move { vault.migrate(to_app(APP_SECRET)).await });
+    while stage.salesforce.state().under_way == 0 {
+        tokio::task::yield_now().await;
+    }
+    let now = stage.vault.now();
+    tokio::task::spawn_blocking(move || {
+        entry.rearrange(&refresher.store, &refresher.keys, now, |record| {
+            Ok(with_drawn(record, now))
+        })
+    })
+    .await
+    .unwrap()
+    .unwrap();
+    stage.salesforce.may_answer.add_permits(100);
+    let told = migrating.await.unwrap();
+    assert!(matches!(told, Err(Error::TokenAwaited(_))), "{told:?}");
+    let record = stage.record();
+    assert!(record.aside.drawn.is_some() && record.aside.kept.is_none());
+    assert!(stage.stored().1.matches(&old));
+}
+
+/// The session may be of another user then.
+#[tokio::test]
+async fn no_password_is_set_with_a_session_of_a_login_that_was_left_meanwhile() {
+    // Which of the two that wait for one login goes on first is up to chance.
+    for _ in 0..16 {
+        let stage = Stage::new().await;
+        stage.salesforce.may_answer.forget_permits(usize::MAX);
+        let vault = Arc::clone(&stage.vault);
+        let mut migration = to_app(APP_SECRET);
+        let flow = Flow::SoapLogin {
+            username: "other@acme.example".to_owned(),
+        };
+        migration.to = new_record("acme.my.salesforce.com", flow, stage.stored().1);
+        let migrating = tokio::spawn(async move { vault.migrate(migration).await });
+        let vault = Arc::clone(&stage.vault);
+        let generating =
+            tokio::spawn(async move { vault.rotate(prod(), Rotation::Generate).await });
+        while stage.salesforce.state().under_way == 0 {
+            tokio::task::yield_now().await;
+        }
+        stage.salesforce.may_answer.add_permits(100);
+        let migrated = migrating.await.unwrap();
+        let generated = generating.await.unwrap();
+        assert_ne!(
+            migrated.is_ok(),
+            generated.is_ok(),
+            "{migrated:?}, {generated:?}"
+        );
+        assert_eq!(
+            stage.salesforce.state().changes,
+            u64::from(generated.is_ok())
+        );
     }
 }
 

@@ -105,13 +105,9 @@ async fn a_rejection_that_could_not_be_saved_outlasts_a_lock() {
             if locked_first {
                 stage.vault.lock().await.unwrap();
             }
-            stage.disk.arm(Fault {
-                after: 1,
-                kind: io::ErrorKind::StorageFull,
-                once: false,
-                short: false,
-                reads_too: false,
-            });
+            stage
+                .disk
+                .arm(Fault::lasting(1, io::ErrorKind::StorageFull));
             stage.salesforce.may_answer.add_permits(100);
             caller.await.unwrap().unwrap_err();
             if heals_before_lock {

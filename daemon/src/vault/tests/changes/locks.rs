@@ -34,13 +34,7 @@ impl Stage {
     }
 
     fn break_disk(&self) {
-        self.disk.arm(Fault {
-            after: 1,
-            kind: io::ErrorKind::StorageFull,
-            once: false,
-            short: false,
-            reads_too: false,
-        });
+        self.disk.arm(Fault::lasting(1, io::ErrorKind::StorageFull));
     }
 
     /// A caller of a record.
@@ -212,13 +206,9 @@ async fn what_could_not_be_saved_keeps_no_session_in_the_memory_of_a_locked_vaul
     let mut set_aside = 0;
     for after in 1..20 {
         let stage = Stage::ready().await;
-        stage.disk.arm(Fault {
-            after,
-            kind: io::ErrorKind::StorageFull,
-            once: false,
-            short: false,
-            reads_too: false,
-        });
+        stage
+            .disk
+            .arm(Fault::lasting(after, io::ErrorKind::StorageFull));
         let _ = stage.refused(1).await;
         stage.vault.lock().await.unwrap();
         set_aside += stage.vault.aside().len();

@@ -2,7 +2,8 @@
 
 use std::{env, path::Path};
 
-use crate::paths::SYSTEM_RUNTIME;
+/// Where the system's daemon listens.
+pub const SYSTEM_RUNTIME: &str = "/run/sfvault";
 
 /// Whom the daemon serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
