@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{getegid, geteuid};
 use serde_json::Value;
-use sfvault::{Passphrase, RecordName};
+use sfvault::{Passphrase, RecordName, RecordState, RecordStatus};
 use sfvault_proto::v1::GetSessionRequest;
 use sfvault_tests::{
     clock::ManualClock,
@@ -27,6 +27,7 @@ use crate::{
     inside::{Inside, way_to},
     peer::Peer,
     scene::Scene,
+    start::soon,
 };
 
 /// `sfvault exec prod -- cat`, when it is `cat` already; it ends with its stdin.
@@ -121,7 +122,7 @@ impl Night {
     /// Moves the clock behind the first half of the timeout, and waits for the call that then comes, until nothing is to be
     /// done before the next.
     async fn kept_for_another_hour(&self) {
-        let record = self.inside.admin.describe(&self.name).await.unwrap();
+        let record = self.describe().await;
         let due = |sure: SystemTime| {
             // The timeout is two hours: a minute behind the half, and at most another by chance.
             sure + Duration::from_secs(60)..=sure + Duration::from_secs(120)
@@ -130,8 +131,12 @@ impl Night {
             .set(*due(record.guaranteed_until.unwrap()).end() + Duration::from_secs(1));
         let sure = self.clock.now() + Duration::from_hours(1);
         self.clock.napped_until(due(sure)).await;
-        let record = self.inside.admin.describe(&self.name).await.unwrap();
+        let record = self.describe().await;
         assert_eq!(record.guaranteed_until, Some(sure));
+    }
+
+    async fn describe(&self) -> RecordStatus {
+        self.inside.admin.describe(&self.name).await.unwrap()
     }
 
     fn sent(&self) -> usize {
@@ -175,7 +180,7 @@ async fn an_exec_child_of_ten_hours_keeps_one_session_with_one_call_an_hour() {
     assert_eq!(night.holders().await, (vec![], vec![]));
     night.clock.advance(Duration::from_mins(63));
     for _ in 0..50 {
-        night.inside.admin.describe(&night.name).await.unwrap();
+        night.describe().await;
         assert_eq!(night.sent(), 2 + calls, "nobody holds it any more");
     }
     // So it dies: who comes next needs a login, and its proof.
@@ -198,6 +203,28 @@ async fn what_the_record_has_later_is_kept_for_a_process_that_lives() {
         night.kept_for_another_hour().await;
         assert_eq!(night.sent(), sent + 2 + calls);
     }
+    job.dies().await;
+    night.released().await;
+    night.finish().await;
+}
+
+/// The job would not learn of another session, and Salesforce is not asked for one that nobody wants.
+#[tokio::test]
+async fn a_session_that_died_unseen_is_found_out_and_not_replaced_for_who_only_took_it() {
+    let night = Night::new().await;
+    let job = night.exec().await;
+    let sure = night.describe().await.guaranteed_until.unwrap();
+    night.simulator.expire_sessions(USERNAME);
+    let sent = night.sent();
+    night.clock.set(sure + Duration::from_secs(121));
+    let found_out = async { while night.describe().await.state != RecordState::Idle {} };
+    soon("found out", found_out).await;
+    assert_eq!(night.sent(), sent + 1, "the call that found it dead");
+    // Whoever asks next gets one; the call that failed is not made again.
+    let next = night.inside.session("prod").await.unwrap();
+    assert_eq!(next.generation, 2);
+    assert_eq!(night.sent(), sent + 3);
+    assert_eq!(night.simulator.logins(USERNAME).total, 2);
     job.dies().await;
     night.released().await;
     night.finish().await;
@@ -282,7 +309,7 @@ fn before_linux_6_5_a_job_gets_its_session_and_it_is_kept_for_half_an_hour() {
             night.clock.advance(timeout / 2 + timeout / 60);
             let sure = night.clock.now() + timeout / 2;
             loop {
-                let record = night.inside.admin.describe(&night.name).await.unwrap();
+                let record = night.describe().await;
                 if record.guaranteed_until == Some(sure) {
                     break;
                 }
@@ -304,7 +331,7 @@ fn before_linux_6_5_it_is_kept_for_no_longer_though_the_job_lives() {
         // Of a session of two hours no call is due in the first half an hour, so nobody waits to make one.
         night.clock.advance(Duration::from_mins(63));
         for _ in 0..50 {
-            night.inside.admin.describe(&night.name).await.unwrap();
+            night.describe().await;
             assert_eq!(night.sent(), 2);
         }
         // Who asks again gets it again.
