@@ -6,6 +6,7 @@ pub mod api;
 pub mod aside;
 pub mod attempts;
 pub mod audit;
+mod blocking;
 pub mod clock;
 pub mod config;
 pub mod credential;

@@ -1,28 +1,33 @@
 //! Jobs that say nothing for hours: their session is kept for as long as their process lives, and no longer.
 
 use std::{
+    panic::resume_unwind,
     process::{Command, Stdio},
+    thread,
     time::{Duration, SystemTime},
 };
 
 use rustix::process::{getegid, geteuid};
 use serde_json::Value;
-use sfvault::{Passphrase, RecordName};
+use sfvault::{Passphrase, RecordName, RecordState, RecordStatus};
 use sfvault_proto::v1::GetSessionRequest;
 use sfvault_tests::{
     clock::ManualClock,
+    old_kernel::forget_how_to_name_peers,
     simulator::{Options, Simulator, USERNAME},
 };
 use sfvaultd::clock::Clock as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, ChildStdin},
+    runtime::Builder,
 };
 
 use crate::{
     inside::{Inside, way_to},
     peer::Peer,
     scene::Scene,
+    start::soon,
 };
 
 /// `sfvault exec prod -- cat`, when it is `cat` already; it ends with its stdin.
@@ -117,7 +122,7 @@ impl Night {
     /// Moves the clock behind the first half of the timeout, and waits for the call that then comes, until nothing is to be
     /// done before the next.
     async fn kept_for_another_hour(&self) {
-        let record = self.inside.admin.describe(&self.name).await.unwrap();
+        let record = self.describe().await;
         let due = |sure: SystemTime| {
             // The timeout is two hours: a minute behind the half, and at most another by chance.
             sure + Duration::from_secs(60)..=sure + Duration::from_secs(120)
@@ -126,8 +131,12 @@ impl Night {
             .set(*due(record.guaranteed_until.unwrap()).end() + Duration::from_secs(1));
         let sure = self.clock.now() + Duration::from_hours(1);
         self.clock.napped_until(due(sure)).await;
-        let record = self.inside.admin.describe(&self.name).await.unwrap();
+        let record = self.describe().await;
         assert_eq!(record.guaranteed_until, Some(sure));
+    }
+
+    async fn describe(&self) -> RecordStatus {
+        self.inside.admin.describe(&self.name).await.unwrap()
     }
 
     fn sent(&self) -> usize {
@@ -171,7 +180,7 @@ async fn an_exec_child_of_ten_hours_keeps_one_session_with_one_call_an_hour() {
     assert_eq!(night.holders().await, (vec![], vec![]));
     night.clock.advance(Duration::from_mins(63));
     for _ in 0..50 {
-        night.inside.admin.describe(&night.name).await.unwrap();
+        night.describe().await;
         assert_eq!(night.sent(), 2 + calls, "nobody holds it any more");
     }
     // So it dies: who comes next needs a login, and its proof.
@@ -194,6 +203,28 @@ async fn what_the_record_has_later_is_kept_for_a_process_that_lives() {
         night.kept_for_another_hour().await;
         assert_eq!(night.sent(), sent + 2 + calls);
     }
+    job.dies().await;
+    night.released().await;
+    night.finish().await;
+}
+
+/// The job would not learn of another session, and Salesforce is not asked for one that nobody wants.
+#[tokio::test]
+async fn a_session_that_died_unseen_is_found_out_and_not_replaced_for_who_only_took_it() {
+    let night = Night::new().await;
+    let job = night.exec().await;
+    let sure = night.describe().await.guaranteed_until.unwrap();
+    night.simulator.expire_sessions(USERNAME);
+    let sent = night.sent();
+    night.clock.set(sure + Duration::from_secs(121));
+    let found_out = async { while night.describe().await.state != RecordState::Idle {} };
+    soon("found out", found_out).await;
+    assert_eq!(night.sent(), sent + 1, "the call that found it dead");
+    // Whoever asks next gets one; the call that failed is not made again.
+    let next = night.inside.session("prod").await.unwrap();
+    assert_eq!(next.generation, 2);
+    assert_eq!(night.sent(), sent + 3);
+    assert_eq!(night.simulator.logins(USERNAME).total, 2);
     job.dies().await;
     night.released().await;
     night.finish().await;
@@ -251,6 +282,64 @@ async fn lock_remove_and_a_rule_taken_back_end_what_processes_hold() {
     night.released().await;
     drop(peer);
     night.finish().await;
+}
+
+/// Does this where the kernel names no process. All of a daemon is in one thread, and so is its kernel.
+fn before_linux_6_5<T: Future<Output = ()>>(night: impl FnOnce() -> T + Send + 'static) {
+    let thread = thread::spawn(|| {
+        forget_how_to_name_peers().unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(night());
+    });
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+}
+
+/// The end of the job can't be heard of, so its call is a GetSession as any other.
+#[test]
+fn before_linux_6_5_a_job_gets_its_session_and_it_is_kept_for_half_an_hour() {
+    before_linux_6_5(async || {
+        let night = Night::new().await;
+        let timeout = Duration::from_mins(15);
+        night.simulator.org(|org| org.session_timeout = timeout);
+        let job = night.exec().await;
+        assert_eq!(night.holders().await, (vec![], vec![job.pid()]));
+        assert_eq!(night.holds().await, 0);
+        for calls in 1..=3 {
+            // Behind the half of the timeout, the margin, and what chance adds to it.
+            night.clock.advance(timeout / 2 + timeout / 60);
+            let sure = night.clock.now() + timeout / 2;
+            loop {
+                let record = night.describe().await;
+                if record.guaranteed_until == Some(sure) {
+                    break;
+                }
+            }
+            assert_eq!(night.sent(), 2 + calls);
+        }
+        job.dies().await;
+        night.finish().await;
+    });
+}
+
+#[test]
+fn before_linux_6_5_it_is_kept_for_no_longer_though_the_job_lives() {
+    before_linux_6_5(async || {
+        let night = Night::new().await;
+        let job = night.exec().await;
+        let mut peer = night.peer().await;
+        assert_eq!(night.holders().await, (vec![], vec![peer.pid(), job.pid()]));
+        // Of a session of two hours no call is due in the first half an hour, so nobody waits to make one.
+        night.clock.advance(Duration::from_mins(63));
+        for _ in 0..50 {
+            night.describe().await;
+            assert_eq!(night.sent(), 2);
+        }
+        // Who asks again gets it again.
+        take(&mut peer).await;
+        assert_eq!((night.sent(), night.holds().await), (3, 0));
+        job.dies().await;
+        night.finish().await;
+    });
 }
 
 /// With the confined daemon: the end of a killed process is heard of, and an operator sees who is cut off.

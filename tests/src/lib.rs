@@ -6,4 +6,5 @@ pub mod demo;
 pub mod https;
 pub mod installation;
 pub mod memory;
+pub mod old_kernel;
 pub mod simulator;

@@ -68,6 +68,16 @@ impl Home {
 
     fn start_locked(&self) -> Running {
         let audit = Audit::open(self.path(), self.settings.clone(), Arc::new(SystemClock));
+        // A child of another test has all our descriptors until it is a program of its own, and with them the lock of the
+        // daemon before this one.
+        let taken = |audit: &Audit| {
+            let mut warnings = audit.warnings().into_iter();
+            warnings.any(|warning| warning.contains("another process has"))
+        };
+        while taken(&audit) {
+            thread::yield_now();
+            audit.0.as_ref().unwrap().try_open();
+        }
         let writer = audit.clone();
         let writer = tokio::spawn(async move { match writer.run().await {} });
         Running { audit, writer }

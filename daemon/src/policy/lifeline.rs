@@ -3,55 +3,63 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, OwnedFd},
-    sync::Arc,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::unix::AsyncFd;
 
-/// A process. Clones share the descriptor.
+/// A process. Clones share the descriptor, and so does whoever waits for its end: it is one, however many sessions the
+/// process holds.
 #[derive(Debug, Clone)]
-pub struct Lifeline(Arc<OwnedFd>);
+pub struct Lifeline(Arc<Process>);
 
 /// The end of a process, to be waited for. Nothing wakes before that.
 #[derive(Debug)]
-pub struct Exit {
-    registered: AsyncFd<OwnedFd>,
-    lifeline: Lifeline,
+pub struct Exit(Arc<Registered>);
+
+/// What the runtime waits for.
+type Registered = AsyncFd<Arc<OwnedFd>>;
+
+#[derive(Debug)]
+struct Process {
+    pidfd: Arc<OwnedFd>,
+    /// There once somebody waited: a descriptor can't be registered twice.
+    registered: Mutex<Option<Arc<Registered>>>,
 }
 
 impl Lifeline {
     pub(super) fn new(pidfd: OwnedFd) -> Self {
-        Self(Arc::new(pidfd))
+        Self(Arc::new(Process {
+            pidfd: Arc::new(pidfd),
+            registered: Mutex::default(),
+        }))
     }
 
     /// Whether the process has not exited.
     #[must_use]
     pub fn lives(&self) -> bool {
-        let at_once = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let mut ended = [PollFd::new(&self.0, PollFlags::IN)];
-        matches!(poll(&mut ended, Some(&at_once)), Ok(0))
+        lives(&self.0.pidfd)
     }
 
-    /// Has the runtime wait for the end. Needs a tokio runtime, and a descriptor: one can't be registered twice, and a
-    /// process may hold more than one session.
+    /// Has the runtime wait for the end. Needs a tokio runtime, the same each time.
     ///
     /// # Errors
-    /// If there is no descriptor left, or the runtime can't wait for one.
+    /// If the runtime can't wait for it.
     pub fn exit(&self) -> io::Result<Exit> {
+        let known = self.0.registered.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if let Some(registered) = &*known {
+            return Ok(Exit(Arc::clone(registered)));
+        }
         #[expect(
             deprecated,
-            reason = "its successor is unsafe; an `OwnedFd` that nobody else holds is never swapped"
+            reason = "its successor is unsafe; the `OwnedFd` in an `Arc` is never swapped"
         )]
-        let registered = AsyncFd::new(self.0.as_fd().try_clone_to_owned()?)?;
-        Ok(Exit {
-            registered,
-            lifeline: self.clone(),
-        })
+        let registered = Arc::new(AsyncFd::new(Arc::clone(&self.0.pidfd))?);
+        *known = Some(Arc::clone(&registered));
+        Ok(Exit(registered))
     }
 }
 
@@ -59,8 +67,8 @@ impl Exit {
     /// Ends when the process has exited; at once if it has already.
     pub async fn happened(&self) {
         // An error means that the runtime ends, and with it whoever waits.
-        while let Ok(mut ready) = self.registered.readable().await {
-            if !self.lifeline.lives() {
+        while let Ok(mut ready) = self.0.readable().await {
+            if !lives(self.0.get_ref()) {
                 return;
             }
             // When a thread that is not the first turns into another program, older kernels wake too early.
@@ -69,9 +77,19 @@ impl Exit {
     }
 }
 
+fn lives(pidfd: &OwnedFd) -> bool {
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut ended = [PollFd::new(pidfd, PollFlags::IN)];
+    matches!(poll(&mut ended, Some(&at_once)), Ok(0))
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
+        fs,
         io::{Read as _, Write as _},
         process::{Child, Command, Stdio},
         time::Duration,
@@ -94,6 +112,32 @@ mod tests {
         (child, Lifeline::new(pidfd))
     }
 
+    /// How many of our descriptors name it.
+    fn descriptors_of(child: &Child) -> usize {
+        let line = format!("Pid:\t{}", child.id());
+        fs::read_dir("/proc/self/fdinfo")
+            .unwrap()
+            .filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
+            .filter(|text| text.lines().any(|of| of == line))
+            .count()
+    }
+
+    /// T21
+    #[tokio::test]
+    async fn however_many_wait_for_it_a_process_takes_one_descriptor() {
+        let (mut child, lifeline) = process();
+        let waiting: Vec<Exit> = (0..100).map(|_| lifeline.exit().unwrap()).collect();
+        assert_eq!(descriptors_of(&child), 1);
+        // The connection goes, what it holds stays.
+        drop(lifeline);
+        assert_eq!(descriptors_of(&child), 1);
+        child.kill().unwrap();
+        for exit in waiting {
+            exit.happened().await;
+        }
+        child.wait().unwrap();
+    }
+
     #[tokio::test]
     async fn each_who_waits_hears_of_the_end_whoever_reaps_it() {
         let (mut child, lifeline) = process();
@@ -105,6 +149,22 @@ mod tests {
         child.wait().unwrap();
         assert!(!lifeline.lives());
         lifeline.exit().unwrap().happened().await;
+    }
+
+    /// As older kernels do: what can be read from, and then can't, was no end.
+    #[tokio::test]
+    async fn a_wake_up_while_it_lives_is_no_end() {
+        let (pidfd, mut end) = io::pipe().unwrap();
+        let drain = OwnedFd::from(pidfd.try_clone().unwrap());
+        let lifeline = Lifeline::new(pidfd.into());
+        let exit = lifeline.exit().unwrap();
+        end.write_all(b"x").unwrap();
+        // The runtime knows it from now on.
+        drop(exit.0.readable().await.unwrap());
+        assert_eq!(rustix::io::read(&drain, &mut [0; 8]).unwrap(), 1);
+        assert!(timeout(Duration::ZERO, exit.happened()).await.is_err());
+        end.write_all(b"x").unwrap();
+        exit.happened().await;
     }
 
     #[tokio::test]

@@ -139,4 +139,24 @@ impl Peer {
             life: None,
         }
     }
+
+    /// A peer of this test's user, whose process is told of by this descriptor.
+    #[cfg(test)]
+    pub(crate) fn of_pidfd(pidfd: std::os::fd::OwnedFd) -> Self {
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        Self {
+            life: Some(Lifeline::new(pidfd)),
+            ..Self::of_ids(uid.as_raw(), gid.as_raw())
+        }
+    }
+
+    /// The same, of whom the kernel told nothing but the ids, and why.
+    #[cfg(test)]
+    pub(crate) fn unnamed(why: &'static str) -> Self {
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        Self {
+            process: Err(why),
+            ..Self::of_ids(uid.as_raw(), gid.as_raw())
+        }
+    }
 }

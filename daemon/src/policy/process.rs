@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     fmt, fs,
     io::{self, Read as _},
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
 };
@@ -202,8 +203,16 @@ pub fn unit_of(pid: i32) -> Option<Unit> {
 
 /// The pid of the process that connected, and what holds that process.
 fn connected(stream: &UnixStream, pid: Option<i32>) -> Result<(Pid, Lifeline), &'static str> {
+    named(pid, || getsockopt(stream, PeerPidfd))
+}
+
+/// `ask` is how the kernel names a process by something else than its pid.
+fn named(
+    pid: Option<i32>,
+    ask: impl FnOnce() -> nix::Result<OwnedFd>,
+) -> Result<(Pid, Lifeline), &'static str> {
     let pid = pid.and_then(Pid::from_raw).ok_or(OUTSIDE)?;
-    let fd = getsockopt(stream, PeerPidfd).map_err(|error| {
+    let fd = ask().map_err(|error| {
         if error == nix::Error::ENOPROTOOPT {
             TOO_OLD
         } else if error == nix::Error::EMFILE || error == nix::Error::ENFILE {
@@ -256,5 +265,33 @@ fn why(error: &io::Error) -> &'static str {
         GONE
     } else {
         UNREAD
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pid alone names nobody: by then it may be another's.
+    #[test]
+    fn whom_the_kernel_names_by_a_pid_alone_is_nobody_and_it_is_said_why() {
+        for (error, why) in [
+            (nix::Error::ENOPROTOOPT, TOO_OLD),
+            (nix::Error::EMFILE, NO_DESCRIPTOR),
+            (nix::Error::ENFILE, NO_DESCRIPTOR),
+            (nix::Error::ESRCH, GONE),
+            (nix::Error::EINVAL, GONE),
+        ] {
+            let named = named(Some(1), || Err(error));
+            assert_eq!(named.map(|(pid, _)| pid), Err(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_a_process_in_another_pid_namespace_the_kernel_is_not_asked() {
+        for pid in [None, Some(0)] {
+            let named = named(pid, || unreachable!("what has no number here has no name"));
+            assert_eq!(named.map(|(pid, _)| pid), Err(OUTSIDE));
+        }
     }
 }

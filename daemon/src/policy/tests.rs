@@ -316,3 +316,21 @@ fn no_record_and_no_right_are_judged_alike() {
         assert!(!asker.has_looked());
     }
 }
+
+/// As before Linux 6.5.
+#[test]
+fn where_the_kernel_names_no_process_rules_on_ids_work_and_others_let_nobody_in_and_say_why() {
+    let peer = Peer::unnamed("too old");
+    let who = peer.now(&Default::default());
+    assert_eq!(allowed(&[uid(peer.uid)], &who), Some(0));
+    assert_eq!(allowed(&[gid(peer.gid)], &who), Some(0));
+    for rule in [
+        unit("nightly.service"),
+        exe(peer.uid, "/opt/etl"),
+        gid(peer.gid + 1),
+    ] {
+        let said = missing(rule, &who);
+        assert!(said.contains("too old"), "{said}");
+    }
+    assert_eq!(peer.traits(), &Traits::default());
+}

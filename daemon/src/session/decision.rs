@@ -22,6 +22,8 @@ pub struct Want {
     pub fresh_proof: bool,
     /// A session of a login made now, whatever there is.
     pub fresh_login: bool,
+    /// No login: if the session turns out dead, there is none.
+    pub no_login: bool,
 }
 
 /// What to do for a caller.

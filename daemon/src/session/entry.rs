@@ -109,7 +109,8 @@ impl Entry {
         had_session
     }
 
-    /// Told whenever what the record does, has or is held by may have changed.
+    /// Told whenever what the record does or has may have changed, or its session is held otherwise: by one stream more or
+    /// less, or no longer by a process.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()

@@ -96,9 +96,10 @@ impl Holds {
         true
     }
 
-    /// The process does not hold it any more.
-    pub fn release(&mut self, process: Holder) {
+    /// The process does not hold it any more. Returns whether neither a process nor a stream does now.
+    pub fn release(&mut self, process: Holder) -> bool {
         self.processes.remove(&process);
+        self.processes.is_empty() && self.streams.is_empty()
     }
 
     /// Whether this process holds it until [`Self::release`].
@@ -227,9 +228,12 @@ mod tests {
         };
         assert_eq!(list, [bound]);
         // Another of the same user goes without saying what becomes of this one.
-        holds.release(process(2));
+        assert!(!holds.release(process(2)));
         assert!(holds.is_bound(process(1)) && !holds.is_bound(process(2)));
-        holds.release(process(1));
+        let stream = holds.open(process(2), Duration::ZERO, at(8));
+        assert!(!holds.release(process(1)));
+        holds.close(stream);
+        assert!(holds.release(process(1)));
         assert_eq!(holds.held(HALF_HOUR, at(8)), Held::No);
         assert!(holds.list(HALF_HOUR, at(8)).is_empty());
     }

@@ -116,8 +116,10 @@ fn due(session: &Session, min_ttl: Duration, jitter: u8) -> (SystemTime, Want) {
         half - min_ttl.min(session.timeout / 2) - margin
     }
     .max(session.proven_at + spacing(session));
+    // Who holds it by having taken it would not learn of another; for a stream one is made when this one is gone.
     let call = Want {
         fresh_proof: true,
+        no_login: true,
         ..Want::default()
     };
     let Some(end) = session.hard_expiry else {

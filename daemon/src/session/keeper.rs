@@ -100,8 +100,13 @@ impl Keeper {
                     () = clock.nap(time) => {}
                 },
                 Care::Now(want) => {
-                    not_before = match refresher.session(entry, want).await {
-                        Ok(_) => None,
+                    let kept = if want.no_login {
+                        refresher.prove(entry, want).await
+                    } else {
+                        refresher.session(entry, want).await.map(drop)
+                    };
+                    not_before = match kept {
+                        Ok(()) => None,
                         Err(error) => {
                             debug!(%error, "a held session could not be kept");
                             Some(clock.now() + PAUSE)

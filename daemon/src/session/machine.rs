@@ -34,6 +34,8 @@ struct Flight {
     superseded: bool,
     /// It is to log in, whatever session there is.
     fresh_login: bool,
+    /// It is not to log in, also if the session is dead.
+    no_login: bool,
     /// The session that it proves should be alive without any call.
     proves_early: bool,
 }
@@ -145,7 +147,11 @@ impl Machine {
         {
             return Decision::Refuse(refusal);
         }
-        Decision::Start(self.take_off(want.fresh_login || replaces))
+        let stamp = self.take_off(want.fresh_login || replaces);
+        if let Some(flight) = &mut self.flight {
+            flight.no_login = want.no_login;
+        }
+        Decision::Start(stamp)
     }
 
     /// What the flight does next; `None` if it is not the current one.
@@ -159,7 +165,7 @@ impl Machine {
         }
         match self.unproven.take() {
             Some((grant, generation)) => Some(Step::ProveGrant { grant, generation }),
-            None if self.may_log_in(now).is_ok() => Some(Step::LogIn),
+            None if !flight.no_login && self.may_log_in(now).is_ok() => Some(Step::LogIn),
             None => None,
         }
     }
@@ -228,6 +234,7 @@ impl Machine {
             stamp,
             superseded: false,
             fresh_login,
+            no_login: false,
             proves_early: false,
         });
         stamp

@@ -91,69 +91,92 @@ impl Refresher {
     ) -> Result<Arc<Session>, Error> {
         let wants_proof = want.fresh_proof || want.fresh_login;
         for _ in 0..MOST_FLIGHTS {
-            let (unsaved, rotated) = {
-                let state = entry.lock();
-                let open = state.closed.is_none();
-                (open && state.unsaved, open && state.has_rotation())
-            };
-            if rotated {
-                // If it fails, what needs no login is served all the same; the machine knows that none may be made.
-                let _ = entry.save_rotation(&self.store, &self.keys).await;
+            let served = self.round(entry, want, wants_proof, cause).await?;
+            if let Some(session) = served {
+                return Ok(session);
             }
-            if unsaved {
-                entry.save(&self.store, &self.keys).await?;
-            }
-            let next = {
-                let mut state = entry.lock();
-                if let Some(error) = &state.closed {
-                    return Err(error.clone());
-                }
-                let now = self.clock.now();
-                if let Some(cause) = cause {
-                    causes::permit(&state, &self.quota, cause, want, now)?;
-                }
-                match state.machine.acquire(want, now) {
-                    Decision::Serve(session) => {
-                        // Good by an earlier proof is not what was asked for: the one that was made failed.
-                        return match state.machine.backing_off(now).filter(|_| wants_proof) {
-                            Some(pause) => Err(as_error(pause.refusal(), &state, want, now)),
-                            None => Ok(session),
-                        };
-                    }
-                    Decision::Refuse(refusal) => Err(as_error(refusal, &state, want, now)),
-                    Decision::Join => Ok(state.landing.clone()),
-                    Decision::Start(stamp) => {
-                        let started = self.start(entry, stamp, cause);
-                        // Without a task nothing would ever end the flight.
-                        let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
-                        state.landing = Some(landing.clone());
-                        entry.tell();
-                        Ok(Some(landing))
-                    }
-                }
-            };
-            let mut landing = match next {
-                Ok(landing) => landing,
-                Err(error) => {
-                    self.catch_up(entry).await?;
-                    return Err(error);
-                }
-            };
-            let Some(landing) = &mut landing else {
-                return Err(Error::Internal("a flight without a landing"));
-            };
-            // The sender is gone without a word only if the task broke.
-            let Ok(landed) = landing
-                .wait_for(Option::is_some)
-                .await
-                .map(|landed| Option::clone(&landed))
-            else {
-                return Err(Error::Internal("a login task broke off"));
-            };
-            landed.unwrap_or(Ok(()))?;
             (want.fresh_proof, want.fresh_login) = (false, false);
         }
         Err(Error::Internal("too many flights for one caller"))
+    }
+
+    /// Has one flight do what is wanted without a login, and gives nobody a session.
+    ///
+    /// # Errors
+    /// As [`Self::session`].
+    pub async fn prove(self: &Arc<Self>, entry: &Arc<Entry>, want: Want) -> Result<(), Error> {
+        self.round(entry, want, true, None).await.map(drop)
+    }
+
+    /// The session that there is, or none yet: a flight has landed, and the machine is to be asked again.
+    async fn round(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        want: Want,
+        wants_proof: bool,
+        cause: Option<&Arc<Account>>,
+    ) -> Result<Option<Arc<Session>>, Error> {
+        let (unsaved, rotated) = {
+            let state = entry.lock();
+            let open = state.closed.is_none();
+            (open && state.unsaved, open && state.has_rotation())
+        };
+        if rotated {
+            // If it fails, what needs no login is served all the same; the machine knows that none may be made.
+            let _ = entry.save_rotation(&self.store, &self.keys).await;
+        }
+        if unsaved {
+            entry.save(&self.store, &self.keys).await?;
+        }
+        let next = {
+            let mut state = entry.lock();
+            if let Some(error) = &state.closed {
+                return Err(error.clone());
+            }
+            let now = self.clock.now();
+            if let Some(cause) = cause {
+                causes::permit(&state, &self.quota, cause, want, now)?;
+            }
+            match state.machine.acquire(want, now) {
+                Decision::Serve(session) => {
+                    // Good by an earlier proof is not what was asked for: the one that was made failed.
+                    return match state.machine.backing_off(now).filter(|_| wants_proof) {
+                        Some(pause) => Err(as_error(pause.refusal(), &state, want, now)),
+                        None => Ok(Some(session)),
+                    };
+                }
+                Decision::Refuse(refusal) => Err(as_error(refusal, &state, want, now)),
+                Decision::Join => Ok(state.landing.clone()),
+                Decision::Start(stamp) => {
+                    let started = self.start(entry, stamp, cause);
+                    // Without a task nothing would ever end the flight.
+                    let landing = started.inspect_err(|_| state.machine.abandon(stamp, now))?;
+                    state.landing = Some(landing.clone());
+                    entry.tell();
+                    Ok(Some(landing))
+                }
+            }
+        };
+        let mut landing = match next {
+            Ok(landing) => landing,
+            Err(error) => {
+                self.catch_up(entry).await?;
+                return Err(error);
+            }
+        };
+        let Some(landing) = &mut landing else {
+            return Err(Error::Internal("a flight without a landing"));
+        };
+        // The sender is gone without a word only if the task broke.
+        let Ok(landed) = landing
+            .wait_for(Option::is_some)
+            .await
+            .map(|landed| Option::clone(&landed))
+        else {
+            return Err(Error::Internal("a login task broke off"));
+        };
+        landed.unwrap_or(Ok(()))?;
+        Ok(None)
     }
 
     /// What a caller said about a session must be true after a crash too.

@@ -173,7 +173,8 @@ impl Turn {
             fingerprint,
             ..
         } = trial;
-        let (now, jitter) = (self.now(), jitter());
+        let now = self.now();
+        let jitter = jitter(self.entry.id(), now);
         let mut state = self.entry.lock();
         let host = asking.host().clone();
         let down = asking.failed(&failure, now, jitter);
@@ -225,7 +226,10 @@ impl Turn {
                 asking.answered();
                 None
             }
-            Err(failure) => asking.failed(failure, self.now(), jitter()),
+            Err(failure) => {
+                let now = self.now();
+                asking.failed(failure, now, jitter(self.entry.id(), now))
+            }
         };
         let is_down = down.is_some();
         self.entry.lock().machine.heard(&host, down);

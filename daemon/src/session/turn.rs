@@ -15,7 +15,7 @@ use super::{
     entry::{Entry, Landing, Rearranged},
     refresh::Refresher,
 };
-use crate::{error::Error, record::Record};
+use crate::{blocking, error::Error, record::Record};
 
 /// A turn under way. Its end tells those who wait for it.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Turn {
         read: impl FnOnce(&Refresher, &Record) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (refresher, record) = (Arc::clone(&self.refresher), self.record());
-        task::spawn_blocking(move || read(&refresher, &record))
+        blocking::spawn(move || read(&refresher, &record))
             .await
             .map_err(|_| Error::Internal("opening a credential broke off"))?
     }

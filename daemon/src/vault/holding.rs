@@ -101,11 +101,8 @@ impl Holding {
 impl Bond {
     /// None if the process holds it already.
     fn of(entry: &Arc<Entry>, process: Holder, now: SystemTime) -> Option<Self> {
-        if !entry.lock().holds.bind(process, now) {
-            return None;
-        }
-        entry.tell();
-        Some(Self {
+        // Told to nobody: it is nothing to those who watch, and who keeps the session already goes on doing so.
+        entry.lock().holds.bind(process, now).then(|| Self {
             entry: Arc::clone(entry),
             process,
         })
@@ -114,7 +111,10 @@ impl Bond {
 
 impl Drop for Bond {
     fn drop(&mut self) {
-        self.entry.lock().holds.release(self.process);
-        self.entry.tell();
+        let last = self.entry.lock().holds.release(self.process);
+        if last {
+            // For who keeps the session. Those who watch would all look again, after each job.
+            self.entry.tell();
+        }
     }
 }

@@ -44,10 +44,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::watch, task, time::timeout};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     audit::{Audit, event::Fingerprint},
+    blocking,
     clock::Clock,
     error::Error,
     policy::Guests,
@@ -233,7 +234,7 @@ impl Vault {
     ) -> Result<T, Error> {
         let turn = Arc::clone(&self.administration).lock_owned().await;
         let vault = Arc::clone(self);
-        let done = task::spawn_blocking(move || {
+        let done = blocking::spawn(move || {
             let _turn = turn;
             work(&vault)
         });

@@ -9,11 +9,11 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use tokio::task;
 use tracing::{error, warn};
 
 use super::{Open, Phase, Vault};
 use crate::{
+    blocking,
     record::RecordName,
     session::{entry::Entry, refresh::Refresher},
 };
@@ -75,7 +75,7 @@ impl Vault {
     /// The daemon ends, and no login is under way: what is not saved now is lost.
     pub async fn save_tokens(self: &Arc<Self>) {
         let vault = Arc::clone(self);
-        let saved = task::spawn_blocking(move || {
+        let saved = blocking::spawn(move || {
             let mut lost: Vec<_> = vault
                 .aside()
                 .iter()

@@ -1,12 +1,16 @@
 //! An idle daemon sleeps: what the kernel counted in a minute.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
-use tokio::time::sleep;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::{Child, Command},
+    time::sleep,
+};
 
 use crate::{
     process::switches,
-    stage::{Failed, Stage},
+    stage::{Failed, RECORD, Stage},
     table::{Goal, head, single},
 };
 
@@ -18,8 +22,26 @@ pub(crate) async fn run() -> Result<(), Failed> {
     head("an idle minute of an unlocked daemon with a session and 100 records");
     let stage = Stage::with_records(100).await?;
     minute("wake-ups", stage.pid).await?;
+    let job = job(&stage).await?;
+    let sent = stage.simulator.requests().len();
+    minute("wake-ups while a job holds the session", stage.pid).await?;
+    if stage.simulator.requests().len() > sent {
+        return Err("a call to keep the session was due in this minute".into());
+    }
+    drop(job);
     stage.simulator.finish()?;
     Ok(())
+}
+
+/// A plain `exec` whose command is there already, and says nothing until it is dropped.
+async fn job(stage: &Stage) -> Result<Child, Failed> {
+    let mut exec = Command::from(stage.sfvault.sfvault(["exec", RECORD, "--", "cat"]));
+    exec.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut job = exec.kill_on_drop(true).spawn()?;
+    let (stdin, stdout) = (job.stdin.as_mut(), job.stdout.as_mut());
+    stdin.ok_or("no stdin")?.write_all(b"x").await?;
+    stdout.ok_or("no stdout")?.read_u8().await?;
+    Ok(job)
 }
 
 /// A minute of this daemon, of which nobody wants anything.

@@ -20,6 +20,7 @@ pub(in crate::api) fn session_request(
             refused,
             fresh_proof: false,
             fresh_login: false,
+            no_login: false,
         },
         expect_org: expected_org(&request.expect_org)?,
         expect_environment: environment("expect_environment", request.expect_environment)?,

@@ -5,14 +5,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::task;
-
 use super::{
     Entry,
     row::{Change, Row, is_in_doubt},
 };
 use crate::{
     access::Rule,
+    blocking,
     credential::Credential,
     error::Error,
     record::Record,
@@ -135,7 +134,7 @@ impl Entry {
         let mut row = Arc::clone(&self.row).lock_owned().await;
         let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
         let written =
-            task::spawn_blocking(move || entry.rearrange_row(&store, &keys, now, &mut row, change));
+            blocking::spawn(move || entry.rearrange_row(&store, &keys, now, &mut row, change));
         written
             .await
             .map_err(|_| Error::Internal("a write to the vault broke off"))?

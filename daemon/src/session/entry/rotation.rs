@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use tokio::task;
 use tracing::info;
 
 use super::{
@@ -15,6 +14,7 @@ use super::{
     row::{Change, Row},
 };
 use crate::{
+    blocking,
     credential::Credential,
     error::Error,
     record::Record,
@@ -132,7 +132,7 @@ impl Entry {
             Some(_) => {}
         }
         let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
-        let written = task::spawn_blocking(move || entry.try_rotation(&store, &keys, &mut row));
+        let written = blocking::spawn(move || entry.try_rotation(&store, &keys, &mut row));
         Ok(written
             .await
             .map_err(|_| Error::Internal("a write to the vault broke off"))??)

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::task;
-
 use super::Entry;
 use crate::{
+    blocking,
     credential::Credential,
     error::Error,
     ledger::Ledger,
@@ -39,7 +38,7 @@ impl Entry {
     pub async fn save(self: &Arc<Self>, store: &Arc<Store>, keys: &Keys) -> Result<(), Error> {
         let mut row = Arc::clone(&self.row).lock_owned().await;
         let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
-        let written = task::spawn_blocking(move || entry.write(&store, &keys, &mut row));
+        let written = blocking::spawn(move || entry.write(&store, &keys, &mut row));
         Ok(written
             .await
             .map_err(|_| Error::Internal("a write to the vault broke off"))??)
@@ -63,7 +62,7 @@ impl Entry {
             return Ok(());
         }
         let (entry, store, keys) = (Arc::clone(self), Arc::clone(store), keys.clone());
-        let settled = task::spawn_blocking(move || entry.settle(&store, &keys, &mut row));
+        let settled = blocking::spawn(move || entry.settle(&store, &keys, &mut row));
         Ok(settled
             .await
             .map_err(|_| Error::Internal("reading the vault broke off"))??)
@@ -77,9 +76,12 @@ impl Entry {
         };
         row.put(store, keys, &record, &ledger, None)?;
         let mut state = self.lock();
-        state.unsaved = false;
+        let told_to_nobody = std::mem::take(&mut state.unsaved);
         state.stored_session = ledger.kept;
         drop(state);
+        if told_to_nobody {
+            self.tell();
+        }
         Ok(())
     }
 

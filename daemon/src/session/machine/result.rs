@@ -65,7 +65,8 @@ impl Machine {
                 proof,
                 generation,
             } => {
-                self.login_succeeded(now);
+                self.login_answered(now);
+                self.ledger.hold = None;
                 self.back_off = None;
                 self.lose_session();
                 let session = Session::new(*grant, &proof, generation, self.gone.as_deref(), now);
@@ -81,7 +82,7 @@ impl Machine {
                 generation,
                 failure,
             } => {
-                self.login_succeeded(now);
+                self.login_answered(now);
                 if failure.class == Class::SessionDead {
                     self.ledger.kept = None;
                 } else {
@@ -130,6 +131,14 @@ impl Machine {
             // Unless the credential is another one since.
             let version = self.credential_version;
             self.ledger.kept = kept.filter(|kept| kept.credential_version == version);
+        }
+    }
+
+    /// The flight's login succeeded, if it made one. One of an earlier flight whose session is proved only now says nothing
+    /// of a password that failed since.
+    fn login_answered(&mut self, now: SystemTime) {
+        if self.ledger.pending.is_some() {
+            self.login_succeeded(now);
         }
     }
 

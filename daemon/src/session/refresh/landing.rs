@@ -1,8 +1,9 @@
 //! What becomes of a flight's outcome: the machine takes it, and it is durable before any caller hears of it.
 
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
+    time::SystemTime,
 };
 
 use tracing::{info, warn};
@@ -11,7 +12,7 @@ use super::{denial::token_unsaved, flight::Flight};
 use crate::{
     error::Error,
     failure::{Class, Failure},
-    record::{Pin, Record},
+    record::{Pin, Record, RecordId},
     session::{account, decision::Outcome},
 };
 
@@ -51,7 +52,8 @@ impl Flight {
         let (must_save, must_last) = {
             let mut state = self.entry.lock();
             let before = state.machine.ledger().clone();
-            let (now, jitter) = (self.now(), jitter());
+            let now = self.now();
+            let jitter = jitter(self.entry.id(), now);
             self.tell_of_host(&mut state.machine, &outcome, now, jitter);
             let throttled = throttled(&outcome);
             let taken = state.machine.complete(self.stamp, outcome, now, jitter);
@@ -119,7 +121,26 @@ fn throttled(outcome: &Outcome) -> Option<Failure> {
     }
 }
 
-/// Spreads pauses; nothing secret hangs on it, so the standard library's random hash keys will do.
-pub(in crate::session) fn jitter() -> u8 {
-    RandomState::new().build_hasher().finish().to_le_bytes()[0]
+/// Spreads the pauses of records: ids are drawn at random, so records that fail at the same time get different ones.
+pub(in crate::session) fn jitter(id: RecordId, now: SystemTime) -> u8 {
+    let mut hasher = DefaultHasher::new();
+    (id.0, now).hash(&mut hasher);
+    hasher.finish().to_le_bytes()[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn records_that_fail_at_once_pause_for_different_times() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let jitters: BTreeSet<_> = (0..64).map(|id| jitter(RecordId([id; 16]), now)).collect();
+        assert!(jitters.len() > 32, "{jitters:?}");
+        let later = now + Duration::from_secs(10);
+        let ids = (0..64).map(|id| RecordId([id; 16]));
+        assert!(ids.clone().any(|id| jitter(id, now) != jitter(id, later)));
+    }
 }

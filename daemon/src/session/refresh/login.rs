@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::task;
 use tracing::{info, warn};
 
 use super::{denial::as_throttled, flight::Flight};
 use crate::{
+    blocking,
     error::Error,
     failure::Failure,
     record::Record,
@@ -115,7 +115,7 @@ impl Flight {
             Arc::clone(&self.refresher.store),
             self.refresher.keys.clone(),
         );
-        let opened = task::spawn_blocking(move || {
+        let opened = blocking::spawn(move || {
             let credential = store.credential(&keys, &record)?;
             Ok::<_, Error>(LoginRequest {
                 login_host: record.login_host.clone(),

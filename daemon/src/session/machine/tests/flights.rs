@@ -122,3 +122,27 @@ fn a_failed_proof_takes_no_good_session_away_and_latches_nothing() {
     ));
     served(&mut machine, Want::default(), at(1801));
 }
+
+#[test]
+fn a_flight_that_is_not_to_log_in_ends_where_the_session_is_dead_and_the_next_one_does() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), success("00D!a"));
+    let call = Want {
+        fresh_proof: true,
+        no_login: true,
+        ..Want::default()
+    };
+    let stamp = start(&mut machine, call, at(4000));
+    assert!(matches!(
+        machine.step(stamp, at(4000)),
+        Some(Step::Prove(_))
+    ));
+    // Who wants one waits, and then asks again.
+    let joined = machine.acquire(Want::default(), at(4000));
+    assert!(matches!(joined, Decision::Join), "{joined:?}");
+    machine.session_died(stamp);
+    assert!(machine.step(stamp, at(4000)).is_none());
+    machine.complete(stamp, Outcome::NotSent, at(4000), 0);
+    let stamp = start(&mut machine, Want::default(), at(4000));
+    assert!(matches!(machine.step(stamp, at(4000)), Some(Step::LogIn)));
+}

@@ -1,7 +1,7 @@
 //! What a rejected login means to the next.
 
 use super::*;
-use crate::failure::Next;
+use crate::{failure::Next, secret::Fingerprint};
 
 #[test]
 fn a_rejected_credential_is_never_sent_again_until_it_changes() {
@@ -116,4 +116,54 @@ fn an_assertion_that_expired_is_tried_once_more_and_never_again() {
             Decision::Refuse(Refusal::Latched { .. })
         ));
     }
+}
+
+#[test]
+fn a_login_that_is_proved_late_forgives_no_password_that_failed_since() {
+    let mut machine = machine();
+    log_in(&mut machine, Want::default(), at(0), |generation| {
+        Outcome::Unproven {
+            grant: grant("00D!a"),
+            generation,
+            failure: failure(Class::Unavailable),
+        }
+    });
+    try_wrong(&mut machine, 100);
+    // Once it can still not be proved, and then it is.
+    for second in [300, 400] {
+        let stamp = start(&mut machine, Want::default(), at(second));
+        let Some(Step::ProveGrant { grant, generation }) = machine.step(stamp, at(second)) else {
+            panic!()
+        };
+        let outcome = if second == 300 {
+            let failure = failure(Class::Unavailable);
+            Outcome::Unproven {
+                grant,
+                generation,
+                failure,
+            }
+        } else {
+            let proof = proof();
+            Outcome::LoggedIn {
+                grant,
+                proof,
+                generation,
+            }
+        };
+        machine.complete(stamp, outcome, at(second), 0);
+        assert_eq!(machine.ledger().failed_at, [at(100)]);
+    }
+    served(&mut machine, Want::default(), at(401));
+    try_wrong(&mut machine, 401);
+    let barred = machine.may_try(true, at(402));
+    assert!(matches!(barred, Err(Refusal::BudgetSpent { .. })));
+}
+
+/// An operator tries a wrong password.
+fn try_wrong(machine: &mut Machine, second: u64) {
+    let (wrong, secrets) = (failure(Class::BadCredentials), Fingerprint([1; 32]));
+    let turn = machine.begin_turn().unwrap();
+    machine.enter_trial(turn, at(second)).unwrap();
+    machine.trial_failed(&wrong, true, secrets, at(second));
+    machine.abandon(turn, at(second));
 }

@@ -92,10 +92,14 @@ pub(super) struct Book {
     pub(super) proofs: u64,
     /// Until then, what hangs on memory or on the daemon's clock may be forgotten.
     pub(super) excused: SystemTime,
-    pub(super) violations: Vec<String>,
+    /// When the daemon's clock last jumped.
+    pub(super) jumped: SystemTime,
+    violations: Vec<String>,
+    /// What was asked and answered, in order.
+    pub(super) story: Vec<String>,
     down: BTreeMap<Host, Outage>,
-    /// When a login of the user was last refused for the rate.
-    refused_at: BTreeMap<String, SystemTime>,
+    /// When logins of the user were last refused for the rate, and of which doors.
+    refused_at: BTreeMap<String, (SystemTime, BTreeSet<String>)>,
     /// Attempts whose rejection the daemon has told.
     rejected: BTreeSet<(String, String, String)>,
     failed: BTreeMap<(String, String), Vec<SystemTime>>,
@@ -125,7 +129,9 @@ impl Book {
             logins: 0,
             proofs: 0,
             excused,
+            jumped: excused,
             violations: Vec::new(),
+            story: Vec::new(),
             down: BTreeMap::new(),
             refused_at: BTreeMap::new(),
             rejected: BTreeSet::new(),
@@ -186,17 +192,23 @@ impl Book {
         }
     }
 
+    /// The record is gone, and with it all that it knew.
+    pub(super) fn forget_history(&mut self, way: &Way) {
+        self.release(way);
+        let user = &self.doors[way.door()].user;
+        self.lately.remove(user);
+    }
+
     /// What failed before does not count.
     pub(super) fn begin_count(&mut self, way: &Way) {
         let (door, host, _) = way.attempt();
         self.failed.remove(&(door, host));
     }
 
-    /// The daemon died before it had written what it just heard.
-    pub(super) fn forget_the_last_answer(&mut self, now: SystemTime) {
-        let last = |at: SystemTime| at + Duration::from_secs(1) > now;
+    /// The daemon died in this instant, before it had written what it heard in it.
+    pub(super) fn forget_answers_of(&mut self, instant: SystemTime) {
         for outage in self.down.values_mut() {
-            if outage.asked.is_some_and(last) {
+            if outage.asked == Some(instant) {
                 *outage = Outage::default();
             }
         }
@@ -222,6 +234,14 @@ impl Book {
             }
             self.let_in(way, now)
         });
+        self.tell(
+            now,
+            &format!(
+                "login {}: {:?}",
+                way.door(),
+                answer.as_ref().map(|it| &it.session)
+            ),
+        );
         Judgement { hang, answer }
     }
 
@@ -250,10 +270,16 @@ impl Book {
         if !self.limited.contains(&user) {
             return Ok(());
         }
-        let before = self.refused_at.insert(user.clone(), now);
-        // Two records of his may find out in the same instant.
-        let told = |at: SystemTime| at < now && now < at + RATE_PAUSE;
-        if before.is_some_and(|at| told(at) && self.excused < at) {
+        let refused = (now, BTreeSet::new());
+        let (at, doors) = self.refused_at.entry(user.clone()).or_insert(refused);
+        let pauses = now < *at + RATE_PAUSE && self.excused < *at;
+        // Two records of his may begin in the instant in which a pause ends, before either hears that it goes on.
+        let knew = *at < now || doors.contains(&door);
+        if *at < now {
+            (*at, *doors) = (now, BTreeSet::new());
+        }
+        doors.insert(door);
+        if pauses && knew {
             self.accuse(format!("{user}: no pause after a refusal for the rate"));
         }
         Err(Failure {
@@ -324,6 +350,7 @@ impl Book {
         now: SystemTime,
     ) -> Result<String, Failure> {
         self.proofs += 1;
+        self.tell(now, &format!("call with {id}"));
         self.ask(host, now)?;
         let living = self.sessions.get_mut(id).unwrap();
         if !living.is_alive(now) {
@@ -375,6 +402,21 @@ impl Book {
             self.accuse(format!("{host}: asked again too soon while it is down"));
         }
         Err(failure(Class::Unavailable))
+    }
+
+    pub(super) fn assert_no_violations(&self) {
+        let lately = self.story.len().saturating_sub(30);
+        let lately = self.story[lately..].join("\n");
+        assert!(
+            self.violations.is_empty(),
+            "{:#?} after\n{lately}",
+            self.violations
+        );
+    }
+
+    fn tell(&mut self, now: SystemTime, what: &str) {
+        let at = now.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        self.story.push(format!("{at:?}: {what}"));
     }
 
     fn accuse(&mut self, what: String) {

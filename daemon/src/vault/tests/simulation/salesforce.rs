@@ -54,6 +54,12 @@ impl Salesforce {
         self.gone.notify_waiters();
     }
 
+    /// The daemon's clock jumped.
+    pub(super) fn jumped(&self) {
+        self.book().jumped = self.time.truly();
+        self.excuse();
+    }
+
     /// The daemon's clock jumped, or its disk failed it: what it knew of pauses and counts may be gone.
     pub(super) fn excuse(&self) {
         self.book().excused = self.time.truly();
@@ -78,10 +84,10 @@ impl Salesforce {
         self.book().sessions[session_id.expose()].idles_out_at()
     }
 
-    /// Whether the daemon's clock jumped, or its disk failed it, since a call last prolonged the session.
-    pub(super) fn is_excused_since_last_use(&self, session_id: &SessionId) -> bool {
+    /// Whether the daemon's clock jumped since a call last prolonged the session.
+    pub(super) fn jumped_since_last_use(&self, session_id: &SessionId) -> bool {
         let book = self.book();
-        book.sessions[session_id.expose()].idles_out_at() <= book.excused + TIMEOUT
+        book.sessions[session_id.expose()].idles_out_at() <= book.jumped + TIMEOUT
     }
 }
 

@@ -58,12 +58,21 @@ impl Life {
     }
 
     pub(super) async fn die_in_login(&mut self, job: usize) {
-        self.salesforce.book().end_sessions(self.jobs[job].user);
         self.time.pass(Duration::from_hours(3)).await;
         let late = self.dice.one_in(2);
+        // Each counts, for Salesforce may have judged it.
+        for _ in 0..self.dice.pick(&[1, 1, 4]) {
+            self.die_in_one_login(job, late).await;
+            self.time.pass(Duration::from_mins(1)).await;
+        }
+    }
+
+    async fn die_in_one_login(&mut self, job: usize, late: bool) {
+        self.salesforce.book().end_sessions(self.jobs[job].user);
         self.salesforce.book().hang = if late { Hang::Late } else { Hang::Lost };
         let request = SessionRequest::default();
         let hung = tokio::select! {
+            biased;
             _ = self.vault.session(self.jobs[job].name, &request) => false,
             () = self.salesforce.hangs.notified() => true,
         };
@@ -84,6 +93,7 @@ impl Life {
         self.salesforce.book().hang = Hang::Late;
         let salesforce = Arc::clone(&self.salesforce);
         let hung = tokio::select! {
+            biased;
             _ = self.make(job, &change) => false,
             () = salesforce.hangs.notified() => true,
         };
@@ -106,10 +116,9 @@ impl Life {
         let bytes = self.disk.bytes();
         // A token that came in place of the one that was sent dies with the daemon.
         let lost = if judged { vec![job] } else { Vec::new() };
+        let died = self.time.truly();
         self.restart(bytes, &lost).await;
-        self.salesforce
-            .book()
-            .forget_the_last_answer(self.time.truly());
+        self.salesforce.book().forget_answers_of(died);
     }
 
     /// Another daemon comes, over what the disk holds. `lost`: whose token the dead one had not even been told.

@@ -13,8 +13,21 @@ use crate::{
 
 impl Life {
     pub(super) async fn call_on_a_bad_disk(&mut self, job: usize) {
+        let report = self.dice.one_in(2);
+        let held = match report {
+            true => self.ask(job, Want::default()).await.ok(),
+            false => None,
+        };
+        let want = Want {
+            fresh_login: self.dice.one_in(3),
+            ..Want::default()
+        };
         self.break_disk();
-        let result = self.ask(job, Want::default()).await;
+        // What comes of it stands in the ledger before anybody hears of it.
+        if let Some(held) = held {
+            self.report(job, &held).await;
+        }
+        let result = self.ask(job, want).await;
         if self.heal_disk() {
             // A session that could not be saved is served all the same; the next daemon does not know it.
             self.jobs[job].lost = true;
@@ -88,7 +101,7 @@ impl Life {
         self.restart(bytes, &lost).await;
     }
 
-    fn break_disk(&mut self) {
+    pub(super) fn break_disk(&mut self) {
         let fault = Fault {
             after: 1 + self.dice.below(12),
             kind: self
@@ -102,7 +115,7 @@ impl Life {
     }
 
     /// Returns whether it failed anybody.
-    fn heal_disk(&mut self) -> bool {
+    pub(super) fn heal_disk(&mut self) -> bool {
         let struck = self.disk.heal();
         if struck {
             self.figures.fault("disk faults");

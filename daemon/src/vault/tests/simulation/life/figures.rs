@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Figures {
     pub(in super::super) hours: u64,
     pub(in super::super) did: BTreeMap<&'static str, u64>,
@@ -10,7 +10,7 @@ pub(in super::super) struct Figures {
 }
 
 /// A simulation in which one of these does not happen tests less than it says.
-const BUSY: [&str; 20] = [
+const BUSY: [&str; 25] = [
     "access rules changed",
     "calls after a denial",
     "calls with the vault locked",
@@ -18,19 +18,24 @@ const BUSY: [&str; 20] = [
     "graces after a clock jump",
     "held sessions kept alive",
     "idle hours without a call",
+    "ids given again",
     "logins",
     "logins kept over a restart",
+    "locks on a bad disk",
     "logins kept over a lock",
     "migrations",
     "migrations that failed",
     "migrations undone",
     "passwords generated",
+    "records removed and added",
     "refresh tokens replaced",
     "rejections told",
     "reports",
+    "reports in an outage",
     "rotations",
     "sessions",
     "streams told",
+    "wrong secrets insisted on",
 ];
 
 const FAULTS: [&str; 12] = [

@@ -71,6 +71,11 @@ impl Job {
         Arc::clone(&self.facts)
     }
 
+    /// The name is another record's now, of which no operator said anything.
+    pub(super) fn replaced(&mut self, way: Way) {
+        *self = Self::new(self.name, self.user, self.home, way);
+    }
+
     /// The daemon is another, or has forgotten all that it need not know.
     pub(super) fn begin_anew(&mut self) {
         self.held = None;

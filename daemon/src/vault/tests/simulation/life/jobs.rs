@@ -2,11 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{super::way::user_id, Life, policy};
+use super::{
+    super::{salesforce::INSTANCE, way::user_id},
+    Life, UID, policy,
+};
 use crate::{
     clock::Clock as _,
     error::Error,
     failure::Class,
+    host::Host,
     policy::{Asker, Peer},
     session::{Session, decision::Want, hold::Holder},
     share::Account,
@@ -58,13 +62,14 @@ impl Life {
     }
 
     /// Reports a session as refused. Nobody gets the same again.
-    async fn report(&mut self, job: usize, session: &Arc<Session>) {
+    pub(super) async fn report(&mut self, job: usize, session: &Arc<Session>) {
         self.figures.did("reports");
         let want = Want {
             refused: Some(session.generation),
             ..Want::default()
         };
         self.jobs[job].held = None;
+        let (_, proofs) = self.sent();
         let result = self.ask(job, want).await;
         // What has just proved to be alive is not doubted again at once, and says so.
         let heard = !matches!(
@@ -82,6 +87,9 @@ impl Life {
             );
             let (alive, _) = self.salesforce.look_at(&next.session_id);
             assert!(alive, "a dead session for a dead one");
+            let same = next.session_id.matches(&session.session_id);
+            let proven = self.sent().1 > proofs;
+            assert!(!same || proven, "the refused id, and nobody asked");
         }
     }
 
@@ -89,8 +97,11 @@ impl Life {
     pub(super) async fn be_reported_in_a_loop(&mut self, job: usize) {
         let (before, _) = self.sent();
         let dies_after = self.dice.below(8);
+        let many = self.dice.one_in(3);
         for turn in 0..20 {
-            if turn == dies_after {
+            // Where each has a share, there is a limit for all together.
+            self.caller = UID + if many { turn } else { 0 };
+            if u64::from(turn) == dies_after {
                 // What spaces the logins out must not be forgotten with the daemon.
                 self.be_killed().await;
             }
@@ -101,7 +112,60 @@ impl Life {
             self.report(job, &session).await;
         }
         let (after, _) = self.sent();
-        assert!(after - before <= 5, "{} logins in a moment", after - before);
+        self.caller = UID;
+        let most = if many { 13 } else { 5 };
+        let made = after - before;
+        assert!(made <= most, "{made} logins in a moment");
+    }
+
+    /// A session is called refused while nobody can find out whether it is. Whatever happens then, nobody gets it before
+    /// a call has proved that it lives.
+    pub(super) async fn be_reported_in_an_outage(&mut self, job: usize) {
+        let Ok(session) = self.ask(job, Want::default()).await else {
+            return;
+        };
+        let instance = Host::parse(INSTANCE).unwrap();
+        let down = self.salesforce.book().is_down(&instance);
+        self.salesforce.book().take_down(&instance, true);
+        self.report(job, &session).await;
+        self.time.settle().await;
+        self.check_streams().await;
+        if self.dice.one_in(2) {
+            self.be_killed().await;
+        }
+        self.call(job, false).await;
+        self.time.pass(Duration::from_mins(6)).await;
+        self.salesforce.book().take_down(&instance, down);
+        self.call(job, false).await;
+        self.figures.did("reports in an outage");
+    }
+
+    /// A job reports a session whose id the last login gave again: it is that of the newer generation too.
+    pub(super) async fn report_an_old_one(&mut self, job: usize) {
+        let fresh = Want {
+            fresh_login: true,
+            ..Want::default()
+        };
+        let (first, second) = (
+            self.ask(job, Want::default()).await,
+            self.ask(job, fresh).await,
+        );
+        let (Ok(first), Ok(second)) = (first, second) else {
+            return;
+        };
+        if !second.session_id.matches(&first.session_id) {
+            return;
+        }
+        self.figures.did("ids given again");
+        let at_once = self.dice.one_in(2);
+        if !at_once {
+            self.time.pass(Duration::from_mins(1)).await;
+        }
+        let sent = self.sent();
+        self.report(job, &first).await;
+        if at_once {
+            assert_eq!(self.sent(), sent, "a call for what was just proved");
+        }
     }
 
     /// The same on both records of one user, for longer than anybody's patience.
@@ -117,7 +181,7 @@ impl Life {
     pub(super) async fn ask(&mut self, job: usize, want: Want) -> Result<Arc<Session>, Error> {
         let request = SessionRequest {
             want,
-            cause: Some(Account::of_unit(1000, "etl.service")),
+            cause: Some(Account::of_unit(self.caller, "etl.service")),
             ..SessionRequest::default()
         };
         let name = self.jobs[job].name;

@@ -6,16 +6,27 @@ use super::{
     super::{super::passphrase::passphrase, book::Hang},
     Life,
 };
-use crate::{error::Error, session::decision::Want, vault::SessionRequest};
+use crate::{credential::FlowKind, error::Error, session::decision::Want, vault::SessionRequest};
 
 impl Life {
     pub(super) async fn lock_for_a_while(&mut self, job: usize) {
+        let (waits, job) = match self.dice.below(3) {
+            // What a login brings during a lock matters most where it is the only valid token.
+            0 => (true, self.one_by_token().unwrap_or(job)),
+            1 => (true, job),
+            _ => (false, job),
+        };
         let before = self.ask(job, Want::default()).await.ok();
         let kept = !self.jobs[job].lost;
         let idle = self.is_idle(Duration::from_hours(1));
         let mut late = None;
-        if self.dice.one_in(3) {
+        if waits {
             late = self.hang_in_login(job).await;
+        }
+        // What the disk would not take, the lock must not lose.
+        let other = self.one_by_token().filter(|other| *other != job);
+        if let Some(other) = other.filter(|_| !waits) {
+            self.call_on_a_bad_disk(other).await;
         }
         self.vault.lock().await.unwrap();
         let sent = self.sent();
@@ -32,15 +43,19 @@ impl Life {
         assert_eq!(self.sent(), sent, "a locked vault asked Salesforce");
         let hung = late.is_some();
         if let Some(call) = late {
+            let full = self.dice.one_in(2);
+            if full {
+                self.break_disk();
+            }
             self.salesforce.hang_up();
             let _ = call.await.unwrap();
+            if full && self.heal_disk() {
+                self.figures.did("locks on a bad disk");
+            }
         }
         self.salesforce.book().begin_anew(self.time.truly());
         let sent = self.sent();
-        self.vault.unlock(passphrase()).await.unwrap();
-        for job in &mut self.jobs {
-            job.begin_anew();
-        }
+        self.unlock().await;
         (self.jobs[job].way, self.jobs[job].kept) = self.stored(job);
         let Some(before) = before.filter(|before| kept && !hung && self.is_provable(before)) else {
             return;
@@ -53,6 +68,28 @@ impl Life {
             assert_eq!(logins, sent.0, "a lock cost a login");
         }
         self.figures.did("logins kept over a lock");
+    }
+
+    pub(super) async fn lock_and_unlock(&mut self) {
+        self.vault.lock().await.unwrap();
+        self.time.settle().await;
+        self.check_streams_are_locked();
+        self.salesforce.book().begin_anew(self.time.truly());
+        self.unlock().await;
+    }
+
+    async fn unlock(&mut self) {
+        // In step, whoever unlocks can't wait for what is in the air.
+        assert!(self.vault.settle(Duration::from_mins(1)).await);
+        self.vault.unlock(passphrase()).await.unwrap();
+        for job in &mut self.jobs {
+            job.begin_anew();
+        }
+    }
+
+    fn one_by_token(&self) -> Option<usize> {
+        let mut jobs = self.jobs.iter();
+        jobs.position(|job| job.way.kind() == FlowKind::RefreshToken)
     }
 
     /// A login whose answer comes only when somebody hangs up.

@@ -59,6 +59,32 @@ impl Life {
         }
     }
 
+    /// An operator who tries wrong secrets again and again, and restarts the daemon in between.
+    pub(super) async fn insist(&mut self, job: usize) {
+        if self.has_drawn(job) {
+            return;
+        }
+        let ways = [self.jobs[job].way.clone(), self.another_way(job)];
+        let mut wrong = ways.map(|way| way.with(&self.fresh("wrong")));
+        for _ in 0..8 {
+            for way in &mut wrong {
+                if self.dice.one_in(3) {
+                    *way = way.with(&self.fresh("wrong"));
+                }
+            }
+            let change = match self.dice.below(3) {
+                0 => Change::Migrate(wrong[1].clone()),
+                _ => Change::Rotate(wrong[0].clone()),
+            };
+            assert!(!self.change(job, change).await, "a wrong secret");
+            if self.dice.one_in(4) {
+                self.be_killed().await;
+            }
+            self.time.pass(Duration::from_secs(20)).await;
+        }
+        self.figures.did("wrong secrets insisted on");
+    }
+
     /// New secrets, tried before they replace the old.
     pub(super) async fn rotate(&mut self, job: usize) {
         if self.has_drawn(job) {

@@ -144,8 +144,32 @@ impl Life {
                 continue;
             }
             assert!(allowed, "{} still watches {}", stream.uid, job.name);
-            self.check_is_so(&stream, &last.unwrap());
+            let last = last.unwrap();
+            let refused = job.facts().refused;
+            let told = last.session.as_ref();
+            assert!(
+                told.is_none_or(|told| told.generation > refused),
+                "{}: still told of a refused session: {last:?}",
+                job.name
+            );
+            self.check_is_so(&stream, &last);
             self.streams.push(stream);
+        }
+    }
+
+    /// The record is gone: whoever watched it has been told, and is told nothing more.
+    pub(super) async fn check_streams_are_over(&mut self, job: usize) {
+        let (over, streams) = std::mem::take(&mut self.streams)
+            .into_iter()
+            .partition::<Vec<_>, _>(|stream| stream.job == job);
+        self.streams = streams;
+        for stream in over {
+            // One who is slow reads first what waited for it.
+            stream.may_read.add_permits(2);
+            self.time.settle().await;
+            let ended = stream.heard().ended.clone();
+            assert!(matches!(ended, Some(Error::RecordNotFound(_))), "{ended:?}");
+            self.figures.did("streams ended by a removal");
         }
     }
 
@@ -178,6 +202,9 @@ impl Life {
             let there = Some((session.generation, session.guaranteed_until()));
             assert_eq!(told, there, "{}: {last:?}", self.jobs[stream.job].name);
         }
+        if state.machine.is_doubted() || state.unsaved {
+            assert!(told.is_none(), "told of a session in doubt: {last:?}");
+        }
         if session.is_none() {
             assert!(told.is_none(), "told of a session that is gone");
             let latched = state.machine.may_log_in(now);
@@ -195,9 +222,7 @@ impl Life {
             let state = entry.lock();
             let session = Arc::clone(state.machine.session()?);
             // Where the clock jumped since Salesforce saw the last call, the next one may come in the wrong half.
-            let jumped = self
-                .salesforce
-                .is_excused_since_last_use(&session.session_id);
+            let jumped = self.salesforce.jumped_since_last_use(&session.session_id);
             let sound = !jumped
                 && session.is_guaranteed(Duration::ZERO, now)
                 && session.proven_at <= now

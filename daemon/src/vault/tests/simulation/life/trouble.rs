@@ -113,7 +113,7 @@ impl Life {
     }
 
     fn jump_is_over(&mut self) {
-        self.salesforce.excuse();
+        self.salesforce.jumped();
         self.figures.fault("clock jumps");
     }
 }
