@@ -29,7 +29,7 @@ fn a_new_vault_holds_what_was_put_after_it_is_opened_again() {
     let before = contents(&store, &keys).unwrap();
     drop(store);
 
-    let store = Store::open(&path).unwrap().unwrap();
+    let store = reopen(&path).unwrap().unwrap();
     let keys = store.unlock(&passphrase()).unwrap();
     let after = contents(&store, &keys).unwrap();
     assert!(same(&before, &after));
@@ -230,7 +230,7 @@ fn the_keys_of_another_vault_are_refused() {
 #[test]
 fn changes_from_many_threads_are_all_kept() {
     let (_, store, keys) = filled(0);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for thread in 0..4 {
             let (store, keys) = (&store, &keys);
             scope.spawn(move || {

@@ -130,7 +130,7 @@ fn a_flipped_bit_in_a_file_on_disk_leaves_the_file_as_it_is() {
         std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
         let file = file.write(true).create(true).truncate(true).open(&path);
         io::Write::write_all(&mut file.unwrap(), &flipped).unwrap();
-        if let Ok(Some(store)) = Store::open(&path) {
+        if let Ok(Some(store)) = reopen(&path) {
             let _ = contents(&store, &keys);
         }
         assert!(fs::read(&path).unwrap() == flipped, "byte {place}");

@@ -45,7 +45,7 @@ fn files_of_other_programs_are_foreign_and_stay_as_they_are() {
         fs::write(&path, &bytes).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(&path, private).unwrap();
-        let result = Store::open(&path);
+        let result = reopen(&path);
         assert!(
             matches!(result, Err(StoreError::Foreign { .. })),
             "{what}: {result:?}"
