@@ -1,23 +1,17 @@
 //! The audit of a real daemon: who had what, proof of it, and what happens without it (T43, T45, T46).
 
-use std::{fs, time::Duration};
+mod chain;
+mod disk;
+mod usage;
+
+use std::fs;
 
 use serde_json::Value;
 use sfvault_tests::simulator::{Answer, PASSWORD, Place, SECURITY_TOKEN};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    time::sleep,
-};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tonic::transport::Endpoint;
 
-use crate::{dice::Dice, scene::Scene, start::soon, storage::limit_files};
-
-fn log(scene: &Scene) -> Vec<Value> {
-    let text = fs::read_to_string(scene.sfvault.path("data/audit.jsonl")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
+use crate::{scene::Scene, start::soon};
 
 async fn lines(scene: &Scene, arguments: &[&str]) -> Vec<Value> {
     let text = scene.ok(&[&["log"], arguments, &["--json"]].concat()).await;
@@ -139,45 +133,6 @@ async fn every_decision_login_and_administration_call_has_its_line() {
 }
 
 #[tokio::test]
-async fn usage_tells_who_used_a_record_and_survives_restarts() {
-    let mut scene = Scene::with_record().await;
-    scene.session(&[]).await;
-    scene.session(&[]).await;
-    // Whoever reads gets all that was told before; so it is written.
-    lines(&scene, &[]).await;
-    scene.sfvault.kill().unwrap();
-    scene.sfvault.start().unwrap();
-    scene.fails(&["get", "prod"]).await;
-    scene.unlock().await;
-    let usage: Value = serde_json::from_str(&scene.ok(&["usage", "prod", "--json"]).await).unwrap();
-    let user = &usage["users"][0];
-    assert_eq!(
-        (&user["served"], &user["refused"]),
-        (&2.into(), &1.into()),
-        "{usage}"
-    );
-    assert_eq!(user["flow"], "soap-login");
-    assert_eq!(user["uid"], rustix::process::geteuid().as_raw());
-    assert!(user["exe"].as_str().unwrap().ends_with("/sfvault"));
-    assert!(user["first"].as_str() <= user["last"].as_str());
-    assert_eq!(usage["logins"], 1);
-    // Who was handed a session, after a restart too; who was not did not use it.
-    let shown: Value = serde_json::from_str(&scene.ok(&["show", "prod", "--json"]).await).unwrap();
-    let last = &shown["last_users"];
-    assert_eq!(last.as_array().unwrap().len(), 1, "{shown}");
-    assert_eq!(
-        (&last[0]["uid"], &last[0]["exe"]),
-        (&user["uid"], &user["exe"])
-    );
-    // Only administration is told.
-    let listed: Value = serde_json::from_str(&scene.ok(&["list", "--json"]).await).unwrap();
-    assert_eq!(listed["records"][0]["last_users"], Value::Null);
-    let nobody = scene.run(&["usage", "other"]).await;
-    assert!(nobody.stderr.contains("nobody used `other`"), "{nobody:?}");
-    scene.finish().await;
-}
-
-#[tokio::test]
 async fn follow_shows_what_happens_and_ends_with_the_daemon() {
     let scene = Scene::with_record().await;
     let mut command = scene.command(&["log", "--action", "get", "--follow", "--json"]);
@@ -194,90 +149,6 @@ async fn follow_shows_what_happens_and_ends_with_the_daemon() {
     scene.finish().await;
     assert_eq!(shown.next_line().await.unwrap(), None);
     child.wait().await.unwrap();
-}
-
-/// T45: a busy job costs a line a second, and none is lost.
-#[tokio::test]
-async fn many_reads_of_one_process_share_lines() {
-    let scene = Scene::with_record().await;
-    scene.session(&[]).await;
-    let places = sfvault::Places::at(&scene.sfvault.path("run"));
-    let client = sfvault::SessionsClient::connect(&places).await.unwrap();
-    let name = sfvault::RecordName::parse("prod").unwrap();
-    let request = sfvault::SessionRequest::new(name);
-    for _ in 0..500 {
-        client
-            .session(&request)
-            .await
-            .unwrap_or_else(|e| panic!("{e}"));
-    }
-    let pid = std::process::id();
-    let ours = lines(&scene, &["--action", "get"]).await;
-    let ours: Vec<_> = ours.iter().filter(|entry| entry["pid"] == pid).collect();
-    let count: u64 = ours
-        .iter()
-        .map(|entry| entry["count"].as_u64().unwrap())
-        .sum();
-    assert_eq!(count, 500);
-    assert!(ours.len() < 50, "{} lines", ours.len());
-    scene.finish().await;
-}
-
-/// T46: on a disk that takes no more, administration is refused and sessions are handed out.
-#[tokio::test]
-async fn without_the_audit_there_is_no_administration_but_there_are_sessions() {
-    let scene = Scene::with_record().await;
-    let session = scene.session(&[]).await;
-    limit_files(&scene.sfvault, Some(0));
-    for command in [
-        &["set", "prod", "--password-file", "@passphrase"][..],
-        &["remove", "prod", "--yes"],
-        &["check", "prod"],
-        &["unlock", "--passphrase-file", "@passphrase"],
-        &["allow", "prod", "--uid", "4242"],
-        &["deny", "prod", "--all"],
-    ] {
-        let (status, error) = scene.fails(command).await;
-        assert_eq!(
-            (status, &error["reason"]),
-            (1, &"AUDIT_UNAVAILABLE".into()),
-            "{error}"
-        );
-    }
-    assert_eq!(scene.session(&[]).await, session);
-    let status: Value = serde_json::from_str(&scene.ok(&["status", "--json"]).await).unwrap();
-    let warnings = status["warnings"].to_string();
-    assert!(
-        warnings.contains("the audit can't be written"),
-        "{warnings}"
-    );
-    // What only tells goes on, and says so.
-    scene.ok(&["access", "prod"]).await;
-    let report = scene.run(&["doctor", "--offline", "--json"]).await;
-    let report: Value = serde_json::from_str(&report.stdout).unwrap();
-    assert_eq!(grades(&report, "audit"), ["problem"], "{report}");
-    // It examines; but the login of its `--login` is administration.
-    let report = scene.run(&["doctor", "prod", "--login", "--json"]).await;
-    let report: Value = serde_json::from_str(&report.stdout).unwrap();
-    assert_eq!(grades(&report, "login"), ["problem"], "{report}");
-    assert_eq!(grades(&report, "reach"), ["good"], "{report}");
-    // Secrets can leave the memory all the same.
-    scene.ok(&["lock"]).await;
-    limit_files(&scene.sfvault, None);
-    scene.unlock().await;
-    let status: Value = serde_json::from_str(&scene.ok(&["status", "--json"]).await).unwrap();
-    assert!(
-        !status["warnings"].to_string().contains("audit"),
-        "{status}"
-    );
-    assert!(
-        lines(&scene, &[])
-            .await
-            .iter()
-            .any(|entry| brief(entry) == "lock done -")
-    );
-    assert_whole(&verified(&scene).await);
-    scene.finish().await;
 }
 
 fn grades<'a>(report: &'a Value, check: &str) -> Vec<&'a str> {
@@ -357,71 +228,6 @@ async fn a_guess_that_is_held_back_is_told() {
     let note = held["note"].as_str().unwrap();
     assert!(note.starts_with("held back for 1 s after "), "{note}");
     assert_eq!(held["uid"], rustix::process::geteuid().as_raw());
-    scene.finish().await;
-}
-
-/// T46: killed at any moment, the audit is whole, and what was acknowledged has its line.
-#[tokio::test]
-async fn kills_at_any_moment_leave_the_audit_whole() {
-    let mut dice = Dice(46);
-    let mut scene = Scene::with_record().await;
-    let mut acknowledged = 0;
-    for _ in 0..8 {
-        let mut set = scene.command(&["set", "prod", "--token-file", "@token"]);
-        let set = set
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null());
-        let mut child = set.spawn().unwrap();
-        let life = Duration::from_micros(dice.below(120_000) as u64);
-        tokio::select! {
-            ended = child.wait() => acknowledged += usize::from(ended.unwrap().success()),
-            // The moment of death is the test's subject, not a wait for something.
-            () = sleep(life) => {}
-        }
-        scene.sfvault.kill().unwrap();
-        scene.sfvault.start().unwrap();
-        scene.unlock().await;
-        assert_whole(&verified(&scene).await);
-    }
-    let begun = log(&scene);
-    let begun = begun
-        .iter()
-        .filter(|entry| brief(entry) == "set begun prod");
-    assert!(begun.count() >= acknowledged);
-    scene.finish().await;
-}
-
-/// T46
-#[tokio::test]
-async fn tampering_is_told_with_its_place_and_status_one() {
-    let mut scene = Scene::with_record().await;
-    scene.session(&[]).await;
-    scene.sfvault.stop().unwrap();
-    let path = scene.sfvault.path("data/audit.jsonl");
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replacen("\"add\"", "\"get\"", 1)).unwrap();
-    scene.sfvault.start().unwrap();
-    // Locked, there is no key to check with.
-    assert_eq!(
-        scene.fails(&["log", "verify"]).await.1["reason"],
-        "VAULT_LOCKED"
-    );
-    scene.unlock().await;
-    let (status, report) = verified(&scene).await;
-    assert_eq!(status, 1);
-    assert_eq!(
-        (
-            &report["findings"][0]["file"],
-            &report["findings"][0]["line"]
-        ),
-        (&"audit.jsonl".into(), &4.into()),
-        "{report}"
-    );
-    let said = scene.run(&["log", "verify"]).await;
-    assert!(
-        said.stdout.starts_with("audit.jsonl:4: is not line 4"),
-        "{said:?}"
-    );
     scene.finish().await;
 }
 

@@ -1,14 +1,11 @@
 //! Jobs that outlive a session: what they are told, what is kept alive for them, and what that costs.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    process::Stdio,
-    time::{Duration, SystemTime},
-};
+mod follow;
+mod keep_alive;
+mod refresh_file;
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use std::time::{Duration, SystemTime};
+
 use sfvault::{
     News, Passphrase, Places, Reason, RecordName, SessionRequest, SessionsClient, Watch,
     WatchRequest, WatchState,
@@ -17,12 +14,10 @@ use sfvault_tests::{
     clock::ManualClock,
     simulator::{Options, Org, Simulator, USERNAME},
 };
-use sfvaultd::clock::Clock as _;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::{
     inside::{Inside, way_to},
-    scene::{Scene, watching},
+    scene::watching,
     start::soon,
 };
 
@@ -87,35 +82,6 @@ pub(crate) async fn until(watch: &mut Watch, state: WatchState) -> News {
 }
 
 #[tokio::test]
-async fn a_job_of_ten_hours_keeps_its_session_with_one_call_an_hour() {
-    let night = Night::new().await;
-    let mut watch = night.watch().await;
-    let first = until(&mut watch, WatchState::Ready).await;
-    let session = first.session.unwrap().session_id;
-    let begin = night.clock.now();
-    let mut sure = first.guaranteed_until.unwrap();
-    let mut calls = 0;
-    while sure < begin + Duration::from_hours(10) {
-        // The timeout is two hours: a minute behind the first half, and at most another by chance.
-        night.clock.set(sure + Duration::from_secs(121));
-        let news = watch.next().await.unwrap();
-        assert_eq!((news.state, news.generation), (WatchState::Ready, 1));
-        // EXPOSE: compared in a test.
-        assert_eq!(news.session.unwrap().session_id.expose(), session.expose());
-        sure = news.guaranteed_until.unwrap();
-        assert_eq!(sure, night.clock.now() + Duration::from_hours(1));
-        calls += 1;
-    }
-    assert_eq!(calls, 9);
-    // One login, the proof of its session, and the calls: nothing else was sent all night.
-    assert_eq!(night.simulator.requests().len(), 2 + calls);
-    assert_eq!(night.simulator.logins(USERNAME).total, 1);
-    assert_eq!(night.simulator.sessions(USERNAME).len(), 1);
-    drop(watch);
-    night.finish().await;
-}
-
-#[tokio::test]
 async fn who_watches_is_told_of_every_session_and_never_handed_a_dead_one() {
     let night = Night::new().await;
     let mut watch = night.watch().await;
@@ -128,57 +94,6 @@ async fn who_watches_is_told_of_every_session_and_never_handed_a_dead_one() {
     assert_eq!((news.generation, news.session.unwrap().generation), (2, 2));
     assert_eq!(night.simulator.logins(USERNAME).total, 2);
     drop(watch);
-    night.finish().await;
-}
-
-#[tokio::test]
-async fn a_session_that_died_unseen_is_replaced_by_one_login() {
-    let night = Night::new().await;
-    let mut watch = night.watch().await;
-    let first = until(&mut watch, WatchState::Ready).await;
-    night.simulator.expire_sessions(USERNAME);
-    let late = first.guaranteed_until.unwrap() + Duration::from_secs(121);
-    night.clock.set(late);
-    let mut news = watch.next().await.unwrap();
-    while news.generation == 1 || news.state != WatchState::Ready {
-        news = watch.next().await.unwrap();
-    }
-    assert_eq!(news.generation, 2);
-    assert_eq!(night.simulator.logins(USERNAME).total, 2);
-    drop(watch);
-    night.finish().await;
-}
-
-/// A job that took its session by GetSession, and then works for a while without a call.
-#[tokio::test]
-async fn who_took_a_session_holds_it_for_half_an_hour_and_no_longer() {
-    let quarter = Duration::from_mins(15);
-    let night = Night::with(Org {
-        session_timeout: quarter,
-        ..Org::default()
-    })
-    .await;
-    night.inside.session("prod").await.unwrap();
-    let name = RecordName::parse("prod").unwrap();
-    let sent = night.simulator.requests().len();
-    for calls in 1..=3 {
-        // Half the timeout, and a sixtieth of it at most.
-        night.clock.advance(quarter / 2 + quarter / 60);
-        let sure = night.clock.now() + quarter / 2;
-        let kept = async {
-            let admin = &night.inside.admin;
-            while admin.describe(&name).await.unwrap().guaranteed_until != Some(sure) {
-                tokio::task::yield_now().await;
-            }
-        };
-        soon("kept alive", kept).await;
-        assert_eq!(night.simulator.requests().len(), sent + calls);
-    }
-    night.clock.advance(quarter);
-    night.inside.session("prod").await.unwrap();
-    // The session died meanwhile: a login and its proof, and nothing before them.
-    assert_eq!(night.simulator.requests().len(), sent + 3 + 2);
-    assert_eq!(night.simulator.logins(USERNAME).total, 2);
     night.finish().await;
 }
 
@@ -334,159 +249,6 @@ async fn a_session_is_told_only_to_those_who_ask_for_it_and_shown_to_nobody() {
     assert!(!format!("{message:?}").contains("secret"));
     drop(watch);
     night.finish().await;
-}
-
-/// What is in the file, which only its owner can read.
-fn read(path: &std::path::Path) -> Value {
-    let mode = fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
-
-#[tokio::test]
-async fn a_refresh_file_has_the_session_of_the_moment_and_goes_with_the_job() {
-    let scene = Scene::with_record().await;
-    let path = scene.sfvault.path("session.json");
-    // As a job that was killed leaves it.
-    fs::write(&path, r#"{"session_id":"old","generation":1}"#).unwrap();
-    let script = "echo \"$SF_SESSION_FILE\"; trap 'exit 7' TERM; read go; echo again; while :; do read more; done";
-    let file = path.to_str().unwrap().to_owned();
-    let mut command = scene.command(&[
-        "exec",
-        "prod",
-        "--refresh-file",
-        &file,
-        "--",
-        "sh",
-        "-c",
-        script,
-    ]);
-    let mut job = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(job.stdout.take().unwrap()).lines();
-    assert_eq!(said.next_line().await.unwrap(), Some(file));
-    let first = read(&path);
-    assert_eq!(first, scene.session(&[]).await);
-    scene.simulator.expire_sessions(USERNAME);
-    let second = scene.session(&["--refused-generation", "1"]).await;
-    let written = async {
-        while read(&path) != second {
-            tokio::task::yield_now().await;
-        }
-    };
-    soon("written", written).await;
-    let mut stdin = job.stdin.take().unwrap();
-    stdin.write_all(b"go\n").await.unwrap();
-    assert_eq!(said.next_line().await.unwrap().as_deref(), Some("again"));
-    let pid = Pid::from_raw(i32::try_from(job.id().unwrap()).unwrap()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
-    stdin.write_all(b"\n").await.unwrap();
-    assert_eq!(job.wait().await.unwrap().code(), Some(7));
-    assert!(!path.exists());
-    for (script, status) in [
-        ("exit 0", 0),
-        ("exit 75", 75),
-        ("exit 255", 255),
-        ("kill -9 $$", 137),
-    ] {
-        let file = path.to_str().unwrap();
-        let ran = scene
-            .run(&[
-                "exec",
-                "prod",
-                "--refresh-file",
-                file,
-                "--",
-                "sh",
-                "-c",
-                script,
-            ])
-            .await;
-        assert_eq!((ran.status, ran.stderr.as_str()), (status, ""), "{script}");
-        assert!(!path.exists());
-    }
-    scene.assert_logins(2, 0);
-    scene.finish().await;
-}
-
-#[tokio::test]
-async fn a_refresh_file_is_put_only_where_nobody_else_can_put_one() {
-    let scene = Scene::with_record().await;
-    let open = scene.sfvault.path("open");
-    fs::create_dir(&open).unwrap();
-    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    let (open, directory) = (open.join("session.json"), scene.sfvault.path("run"));
-    for path in [
-        open.to_str().unwrap(),
-        directory.to_str().unwrap(),
-        "/nowhere/at/all",
-    ] {
-        let (status, error) = scene
-            .fails(&[
-                "exec",
-                "prod",
-                "--refresh-file",
-                path,
-                "--json",
-                "--",
-                "true",
-            ])
-            .await;
-        assert_eq!(
-            (status, error["reason"].as_str()),
-            (2, Some("USAGE")),
-            "{path}"
-        );
-    }
-    scene.assert_logins(0, 0);
-    scene.finish().await;
-}
-
-#[tokio::test]
-async fn follow_writes_a_line_for_each_session_and_ends_well() {
-    let mut scene = Scene::with_record().await;
-    let mut follower = scene
-        .command(&["get", "prod", "--follow", "--no-autostart"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut told = BufReader::new(follower.stderr.take().unwrap()).lines();
-    let mut said = BufReader::new(follower.stdout.take().unwrap()).lines();
-    let mut line = async || -> Value {
-        serde_json::from_str(&said.next_line().await.unwrap().unwrap()).unwrap()
-    };
-    assert_eq!(line().await, scene.session(&[]).await);
-    scene.simulator.expire_sessions(USERNAME);
-    let second = scene.session(&["--refused-generation", "1"]).await;
-    assert_eq!(line().await, second);
-    // A new daemon, which has to be unlocked first: the follower waits for both.
-    scene.sfvault.kill().unwrap();
-    let waits = told.next_line().await.unwrap().unwrap();
-    assert!(waits.contains("sfvaultd is not running"), "{waits}");
-    scene.sfvault.start().unwrap();
-    for (what, hint) in [
-        ("tells of `prod` again", ""),
-        (
-            "can't be had now",
-            "; unlock the vault with `sfvault unlock`",
-        ),
-    ] {
-        let line = told.next_line().await.unwrap().unwrap();
-        assert!(line.contains(what) && line.ends_with(hint), "{line}");
-    }
-    scene.unlock().await;
-    // It goes on with the session that the vault had kept, until that ends too.
-    scene.simulator.expire_sessions(USERNAME);
-    scene.session(&["--refused-generation", "2"]).await;
-    assert_eq!(line().await["generation"], 3);
-    let pid = Pid::from_raw(i32::try_from(follower.id().unwrap()).unwrap()).unwrap();
-    kill_process(pid, Signal::TERM).unwrap();
-    assert_eq!(follower.wait().await.unwrap().code(), Some(0));
-    scene.finish().await;
 }
 
 /// T15: a rule that is taken back ends the streams that lived by it, and who has no rule opens none.

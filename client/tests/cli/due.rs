@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::fake::Fake;
+use crate::{
+    fake::Fake,
+    flows::{USER, add},
+};
 
 /// Lines of label and value without the blanks between them, and without how long ago something is.
 fn lines(text: &str) -> Vec<String> {
@@ -81,4 +84,56 @@ fn show_tells_always_who_used_a_record_last_or_that_it_is_not_known() {
             json
         );
     }
+}
+
+#[test]
+fn a_reminder_is_set_alone_and_shown_when_it_is_due() {
+    let fake = Fake::start();
+    for (span, seconds, said) in [
+        ("90d", 7_776_000, "is due for a change"),
+        ("never", 0, "nobody"),
+    ] {
+        let ran = fake.run(&["set", "prod", "--remind", span]);
+        assert!(ran.status == 0 && ran.stderr.contains(said), "{ran:?}");
+        let sent = fake.asked().set.unwrap();
+        assert_eq!(sent.remind_after.map(|span| span.seconds), Some(seconds));
+        assert!(sent.password.is_none() && sent.security_token.is_none());
+    }
+    let file = fake.file("pw", "new");
+    let ran = fake.run(&[
+        "set",
+        "prod",
+        "--remind",
+        "30d",
+        "--password-file",
+        file.to_str().unwrap(),
+    ]);
+    assert!(ran.stderr.contains("changed `prod`"), "{ran:?}");
+    let sent = fake.asked().set.unwrap();
+    assert!(sent.password.is_some() && sent.remind_after.is_some());
+
+    let words = [
+        &USER[..],
+        &["--production", "--remind", "90d", "--password-file"],
+    ]
+    .concat();
+    let words = [&words[..], &[file.to_str().unwrap()]].concat();
+    fake.run(&add("soap-login", &words));
+    let sent = fake.asked().add.unwrap();
+    assert_eq!(sent.remind_after.map(|span| span.seconds), Some(7_776_000));
+
+    let due = fake.run(&["show", "due-prod", "--json"]).json();
+    assert_eq!(due["remind_after_seconds"], 7_776_000);
+    assert_eq!(due["credential_due_at"], "2024-02-12T22:13:20Z");
+    for command in [&["show", "due-prod"][..], &["status"]] {
+        let ran = fake.run(command);
+        let due = ran.stdout.lines().find(|line| line.contains("due "));
+        assert!(due.is_some_and(|line| line.contains("ago")), "{ran:?}");
+    }
+    let warned = fake.run(&["status"]).stderr;
+    assert!(
+        warned.contains("warning: the credential of `due-prod` was due"),
+        "{warned}"
+    );
+    assert!(!warned.contains("`acme-prod`"), "{warned}");
 }

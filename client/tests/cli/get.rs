@@ -3,6 +3,7 @@
 use std::{fs::OpenOptions, io::Read as _, process::Stdio};
 
 use sfvault::Reason;
+use sfvault_proto::v1::Environment;
 
 use crate::fake::{Fake, INSTANCE, Ran, SESSION, keys};
 
@@ -180,4 +181,42 @@ fn a_reader_that_went_away_is_left_in_peace_and_a_full_disk_is_told() {
         ran.stderr.starts_with("error: can't write to stdout"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn an_expected_environment_reaches_the_daemon() {
+    let fake = Fake::start();
+    for (words, expected) in [
+        (&["get", "prod"][..], Environment::Unspecified),
+        (&["get", "prod", "--expect-sandbox"], Environment::Sandbox),
+        (
+            &["get", "prod", "--expect-production"],
+            Environment::Production,
+        ),
+        (
+            &["exec", "prod", "--expect-sandbox", "--", "true"],
+            Environment::Sandbox,
+        ),
+    ] {
+        assert_eq!(fake.run(words).status, 0);
+        let asked = fake.asked().session.unwrap();
+        assert_eq!(asked.expect_environment(), expected, "{words:?}");
+    }
+    let both = fake.run(&["get", "prod", "--expect-sandbox", "--expect-production"]);
+    assert_eq!(both.status, 2);
+    assert!(fake.asked().session.is_none());
+}
+
+#[test]
+fn a_wait_that_is_longer_than_possible_is_refused_with_the_limit() {
+    let fake = Fake::start();
+    for (words, limit) in [
+        (&["get", "prod", "--wait", "365d"][..], "24 h"),
+        (&["exec", "prod", "--wait=25h", "--", "true"], "24 h"),
+        (&["login", "me", "--timeout", "31m"], "30 min"),
+    ] {
+        let ran = fake.run(words);
+        assert!(ran.status == 2 && ran.stderr.contains(limit), "{ran:?}");
+    }
+    assert_eq!(fake.run(&["get", "prod", "--wait", "24h"]).status, 0);
 }

@@ -9,6 +9,7 @@
 mod admin;
 mod audit;
 mod autostart;
+mod browser;
 mod connect;
 mod due;
 mod exec;
@@ -19,4 +20,5 @@ mod get;
 mod input;
 mod patience;
 mod prompt;
+mod secrets;
 mod skipped;

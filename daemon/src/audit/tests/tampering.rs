@@ -93,14 +93,19 @@ async fn a_cut_tail_is_found_by_the_next_start_and_by_every_check_after_it() {
 async fn a_file_that_is_cut_or_replaced_under_the_daemon_is_noticed() {
     let home = Home::new();
     let running = home.start();
-    running.tell("a").await;
+    // What is written later would notice first.
+    let told = async |record| {
+        running.tell(record).await;
+        running.audit.0.as_ref().unwrap().flush().await;
+    };
+    told("a").await;
     let good = home.lines();
     home.put(&good[..1]);
     let cut = running.audit.begin(Action::SET, Who::default(), None).await;
     assert!(matches!(cut, Err(Error::AuditUnavailable(_))), "{cut:?}");
     assert!(running.audit.warnings()[0].contains("written by somebody else"));
     // It is opened anew, and tells.
-    running.tell("b").await;
+    told("b").await;
     let warnings = running.audit.warnings();
     assert!(
         matches!(warnings.as_slice(), [one] if one.contains("`sfvault log verify`")),

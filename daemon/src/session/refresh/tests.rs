@@ -1,6 +1,7 @@
 mod closed;
 mod crowd;
 mod limits;
+mod pin;
 mod rotation;
 
 use std::{
@@ -20,7 +21,7 @@ use crate::{
     failure::{Class, Failure},
     host::Host,
     ledger::Ledger,
-    record::{Pin, Record, RecordId, RecordName},
+    record::{Record, RecordId, RecordName},
     salesforce::{CodeRequest, Exchange, Grant, HostRefused, LoginExchange, LoginRequest, Proof},
     secret::{Passphrase, Password, SessionId},
     session::entry::Amendment,
@@ -315,45 +316,6 @@ async fn a_rejection_is_durable_before_any_caller_hears_of_it() {
         Some(Class::BadCredentials)
     );
     assert_eq!((ledger.pending, ledger.logins), (None, 1));
-}
-
-#[tokio::test]
-async fn the_first_login_pins_the_record() {
-    let bench = bench(Script::Succeed);
-    bench.answer();
-    bench.session(Want::default()).await.unwrap();
-    let stored = bench
-        .refresher
-        .store
-        .load(&bench.refresher.keys)
-        .unwrap()
-        .remove(0);
-    assert_eq!(
-        stored.record.pin.map(|pin| pin.org_id),
-        Some("00Dxx0000001gPLEAY".to_owned())
-    );
-}
-
-#[tokio::test]
-async fn a_login_that_leads_to_another_org_is_an_error_and_gives_no_session() {
-    let bench = bench(Script::Succeed);
-    {
-        let mut state = bench.entry.lock();
-        let pin = Pin {
-            org_id: "00Dxx0000009999EAY".to_owned(),
-            user_id: "005xx000001Sv6AAAS".to_owned(),
-            username: None,
-        };
-        state.record = Arc::new(Record {
-            pin: Some(pin),
-            ..Record::clone(&state.record)
-        });
-    }
-    assert_eq!(
-        bench.crowd(10, Want::default()).await,
-        vec![Err(Class::PinnedElsewhere); 10]
-    );
-    assert_eq!(bench.logins(), 1);
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ mod vectors;
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -86,6 +87,18 @@ fn generation(generation: u64) -> Ledger {
         generation,
         ..Ledger::default()
     }
+}
+
+/// Opens a vault that somebody here had open. A child of another test has copies of our descriptors until it is a program of its
+/// own, and with them the lock.
+fn reopen(path: &Path) -> Result<Option<Store>, StoreError> {
+    for _ in 0..10_000 {
+        match Store::open(path) {
+            Err(StoreError::InUse { .. }) => thread::sleep(Duration::from_millis(1)),
+            opened => return opened,
+        }
+    }
+    Store::open(path)
 }
 
 /// A vault in memory with so many records, made by `put`.

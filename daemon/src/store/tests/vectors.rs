@@ -132,7 +132,7 @@ fn make(path: &Path) {
 }
 
 fn check(path: &Path) {
-    let store = Store::open(path).unwrap().unwrap();
+    let store = reopen(path).unwrap().unwrap();
     let keys = store.unlock(&vector_passphrase()).unwrap();
     let found = contents(&store, &keys).unwrap();
     for (found, expected) in found.iter().zip(&vector()) {

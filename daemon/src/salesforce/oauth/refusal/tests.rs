@@ -29,7 +29,7 @@ struct Case {
     class: Option<String>,
     /// The code that is shown.
     code: Option<String>,
-    /// What becomes of the class on its way to the shell is for `tests/it/cases.rs`.
+    /// What becomes of the class on its way to the shell is for `tests/it/cases/oauth_login.rs`.
     #[serde(rename = "reason")]
     _reason: Option<String>,
     #[serde(rename = "exit")]
