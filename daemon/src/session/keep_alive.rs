@@ -55,7 +55,7 @@ pub fn care(
             .session()
             .map(|expired| expired.issued_at + LEAST_PAUSE)
             .filter(|until| now < *until && *until <= now + LEAST_PAUSE);
-        return match (held, machine.may_log_in(now)) {
+        return match (held, machine.may_get_session(now)) {
             // Who took the session once need not want another, nor would it learn of one.
             (Held::No | Held::Until(_) | Held::ByProcess, _) => Care::Rest,
             (Held::Open, Ok(())) => too_soon.map_or(Care::Now(Want::default()), Care::At),

@@ -142,9 +142,14 @@ impl Machine {
             return Decision::Refuse(back_off.refusal());
         }
         // A session that only needs a proof needs no right to log in.
-        if (self.session.is_none() || want.fresh_login)
-            && let Err(refusal) = self.may_log_in(now)
-        {
+        let permitted = if want.fresh_login {
+            self.may_log_in(now)
+        } else if self.session.is_none() {
+            self.may_get_session(now)
+        } else {
+            Ok(())
+        };
+        if let Err(refusal) = permitted {
             return Decision::Refuse(refusal);
         }
         let stamp = self.take_off(want.fresh_login || replaces);

@@ -12,7 +12,7 @@ mod login;
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -26,8 +26,9 @@ pub(super) use landing::jitter;
 
 use super::{
     Session, causes,
-    decision::{Decision, Stamp, Want},
+    decision::{Decision, Refusal, Stamp, Want},
     entry::{Entry, Landing},
+    machine::Machine,
     outages::Outages,
     quota::Quota,
 };
@@ -89,9 +90,9 @@ impl Refresher {
         mut want: Want,
         cause: Option<&Arc<Account>>,
     ) -> Result<Arc<Session>, Error> {
-        let wants_proof = want.fresh_proof || want.fresh_login;
+        let first = want;
         for _ in 0..MOST_FLIGHTS {
-            let served = self.round(entry, want, wants_proof, cause).await?;
+            let served = self.round(entry, want, first, cause).await?;
             if let Some(session) = served {
                 return Ok(session);
             }
@@ -105,15 +106,16 @@ impl Refresher {
     /// # Errors
     /// As [`Self::session`].
     pub async fn prove(self: &Arc<Self>, entry: &Arc<Entry>, want: Want) -> Result<(), Error> {
-        self.round(entry, want, true, None).await.map(drop)
+        self.round(entry, want, want, None).await.map(drop)
     }
 
-    /// The session that there is, or none yet: a flight has landed, and the machine is to be asked again.
+    /// The session that there is, or none yet: a flight has landed, and the machine is to be asked again. `first` is what was
+    /// wanted before any flight.
     async fn round(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
         want: Want,
-        wants_proof: bool,
+        first: Want,
         cause: Option<&Arc<Account>>,
     ) -> Result<Option<Arc<Session>>, Error> {
         let (unsaved, rotated) = {
@@ -139,9 +141,9 @@ impl Refresher {
             }
             match state.machine.acquire(want, now) {
                 Decision::Serve(session) => {
-                    // Good by an earlier proof is not what was asked for: the one that was made failed.
-                    return match state.machine.backing_off(now).filter(|_| wants_proof) {
-                        Some(pause) => Err(as_error(pause.refusal(), &state, want, now)),
+                    // Good by an earlier proof is not what was asked for: what was tried since failed.
+                    return match failed_since(&state.machine, first, now) {
+                        Some(refusal) => Err(as_error(refusal, &state, want, now)),
                         None => Ok(Some(session)),
                     };
                 }
@@ -223,6 +225,16 @@ impl Refresher {
             asked: Mutex::default(),
         })
     }
+}
+
+/// Why a caller does not get the proof, or the login, that he wanted beside a session that is good.
+fn failed_since(machine: &Machine, first: Want, now: SystemTime) -> Option<Refusal> {
+    if let Some(pause) = machine.backing_off(now) {
+        return (first.fresh_proof || first.fresh_login).then(|| pause.refusal());
+    }
+    let rejected = |refusal: &Refusal| matches!(refusal, Refusal::Latched { .. });
+    let refusal = first.fresh_login.then(|| machine.may_log_in(now).err());
+    refusal.flatten().filter(rejected)
 }
 
 #[cfg(test)]

@@ -196,7 +196,7 @@ impl Watch {
                     failure: back_off.failure.clone(),
                     until: back_off.until,
                 }),
-            None => machine.may_log_in(now).err(),
+            None => machine.may_get_session(now).err(),
         };
         News {
             generation: session.map_or(machine.ledger().generation, |session| session.generation),

@@ -1,4 +1,4 @@
-//! Whether a login may be made.
+//! Whether a login may be made, or a session got without one.
 
 use std::time::SystemTime;
 
@@ -34,6 +34,21 @@ impl Machine {
                 until,
                 lives: false,
             }),
+            None => Ok(()),
+        }
+    }
+
+    /// Why who wants a session gets none now. What an earlier login gave needs a call, which sends no credential: neither a
+    /// latch nor a budget forbids that. One that brought a refresh token waits until that is saved.
+    ///
+    /// # Errors
+    /// As [`Self::may_log_in`].
+    pub fn may_get_session(&self, now: SystemTime) -> Result<(), Refusal> {
+        if self.unproven.is_none() || self.token_unsaved {
+            return self.may_log_in(now);
+        }
+        match self.backing_off(now) {
+            Some(back_off) => Err(back_off.refusal()),
             None => Ok(()),
         }
     }

@@ -61,7 +61,7 @@ impl Machine {
         {
             return Activity::Ready;
         }
-        match self.may_log_in(now) {
+        match self.may_get_session(now) {
             Ok(()) => Activity::Idle,
             Err(refusal) => Activity::Barred(refusal),
         }

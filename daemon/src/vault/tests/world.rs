@@ -2,7 +2,7 @@
 
 mod operators;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use super::{
     dice::Dice,
@@ -46,6 +46,8 @@ pub(super) struct World {
     org: Arc<Org>,
     clock: Arc<Hand>,
     model: Model,
+    /// Users whose kept password was rejected on a way back to it.
+    turned_back: BTreeSet<String>,
     serial: u64,
 }
 
@@ -66,6 +68,7 @@ impl World {
             org,
             clock,
             model: Model::empty(),
+            turned_back: BTreeSet::new(),
             serial: 0,
         }
     }
@@ -205,9 +208,12 @@ impl World {
         };
         let result = self.vault.session(name, &request).await;
         self.org.trouble(None);
-        // A report that the disk did not take is one that nobody made.
+        // A report that the disk did not take is one that nobody made, and what has just proved to be alive is not doubted.
         if let Some(session) = reported
-            && !matches!(result, Err(Error::Store(_)))
+            && !matches!(
+                result,
+                Err(Error::Store(_) | Error::SessionRefusedAgain { .. })
+            )
         {
             self.model.refuse(&session.username, session.generation);
         }

@@ -6,7 +6,7 @@ use super::super::tests::{
 use crate::{
     failure::Class,
     session::{
-        decision::{Decision, Outcome, Step, Want},
+        decision::{Decision, Effect, Outcome, Step, Want},
         machine::Machine,
     },
 };
@@ -111,6 +111,48 @@ fn a_login_that_could_not_be_proven_is_not_made_again_after_a_crash() {
         1
     );
     assert_eq!(machine.logins(), 1);
+}
+
+/// As a session that only needs a proof does not.
+#[test]
+fn a_grant_is_proved_whatever_forbids_a_login_but_a_token_that_is_not_saved() {
+    let mut unproven = machine();
+    log_in(&mut unproven, Want::default(), at(0), |generation| {
+        Outcome::Unproven {
+            grant: grant("00D!a"),
+            generation,
+            failure: failure(Class::Unavailable),
+        }
+    });
+    let paused = unproven.acquire(Want::default(), at(1));
+    assert!(matches!(paused, Decision::Refuse(_)), "{paused:?}");
+    let mut spent = unproven.clone();
+    for failed_at in [at(590), at(595)] {
+        // An operator's, with other passwords.
+        spent.ledger.count_failure(failed_at);
+    }
+    let mut latched = unproven.clone();
+    latched.take_effect(&Effect::Hold(failure(Class::TokenAwaited)), 1, at(590));
+    for mut machine in [spent, latched] {
+        let login = Want {
+            fresh_login: true,
+            ..Want::default()
+        };
+        let refused = machine.acquire(login, at(600));
+        assert!(matches!(refused, Decision::Refuse(_)), "{refused:?}");
+        let stamp = start(&mut machine, Want::default(), at(600));
+        let step = machine.step(stamp, at(600));
+        assert!(matches!(step, Some(Step::ProveGrant { .. })), "{step:?}");
+        // If it is dead, there is no login.
+        machine.session_died(stamp);
+        assert!(machine.step(stamp, at(600)).is_none());
+        machine.complete(stamp, Outcome::NotSent, at(600), 0);
+        let refused = machine.acquire(Want::default(), at(600));
+        assert!(matches!(refused, Decision::Refuse(_)), "{refused:?}");
+    }
+    unproven.token_unsaved(true);
+    let refused = unproven.acquire(Want::default(), at(600));
+    assert!(matches!(refused, Decision::Refuse(_)), "{refused:?}");
 }
 
 #[test]

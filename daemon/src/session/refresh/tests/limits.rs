@@ -218,6 +218,21 @@ async fn a_login_in_place_of_a_good_session_asks_and_blames_the_login_host() {
     assert!(asks("acme.my.salesforce.com"), "nobody asked it");
 }
 
+/// Whoever wanted to use the credential hears that it does not work; for others the session is as good as it was.
+#[tokio::test]
+async fn a_login_in_place_of_a_good_session_that_is_rejected_is_not_that_session() {
+    let bench = ready(Script::Succeed);
+    bench.of(&bench.entry).await.unwrap();
+    *bench.fake.script.lock().unwrap() = Script::Fail(Class::BadCredentials);
+    let want = Want {
+        fresh_login: true,
+        ..Want::default()
+    };
+    let told = bench.session(want).await.unwrap_err();
+    assert!(matches!(told, Error::Latched { .. }), "{told:?}");
+    assert_eq!(bench.of(&bench.entry).await.unwrap(), 1);
+}
+
 /// The rate is the user's, whatever his password is.
 #[tokio::test]
 async fn a_refusal_for_the_rate_pauses_the_user_also_when_the_credential_changed_under_way() {

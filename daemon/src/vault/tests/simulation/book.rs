@@ -1,12 +1,20 @@
 //! What this Salesforce knows, and what it accuses the daemon of.
 
+mod judgement;
+mod leave;
+mod sessions;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
+pub(super) use judgement::{Granted, Hang, Judgement, Setting};
+pub(super) use leave::Leave;
+pub(super) use sessions::Living;
+
 use super::{
-    super::answers::{TIMEOUT, failure},
+    super::answers::failure,
     door::Door,
     salesforce::INSTANCE,
     way::{Way, username},
@@ -25,40 +33,6 @@ const RATE_PAUSE: Duration = Duration::from_mins(20);
 /// Two attempts at a host that is down are so far apart at least.
 const SPACING: Duration = Duration::from_secs(10);
 
-/// What becomes of the next login's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hang {
-    No,
-    /// It is judged, and the answer comes late.
-    Late,
-    /// It is counted, and there is no answer.
-    Lost,
-}
-
-/// What becomes of the next change of a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Setting {
-    Done,
-    Refused,
-    DoneUnanswered,
-    Lost,
-}
-
-#[derive(Debug)]
-pub(super) struct Judgement {
-    pub(super) hang: Hang,
-    pub(super) answer: Result<Granted, Failure>,
-}
-
-#[derive(Debug)]
-pub(super) struct Granted {
-    pub(super) session: String,
-    pub(super) user: String,
-    pub(super) username: String,
-    /// The refresh token from now on.
-    pub(super) token: Option<String>,
-}
-
 /// A host that is down.
 #[derive(Debug, Default)]
 struct Outage {
@@ -68,19 +42,12 @@ struct Outage {
 }
 
 #[derive(Debug)]
-pub(super) struct Living {
-    pub(super) user: String,
-    stamped: SystemTime,
-    /// When a call with it last succeeded.
-    pub(super) proven: SystemTime,
-    pub(super) ended: bool,
-}
-
-#[derive(Debug)]
 pub(super) struct Book {
     /// By what [`Way::door`] tells.
     pub(super) doors: BTreeMap<String, Door>,
     pub(super) sessions: BTreeMap<String, Living>,
+    /// Apps of which the daemon doesn't know whose they are.
+    pub(super) strangers: BTreeSet<String>,
     /// Users whose logins are refused for the rate.
     pub(super) limited: BTreeSet<String>,
     pub(super) hang: Hang,
@@ -94,11 +61,13 @@ pub(super) struct Book {
     pub(super) excused: SystemTime,
     /// When the daemon's clock last jumped.
     pub(super) jumped: SystemTime,
+    /// While nobody asks for anything.
+    leave: Option<Leave>,
     violations: Vec<String>,
     /// What was asked and answered, in order.
     pub(super) story: Vec<String>,
     down: BTreeMap<Host, Outage>,
-    /// When logins of the user were last refused for the rate, and of which doors.
+    /// When logins of the user, or of a stranger, were last refused for the rate, and of which doors.
     refused_at: BTreeMap<String, (SystemTime, BTreeSet<String>)>,
     /// Attempts whose rejection the daemon has told.
     rejected: BTreeSet<(String, String, String)>,
@@ -107,21 +76,12 @@ pub(super) struct Book {
     serial: u64,
 }
 
-impl Living {
-    pub(super) fn is_alive(&self, now: SystemTime) -> bool {
-        !self.ended && now < self.idles_out_at()
-    }
-
-    pub(super) fn idles_out_at(&self) -> SystemTime {
-        self.stamped + TIMEOUT
-    }
-}
-
 impl Book {
     pub(super) fn new(excused: SystemTime) -> Self {
         Self {
             doors: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             limited: BTreeSet::new(),
             hang: Hang::No,
             silent: false,
@@ -130,6 +90,7 @@ impl Book {
             proofs: 0,
             excused,
             jumped: excused,
+            leave: None,
             violations: Vec::new(),
             story: Vec::new(),
             down: BTreeMap::new(),
@@ -143,14 +104,6 @@ impl Book {
 
     pub(super) fn door(&mut self, way: &Way) -> &mut Door {
         self.doors.get_mut(way.door()).unwrap()
-    }
-
-    /// Somebody logs out, or an administrator ends the user's sessions.
-    pub(super) fn end_sessions(&mut self, user: &str) {
-        let of_user = |living: &&mut Living| living.user == user;
-        for living in self.sessions.values_mut().filter(of_user) {
-            living.ended = true;
-        }
     }
 
     pub(super) fn take_down(&mut self, host: &Host, down: bool) {
@@ -183,6 +136,7 @@ impl Book {
         self.forgive(way);
         let door = way.door();
         self.refused_at.remove(&self.doors[door].user);
+        self.refused_at.remove(door);
         self.begin_count(way);
         // The instance, too: a proof asks it.
         for host in [way.host.clone(), Host::parse(INSTANCE).unwrap()] {
@@ -248,6 +202,7 @@ impl Book {
     /// Whether the login is judged at all; and whether it should have been sent.
     fn admit(&mut self, way: &Way, now: SystemTime) -> Result<(), Failure> {
         self.logins += 1;
+        self.look_at_login(way);
         self.ask(&way.host, now)?;
         let (door, host, _) = way.attempt();
         if self.rejected.contains(&way.attempt()) {
@@ -271,7 +226,11 @@ impl Book {
             return Ok(());
         }
         let refused = (now, BTreeSet::new());
-        let (at, doors) = self.refused_at.entry(user.clone()).or_insert(refused);
+        let whose = match self.strangers.contains(&door) {
+            true => &door,
+            false => &user,
+        };
+        let (at, doors) = self.refused_at.entry(whose.clone()).or_insert(refused);
         let pauses = now < *at + RATE_PAUSE && self.excused < *at;
         // Two records of his may begin in the instant in which a pause ends, before either hears that it goes on.
         let knew = *at < now || doors.contains(&door);
@@ -323,71 +282,6 @@ impl Book {
             user,
             token,
         })
-    }
-
-    /// The session that runs already is given again, as near its end as it is.
-    fn session_of(&mut self, user: &str, now: SystemTime) -> String {
-        let runs = |it: &Living| it.user == user && it.is_alive(now);
-        if let Some((id, _)) = self.sessions.iter().find(|(_, it)| runs(it)) {
-            return id.clone();
-        }
-        let id = format!("00Dxx0000001gPL!{}", self.serial);
-        let living = Living {
-            user: user.to_owned(),
-            stamped: now,
-            proven: now,
-            ended: false,
-        };
-        self.sessions.insert(id.clone(), living);
-        id
-    }
-
-    /// A call with a session. Returns whose it is.
-    pub(super) fn use_session(
-        &mut self,
-        id: &str,
-        host: &Host,
-        now: SystemTime,
-    ) -> Result<String, Failure> {
-        self.proofs += 1;
-        self.tell(now, &format!("call with {id}"));
-        self.ask(host, now)?;
-        let living = self.sessions.get_mut(id).unwrap();
-        if !living.is_alive(now) {
-            return Err(failure(Class::SessionDead));
-        }
-        living.proven = now;
-        // A call in the first half of the window is not written down.
-        if now >= living.stamped + TIMEOUT / 2 {
-            living.stamped = now;
-        }
-        Ok(living.user.clone())
-    }
-
-    /// Gives the session's user another password, and another token if he has one. If not, returns why, and whether it is
-    /// known that nothing changed.
-    pub(super) fn change_password(
-        &mut self,
-        session: &str,
-        password: &str,
-        now: SystemTime,
-    ) -> Result<(), (Class, bool)> {
-        let living = &self.sessions[session];
-        if !living.is_alive(now) {
-            return Err((Class::SessionDead, true));
-        }
-        let door = self.doors.get_mut(&username(&living.user)).unwrap();
-        if let Setting::Done | Setting::DoneUnanswered = self.setting {
-            self.serial += 1;
-            let token = door.secret.contains(' ');
-            let token = token.then(|| format!(" Mailed{}", self.serial));
-            door.change(&format!("{password}{}", token.unwrap_or_default()));
-        }
-        match self.setting {
-            Setting::Done => Ok(()),
-            Setting::Refused => Err((Class::AccessPolicy, true)),
-            Setting::DoneUnanswered | Setting::Lost => Err((Class::Unanswered, false)),
-        }
     }
 
     /// A host that is down is asked seldom, whatever for.

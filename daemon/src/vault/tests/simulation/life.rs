@@ -10,6 +10,7 @@ mod locks;
 mod operators;
 mod passwords;
 mod removals;
+mod rest;
 mod rules;
 mod streams;
 mod tokens;
@@ -148,6 +149,7 @@ impl Life {
 
     pub(super) async fn step(&mut self) {
         self.figures.did("steps");
+        self.find_strangers();
         let job = usize::try_from(self.dice.below(self.jobs.len() as u64)).unwrap();
         match self.dice.below(100) {
             0..=29 => self.call(job, false).await,
@@ -196,7 +198,7 @@ impl Life {
         }
         self.salesforce.book().limited.clear();
         // Whatever was done to it: mended, every record gives a session again.
-        self.time.pass(Duration::from_hours(30)).await;
+        self.rest(Duration::from_hours(30)).await;
         for job in 0..self.jobs.len() {
             self.give_the_right_secret(job).await;
             self.release(job).await;
@@ -215,6 +217,19 @@ impl Life {
     fn sent(&self) -> (u64, u64) {
         let book = self.salesforce.book();
         (book.logins, book.proofs)
+    }
+
+    /// Only a login tells whose an app is, and for a record that is new none has.
+    fn find_strangers(&self) {
+        let mut book = self.salesforce.book();
+        book.strangers.clear();
+        for job in &self.jobs {
+            let record = self.vault.record(job.name).unwrap().record;
+            if record.pin.is_none() {
+                let app = record.flow.consumer_key();
+                book.strangers.extend(app.map(str::to_owned));
+            }
+        }
     }
 
     /// Something that was never there before.

@@ -5,6 +5,7 @@ use crate::{
     access::Rule,
     credential::{Credential, Flow},
     error::Error,
+    failure::Class,
     host::Host,
     policy::{Mode, Policy},
     record::RecordName,
@@ -70,10 +71,23 @@ impl World {
             }
             (true, true) => {
                 let check = self.dice.one_in(2);
-                if let Some(username) = self.username(name) {
-                    self.org.forgiven(&username);
-                }
+                let username = self.username(name).unwrap_or_default();
+                self.org.forgiven(&username);
                 let back = self.vault.migrate_back(record_name(name), check).await;
+                match &back {
+                    Err(Error::TrialFailed { failure, .. })
+                        if failure.class == Class::BadCredentials =>
+                    {
+                        self.turned_back.insert(username);
+                    }
+                    // Nothing is sent again that was rejected.
+                    Err(Error::InvalidArgument { .. })
+                        if check && self.turned_back.contains(&username) =>
+                    {
+                        return Ok(());
+                    }
+                    Err(_) | Ok(_) => {}
+                }
                 self.changed(name, back.map(drop), |held| match held.kept.clone() {
                     Some(kept) => Held {
                         kept: Some(held.login),

@@ -8,7 +8,9 @@ async fn a_token_that_leads_elsewhere_is_saved_and_latched() {
     let rig = rig(true);
     rig.login().await.unwrap();
     *rig.org.leads_to.lock().unwrap() = "00Dxx0000009999EAY".to_owned();
-    let served = rig.login().await.unwrap();
+    let told = rig.login().await.unwrap_err();
+    assert!(matches!(told, Error::Latched { .. }), "{told:?}");
+    let served = rig.session(Want::default()).await.unwrap();
     assert_eq!(served.generation, 1, "the session that there was");
     assert_eq!(rig.held(), token(2));
     let stored = rig

@@ -58,12 +58,12 @@ impl Life {
     }
 
     pub(super) async fn die_in_login(&mut self, job: usize) {
-        self.time.pass(Duration::from_hours(3)).await;
+        self.rest(Duration::from_hours(3)).await;
         let late = self.dice.one_in(2);
         // Each counts, for Salesforce may have judged it.
         for _ in 0..self.dice.pick(&[1, 1, 4]) {
             self.die_in_one_login(job, late).await;
-            self.time.pass(Duration::from_mins(1)).await;
+            self.rest(Duration::from_mins(1)).await;
         }
     }
 

@@ -134,7 +134,7 @@ impl Life {
             self.be_killed().await;
         }
         self.call(job, false).await;
-        self.time.pass(Duration::from_mins(6)).await;
+        self.rest(Duration::from_mins(6)).await;
         self.salesforce.book().take_down(&instance, down);
         self.call(job, false).await;
         self.figures.did("reports in an outage");
@@ -159,7 +159,7 @@ impl Life {
         self.figures.did("ids given again");
         let at_once = self.dice.one_in(2);
         if !at_once {
-            self.time.pass(Duration::from_mins(1)).await;
+            self.rest(Duration::from_mins(1)).await;
         }
         let sent = self.sent();
         self.report(job, &first).await;
@@ -173,7 +173,7 @@ impl Life {
         for _ in 0..40 {
             self.be_reported_in_a_loop(0).await;
             self.be_reported_in_a_loop(1).await;
-            self.time.pass(Duration::from_secs(100)).await;
+            self.rest(Duration::from_secs(100)).await;
         }
     }
 

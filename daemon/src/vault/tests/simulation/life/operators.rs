@@ -80,7 +80,7 @@ impl Life {
             if self.dice.one_in(4) {
                 self.be_killed().await;
             }
-            self.time.pass(Duration::from_secs(20)).await;
+            self.rest(Duration::from_secs(20)).await;
         }
         self.figures.did("wrong secrets insisted on");
     }
@@ -181,7 +181,7 @@ impl Life {
                 3 | 4 => self.undo_migration(job).await,
                 _ => self.be_killed().await,
             }
-            self.time.pass(Duration::from_secs(20)).await;
+            self.rest(Duration::from_secs(20)).await;
         }
     }
 

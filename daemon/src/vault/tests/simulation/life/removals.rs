@@ -35,6 +35,8 @@ impl Life {
             self.salesforce.book().door(&way).user = self.jobs[job].user.to_owned();
         }
         self.salesforce.book().forget_history(&way);
+        let app = way.flow.consumer_key().map(str::to_owned);
+        self.salesforce.book().strangers.extend(app);
         self.adopted(job);
         self.jobs[job].replaced(way);
         self.lock_and_unlock().await;

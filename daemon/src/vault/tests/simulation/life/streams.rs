@@ -207,7 +207,7 @@ impl Life {
         }
         if session.is_none() {
             assert!(told.is_none(), "told of a session that is gone");
-            let latched = state.machine.may_log_in(now);
+            let latched = state.machine.may_get_session(now);
             if let Err(refusal @ Refusal::Latched { .. }) = latched {
                 assert_eq!(last.why.as_ref(), Some(&refusal));
             }

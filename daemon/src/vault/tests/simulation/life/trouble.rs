@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{HOLD, Life, UPKEEP, hosts};
-use crate::{clock::Clock as _, session::decision::Want, token_upkeep::IDLE_LIMIT};
+use super::{Life, hosts};
+use crate::session::decision::Want;
 
 impl Life {
     pub(super) async fn let_time_pass(&mut self) {
@@ -20,7 +20,7 @@ impl Life {
         let by = Duration::from_secs(seconds + self.dice.below(seconds));
         self.time.settle().await;
         let (kept, idle, before) = (self.well_kept(), self.is_idle(by), self.sent());
-        self.time.pass(by).await;
+        self.rest(by).await;
         let after = self.sent();
         if idle {
             assert_eq!(
@@ -37,19 +37,6 @@ impl Life {
             assert!(now < ends, "{name}: held, and it idled out");
             self.figures.did("held sessions kept alive");
         }
-    }
-
-    /// Whether nothing falls due in this time: nobody holds a session, and no refresh token is old.
-    pub(super) fn is_idle(&self, by: Duration) -> bool {
-        let now = self.time.now();
-        self.streams.is_empty()
-            && self.jobs.iter().all(|job| {
-                let held = job.taken.is_some_and(|at| now < at + HOLD && at < now + by);
-                let view = self.vault.record(job.name).unwrap();
-                let used = view.token_idle_until.map(|until| until - IDLE_LIMIT);
-                let due = used.is_some_and(|used| now + by >= used + UPKEEP * 9 / 10);
-                !held && !due && view.token_unsaved.is_none()
-            })
     }
 
     pub(super) fn end_sessions(&mut self, job: usize) {
