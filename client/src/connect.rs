@@ -106,19 +106,46 @@ pub(crate) async fn channel(socket: PathBuf) -> Result<Channel, Error> {
         .map_err(|error| Error::new(Reason::ConnectFailed, error.to_string()))?
         .http2_keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_PATIENCE);
-    let connector = {
-        let socket = socket.clone();
-        service_fn(move |_: Uri| {
-            let socket = socket.clone();
-            async move { connect(&socket).await.map(TokioIo::new) }
-        })
+    let at = socket.clone();
+    let connect = move || {
+        let socket = at.clone();
+        async move { connect(&socket).await }
     };
-    endpoint
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| explain(&error, &socket))
+    attempt(&endpoint, &socket, connect).await
 }
 
+/// Connects again if what was connected breaks before anything was asked, as when the daemon just ends: then the next attempt
+/// finds out.
+async fn attempt<F>(
+    endpoint: &Endpoint,
+    socket: &Path,
+    connect: impl Fn() -> F + Clone + Send + 'static,
+) -> Result<Channel, Error>
+where
+    F: Future<Output = Result<UnixStream, ConnectError>> + Send + 'static,
+{
+    let mut attempts = 1;
+    loop {
+        let connect = connect.clone();
+        let connector = service_fn(move |_: Uri| {
+            let stream = connect();
+            async move { stream.await.map(TokioIo::new) }
+        });
+        match endpoint.connect_with_connector(connector).await {
+            Ok(channel) => return Ok(channel),
+            Err(error) => {
+                let error = explain(&error, socket);
+                if error.reason() != Reason::Disconnected || attempts == ATTEMPTS {
+                    return Err(error);
+                }
+                attempts += 1;
+            }
+        }
+    }
+}
+
+/// A daemon that ends closes its sockets at once.
+const ATTEMPTS: u32 = 4;
 /// While a call is open, a daemon that hangs is found within a minute. Nothing is sent between calls.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_PATIENCE: Duration = Duration::from_secs(20);
@@ -195,7 +222,54 @@ fn explain(error: &tonic::transport::Error, socket: &Path) -> Error {
         source = cause.source();
     }
     Error::new(
-        Reason::ConnectFailed,
-        format!("can't connect to `{}`: {error}", socket.display()),
+        Reason::Disconnected,
+        format!(
+            "the connection to sfvaultd at `{}` broke as it was made",
+            socket.display()
+        ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    };
+
+    use super::*;
+
+    /// What comes of it if so many connections break before a word is said, and how many were made.
+    async fn broken(times: u32) -> (Result<Channel, Error>, u32) {
+        let made = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&made);
+        let connect = move || {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            if count.fetch_add(1, Relaxed) < times {
+                drop(theirs);
+            } else {
+                // Until the test ends, somebody listens.
+                std::mem::forget(theirs);
+            }
+            std::future::ready(Ok(ours))
+        };
+        let endpoint = Endpoint::from_static("http://localhost");
+        let result = attempt(&endpoint, Path::new("admin.sock"), connect).await;
+        (result, made.load(Relaxed))
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_as_it_is_made_is_made_again() {
+        let (connected, made) = broken(2).await;
+        assert!(connected.is_ok());
+        assert_eq!(made, 3);
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_always_breaks_them_is_away_and_named() {
+        let (connected, made) = broken(u32::MAX).await;
+        let error = connected.unwrap_err();
+        assert_eq!((error.reason(), made), (Reason::Disconnected, ATTEMPTS));
+        assert!(error.message().contains("admin.sock"), "{error}");
+    }
 }
