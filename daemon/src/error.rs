@@ -232,7 +232,7 @@ impl fmt::Display for Error {
             ),
             Self::SessionRefusedAgain { record, .. } => write!(
                 f,
-                "one session of `{record}` after the other was ended before its time: no other is got for now"
+                "one session of `{record}` after the other was ended before its time: the next is got after a pause"
             ),
             Self::ShuttingDown => f.write_str("sfvaultd is shutting down"),
             Self::Store(error) => error.fmt(f),

@@ -8,7 +8,8 @@ use super::convert;
 use crate::{
     access::{Draft, Id, Rule, Unit},
     error::Error,
-    policy::{Identity, Mode, Policy, Seen, Verdict, check_program, explain as look_at, verdict},
+    mode::Mode,
+    policy::{Identity, Policy, Seen, Verdict, check_program, explain as look_at, verdict},
     vault::Vault,
 };
 

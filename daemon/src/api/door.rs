@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::{
     audit::Audit,
     descriptors::Room,
-    policy::{Capture, Mode, Peer, Policy},
+    mode::Mode,
+    policy::{Capture, Peer, Policy},
     seats::Seats,
     vault::Vault,
 };

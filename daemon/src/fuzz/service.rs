@@ -20,8 +20,9 @@ use crate::{
     descriptors::Room,
     failure::{Class, Failure},
     host::Host,
+    mode::Mode,
     paths::own_uid,
-    policy::{Mode, Policy},
+    policy::Policy,
     salesforce::{
         CodeRequest, Exchange, Grant, HostRefused, Login, LoginExchange, LoginRequest, Proof,
     },

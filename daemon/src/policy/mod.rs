@@ -29,9 +29,9 @@ pub use self::{
     process::{ProcessError, explain, unit_of},
     program::check_program,
 };
-pub use crate::mode::Mode;
 use crate::{
     access::{Rule, Unit},
+    mode::Mode,
     witness::Sight,
 };
 

@@ -130,6 +130,16 @@ pub(super) fn success(id: &str) -> impl FnOnce(u64) -> Outcome {
     }
 }
 
+/// A login whose session could not be proved.
+pub(super) fn unproven(id: &str) -> impl FnOnce(u64) -> Outcome {
+    let grant = grant(id);
+    move |generation| Outcome::Unproven {
+        grant,
+        generation,
+        failure: failure(Class::Unavailable),
+    }
+}
+
 pub(super) fn rejected(class: Class) -> impl FnOnce(u64) -> Outcome {
     move |_| Outcome::LoginFailed(failure(class))
 }

@@ -2,10 +2,7 @@
 
 use super::{passphrase::passphrase, world::World};
 use crate::{
-    access::Rule,
-    error::Error,
-    policy::{Mode, Policy},
-    record::RecordName,
+    access::Rule, error::Error, mode::Mode, policy::Policy, record::RecordName,
     store::tests::disk::Fault,
 };
 

@@ -19,7 +19,8 @@ use super::{
     rotation::{World, name},
 };
 use crate::{
-    policy::{Capture, Mode, Peer, Policy},
+    mode::Mode,
+    policy::{Capture, Peer, Policy},
     record::RecordName,
     session::hold::{By, Holder},
     share::{Account, Good, Level},

@@ -9,7 +9,8 @@ use super::world::World;
 use crate::{
     credential::{Credential, Flow},
     host::Host,
-    policy::{Asker, Mode, Peer, Policy},
+    mode::Mode,
+    policy::{Asker, Peer, Policy},
     record::RecordName,
     secret::{Password, SecurityToken},
     vault::NewRecord,

@@ -2,6 +2,7 @@
 
 use super::super::tests::{
     TIMEOUT, at, failure, grant, log_in, machine, proof, refused, rejected, served, start, success,
+    unproven,
 };
 use crate::{
     failure::Class,
@@ -87,13 +88,7 @@ fn a_login_that_is_entered_ends_what_was_kept() {
 #[test]
 fn a_login_that_could_not_be_proven_is_not_made_again_after_a_crash() {
     let mut machine = machine();
-    log_in(&mut machine, Want::default(), at(0), |generation| {
-        Outcome::Unproven {
-            grant: grant("00D!a"),
-            generation,
-            failure: failure(Class::Unavailable),
-        }
-    });
+    log_in(&mut machine, Want::default(), at(0), unproven("00D!a"));
     let mut machine = restarted(&machine);
     let stamp = start(&mut machine, Want::default(), at(600));
     let step = machine.step(stamp, at(600));
@@ -116,22 +111,16 @@ fn a_login_that_could_not_be_proven_is_not_made_again_after_a_crash() {
 /// As a session that only needs a proof does not.
 #[test]
 fn a_grant_is_proved_whatever_forbids_a_login_but_a_token_that_is_not_saved() {
-    let mut unproven = machine();
-    log_in(&mut unproven, Want::default(), at(0), |generation| {
-        Outcome::Unproven {
-            grant: grant("00D!a"),
-            generation,
-            failure: failure(Class::Unavailable),
-        }
-    });
-    let paused = unproven.acquire(Want::default(), at(1));
+    let mut granted = machine();
+    log_in(&mut granted, Want::default(), at(0), unproven("00D!a"));
+    let paused = granted.acquire(Want::default(), at(1));
     assert!(matches!(paused, Decision::Refuse(_)), "{paused:?}");
-    let mut spent = unproven.clone();
+    let mut spent = granted.clone();
     for failed_at in [at(590), at(595)] {
         // An operator's, with other passwords.
         spent.ledger.count_failure(failed_at);
     }
-    let mut latched = unproven.clone();
+    let mut latched = granted.clone();
     latched.take_effect(&Effect::Hold(failure(Class::TokenAwaited)), 1, at(590));
     for mut machine in [spent, latched] {
         let login = Want {
@@ -150,8 +139,8 @@ fn a_grant_is_proved_whatever_forbids_a_login_but_a_token_that_is_not_saved() {
         let refused = machine.acquire(Want::default(), at(600));
         assert!(matches!(refused, Decision::Refuse(_)), "{refused:?}");
     }
-    unproven.token_unsaved(true);
-    let refused = unproven.acquire(Want::default(), at(600));
+    granted.token_unsaved(true);
+    let refused = granted.acquire(Want::default(), at(600));
     assert!(matches!(refused, Decision::Refuse(_)), "{refused:?}");
 }
 

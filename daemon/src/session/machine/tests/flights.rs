@@ -71,13 +71,7 @@ fn a_broken_flight_frees_the_record_and_counts_its_login() {
 #[test]
 fn a_login_that_could_not_be_proved_is_not_made_again() {
     let mut machine = machine();
-    log_in(&mut machine, Want::default(), at(0), |generation| {
-        Outcome::Unproven {
-            grant: grant("00D!a"),
-            generation,
-            failure: failure(Class::Unavailable),
-        }
-    });
+    log_in(&mut machine, Want::default(), at(0), unproven("00D!a"));
     assert!(matches!(
         refusal(&mut machine, Want::default(), at(1)),
         Refusal::BackingOff { .. }

@@ -121,13 +121,7 @@ fn an_assertion_that_expired_is_tried_once_more_and_never_again() {
 #[test]
 fn a_login_that_is_proved_late_forgives_no_password_that_failed_since() {
     let mut machine = machine();
-    log_in(&mut machine, Want::default(), at(0), |generation| {
-        Outcome::Unproven {
-            grant: grant("00D!a"),
-            generation,
-            failure: failure(Class::Unavailable),
-        }
-    });
+    log_in(&mut machine, Want::default(), at(0), unproven("00D!a"));
     try_wrong(&mut machine, 100);
     // Once it can still not be proved, and then it is.
     for second in [300, 400] {

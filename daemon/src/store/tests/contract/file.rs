@@ -8,6 +8,12 @@ use std::{
 
 use super::*;
 
+fn put_one(store: &Store, keys: &Keys) {
+    let secret = credential("a");
+    let put = store.put(keys, None, &record(1), &generation(0), Some(&secret));
+    put.unwrap();
+}
+
 #[test]
 fn where_no_vault_is_none_is_made() {
     let (home, path) = home();
@@ -130,15 +136,7 @@ fn a_second_opener_is_told_that_the_vault_is_in_use() {
     let (store, keys) = Store::create(&path, &passphrase(), CHEAP).unwrap();
     let in_use = || matches!(Store::open(&path), Err(StoreError::InUse { .. }));
     assert!(in_use());
-    store
-        .put(
-            &keys,
-            None,
-            &record(1),
-            &generation(0),
-            Some(&credential("a")),
-        )
-        .unwrap();
+    put_one(&store, &keys);
     assert!(in_use());
     // redb itself respects the lock.
     assert!(matches!(
@@ -153,15 +151,7 @@ fn a_second_opener_is_told_that_the_vault_is_in_use() {
 fn opening_unlocking_and_reading_change_no_byte() {
     let (_home, path) = home();
     let (store, keys) = Store::create(&path, &passphrase(), CHEAP).unwrap();
-    store
-        .put(
-            &keys,
-            None,
-            &record(1),
-            &generation(0),
-            Some(&credential("a")),
-        )
-        .unwrap();
+    put_one(&store, &keys);
     drop(store);
     let bytes = fs::read(&path).unwrap();
     let modified = fs::metadata(&path).unwrap().modified().unwrap();
